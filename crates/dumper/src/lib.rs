@@ -1,1 +1,33 @@
-//! placeholder
+//! Save a PostgreSQL database and prove that it was saved.
+//!
+//! [`find_pg_dump`] finds a `pg_dump` that can dump the server, [`dump`] streams it into an archive that is read
+//! back before it gets its name, [`verify`] reads any archive again, [`list`] says what a folder holds.
+//!
+//! Absent: Django, migrations, settings, terminals and connections of our own. What to dump, as whom and where is
+//! handed in; what happened is handed back as values.
+
+mod archive;
+mod dump;
+mod error;
+mod folder;
+mod gzip;
+mod list;
+mod manifest;
+mod password;
+mod pg_dump;
+mod pipeline;
+mod request;
+mod running;
+mod scan;
+mod space;
+mod verify;
+
+pub use archive::{Archive, Format, TableRows, Verified};
+pub use dump::dump;
+pub use error::{DumpError, Looked, Refusal, VerifyError};
+pub use list::{Listed, list};
+pub use manifest::{MANIFEST_VERSION, Manifest};
+pub use password::Password;
+pub use pg_dump::{PgDump, Places, Version, find_pg_dump};
+pub use request::{Compression, DumpRequest, Dumping, GzipLevel, Progress};
+pub use verify::{Summary, verify};

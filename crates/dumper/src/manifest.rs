@@ -1,0 +1,92 @@
+//! The file beside an archive that says what the archive is: `<archive>.json`.
+//!
+//! Absent: anything secret, and anything needed to restore. The archive stands alone; the manifest lets it be checked.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::archive::{Format, TableRows, Verified};
+use crate::error::VerifyError;
+use crate::folder::with_suffix;
+use crate::pg_dump::Version;
+
+/// The version that this program writes, and the newest that it reads.
+pub const MANIFEST_VERSION: u32 = 1;
+
+/// A manifest on the wire.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// [`MANIFEST_VERSION`].
+    pub manifest_version: u32,
+    /// Of the tool that took the backup.
+    pub tool_version: String,
+    /// RFC 3339.
+    pub created_at: String,
+    /// The database's name.
+    pub database: String,
+    /// Of the server.
+    pub server_version: Version,
+    /// Of the pg_dump.
+    pub pg_dump_version: Version,
+    /// The archive's file name.
+    pub file: String,
+    /// pg_dump's format.
+    pub format: Format,
+    /// `gzip:6` or `none`.
+    pub compression: String,
+    /// pg_dump's client encoding.
+    pub encoding: String,
+    /// Of the file.
+    pub sha256: String,
+    /// Size of the file.
+    pub bytes: u64,
+    /// Size of the plain SQL.
+    pub raw_bytes: u64,
+    /// Rows in all tables.
+    pub rows: u64,
+    /// From the start of pg_dump to the verified file.
+    pub seconds: f64,
+    /// What was proven when it was written.
+    pub verified: Verified,
+    /// Every COPY block.
+    pub tables: Vec<TableRows>,
+}
+
+impl Manifest {
+    /// Where the manifest of this archive is.
+    pub fn path_of(archive: &Path) -> PathBuf {
+        with_suffix(archive, ".json")
+    }
+
+    /// The manifest of this archive; `None` where it has none.
+    pub fn of(archive: &Path) -> Result<Option<Self>, VerifyError> {
+        let path = Self::path_of(archive);
+        let unreadable = |reason: String| VerifyError::Manifest {
+            path: path.clone(),
+            reason,
+        };
+        let text = match std::fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            other => other.map_err(|error| unreadable(error.to_string()))?,
+        };
+        let manifest: Self =
+            serde_json::from_slice(&text).map_err(|error| unreadable(error.to_string()))?;
+        if manifest.manifest_version > MANIFEST_VERSION {
+            let version = manifest.manifest_version;
+            return Err(unreadable(format!(
+                "it has version {version}, and this program reads up to {MANIFEST_VERSION}"
+            )));
+        }
+        Ok(Some(manifest))
+    }
+
+    pub(crate) fn write(&self, mut file: &File) -> io::Result<()> {
+        let mut text = serde_json::to_vec_pretty(self)?;
+        text.push(b'\n');
+        file.write_all(&text)?;
+        file.sync_all()
+    }
+}

@@ -1,0 +1,170 @@
+//! What pg_dump said on stderr, and what that means.
+//!
+//! Absent: messages of servers whose `lc_messages` is not English. They end in `Failed` with their text.
+
+use std::process::ExitStatus;
+
+use crate::error::{DumpError, Refusal};
+use crate::pg_dump::Version;
+use crate::request::DumpRequest;
+
+/// Kept of what a program says: an endless stream of warnings must not fill the memory.
+const KEPT: usize = 16 * 1024;
+
+/// The end of a program's stderr.
+#[derive(Debug, Default)]
+pub(crate) struct Said {
+    bytes: Vec<u8>,
+    cut: bool,
+}
+
+impl Said {
+    /// Adds what was read, dropping from the front.
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+        if self.bytes.len() > KEPT {
+            self.bytes.drain(..self.bytes.len() - KEPT);
+            self.cut = true;
+        }
+    }
+
+    /// Its lines, the first one left out where its beginning is lost.
+    pub(crate) fn text(&self) -> String {
+        let text = String::from_utf8_lossy(&self.bytes);
+        let whole = if self.cut {
+            text.split_once('\n').map_or("", |(_, rest)| rest)
+        } else {
+            &text
+        };
+        whole.trim_end().to_owned()
+    }
+}
+
+/// Why pg_dump failed, by its own words (scrubbed of the password before).
+pub(crate) fn classify(request: &DumpRequest, status: ExitStatus, said: &str) -> DumpError {
+    let words = said.to_owned();
+    if said.contains("server version mismatch") {
+        let (found, path) = (request.pg_dump.version, request.pg_dump.path.clone());
+        return DumpError::PgDumpTooOld {
+            found,
+            path,
+            needed: Version::from_num(request.server_version_num),
+        };
+    }
+    if let Some(refusal) = refusal(said) {
+        return DumpError::Refused {
+            refusal,
+            said: words,
+        };
+    }
+    if let Some(waited) = request.lock_wait_timeout.filter(|_| is_lock_timeout(said)) {
+        return DumpError::LockTimeout {
+            tables: locked_tables(said),
+            waited,
+            said: words,
+        };
+    }
+    if let Some(established) = connection(said) {
+        return DumpError::ConnectionLost {
+            established,
+            said: words,
+        };
+    }
+    DumpError::Failed {
+        status,
+        said: words,
+    }
+}
+
+fn refusal(said: &str) -> Option<Refusal> {
+    const LOGIN: &[&str] = &[
+        "password authentication failed",
+        "no password supplied",
+        "authentication failed for user",
+        "no pg_hba.conf entry",
+        "pg_hba.conf rejects",
+        "is not permitted to log in",
+        "permission denied for database",
+        "User does not have CONNECT privilege",
+    ];
+    if let Some(table) = after(
+        said,
+        "query would be affected by row-level security policy for table ",
+    ) {
+        return Some(Refusal::RowSecurity {
+            table: unquote(table),
+        });
+    }
+    if LOGIN.iter().any(|text| said.contains(text)) || missing_login(said) {
+        return Some(Refusal::Login);
+    }
+    let object = after(said, "permission denied for ")?;
+    Some(Refusal::Privilege {
+        object: object.to_owned(),
+    })
+}
+
+/// `FATAL:  database "x" does not exist`, `FATAL:  role "x" does not exist`
+fn missing_login(said: &str) -> bool {
+    said.lines().any(|line| {
+        line.contains("FATAL:")
+            && line.ends_with(" does not exist")
+            && (line.contains("database \"") || line.contains("role \""))
+    })
+}
+
+/// pg_dump sets statement_timeout, not lock_timeout, for `--lock-wait-timeout`.
+fn is_lock_timeout(said: &str) -> bool {
+    let timed_out =
+        said.contains("due to statement timeout") || said.contains("due to lock timeout");
+    timed_out && said.contains("LOCK TABLE")
+}
+
+/// `… query was: LOCK TABLE public.a, public.b IN ACCESS SHARE MODE`; 15.? and older lock one at a time.
+fn locked_tables(said: &str) -> Vec<String> {
+    let Some((_, rest)) = said.split_once("LOCK TABLE ") else {
+        return Vec::new();
+    };
+    let Some((tables, _)) = rest.split_once(" IN ACCESS SHARE MODE") else {
+        return Vec::new();
+    };
+    tables
+        .split(", ")
+        .map(|table| table.trim_start_matches("ONLY ").to_owned())
+        .collect()
+}
+
+/// Whether a connection had been made before it failed; `None` where the words are about something else.
+fn connection(said: &str) -> Option<bool> {
+    const LOST: &[&str] = &[
+        "server closed the connection unexpectedly",
+        "terminating connection due to",
+        "connection to server was lost",
+        "no connection to the server",
+        "SSL connection has been closed unexpectedly",
+        "could not receive data from server",
+        "could not send data to server",
+    ];
+    const UNREACHABLE: &[&str] = &[
+        "could not connect to server",
+        "could not translate host name",
+    ];
+    let attempt = said
+        .lines()
+        .any(|line| line.contains("connection to server ") && line.contains(" failed: "));
+    if attempt || UNREACHABLE.iter().any(|text| said.contains(text)) {
+        return Some(false);
+    }
+    LOST.iter().any(|text| said.contains(text)).then_some(true)
+}
+
+/// The rest of the line after the first `text`.
+fn after<'a>(said: &'a str, text: &str) -> Option<&'a str> {
+    said.split_once(text)
+        .and_then(|(_, rest)| rest.lines().next())
+        .map(str::trim_end)
+}
+
+fn unquote(name: &str) -> String {
+    name.trim_matches('"').to_owned()
+}

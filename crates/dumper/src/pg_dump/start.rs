@@ -1,0 +1,174 @@
+//! The command line and the environment of one pg_dump.
+//!
+//! The password travels as `PGPASSWORD` in the environment of that one child. A passfile was the alternative; it
+//! would stay on the disk after a `kill -9` of ours, cannot hold a password with a line break, and is readable by the
+//! same two users (its owner and root) as a process's environment is on Linux and macOS. Where no password is given,
+//! libpq still reads the user's own password file.
+//!
+//! Absent: running it (`running`).
+
+use std::ffi::OsString;
+use std::io::PipeWriter;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::request::DumpRequest;
+
+/// pg_dump for this request, writing plain SQL to `stdout`. Nothing secret is in its arguments.
+pub(crate) fn command(request: &DumpRequest, stdout: PipeWriter) -> Command {
+    let mut command = Command::new(&request.pg_dump.path);
+    command.args(arguments(request));
+    command
+        .stdin(Stdio::null())
+        .stdout(stdout)
+        .stderr(Stdio::piped());
+    command.process_group(0);
+    for (name, _) in std::env::vars_os() {
+        if name.as_encoded_bytes().starts_with(b"PG") {
+            command.env_remove(name);
+        }
+    }
+    // what pg_dump says is read by this program, in English; the server's own messages follow its lc_messages
+    command.env("LC_ALL", "C").env_remove("LANGUAGE");
+    command.envs(
+        request
+            .environment
+            .iter()
+            .map(|(name, value)| (name, value)),
+    );
+    if let Some(password) = &request.password {
+        command.env("PGPASSWORD", password.expose());
+    }
+    if let Some(value) = libpq_beside(&request.pg_dump.path) {
+        command.env("LD_LIBRARY_PATH", value);
+    }
+    command
+}
+
+/// `-w`: a prompt could not be answered. UTF8 whatever the database's encoding: no reader has to guess.
+fn arguments(request: &DumpRequest) -> Vec<String> {
+    let mut arguments: Vec<String> = ["--format=plain", "--encoding=UTF8", "--no-password"]
+        .map(String::from)
+        .into();
+    if let Some(timeout) = request.lock_wait_timeout {
+        // 0 would switch the limit off
+        arguments.push(format!(
+            "--lock-wait-timeout={}",
+            timeout.as_millis().max(1)
+        ));
+    }
+    arguments.push(format!("--dbname={}", connection_string(&request.database)));
+    arguments
+}
+
+/// pg_dump reads `--dbname` as a connection string where it has a `=` or a scheme; this form is never misread, and
+/// goes before a service file's `dbname`, which `PGDATABASE` would not.
+fn connection_string(database: &str) -> String {
+    format!(
+        "dbname='{}'",
+        database.replace('\\', "\\\\").replace('\'', "\\'")
+    )
+}
+
+/// The `LD_LIBRARY_PATH` that a pg_dump of a self-contained tree needs: its `../lib`, where that has a libpq.
+/// Without it the loader takes the system's libpq, or none.
+pub(crate) fn libpq_beside(program: &Path) -> Option<OsString> {
+    let real = program.canonicalize().ok()?;
+    let library = real.parent()?.parent()?.join("lib");
+    let has_libpq = std::fs::read_dir(&library).ok()?.flatten().any(|entry| {
+        entry
+            .file_name()
+            .as_encoded_bytes()
+            .starts_with(b"libpq.so")
+    });
+    if !has_libpq {
+        return None;
+    }
+    let inherited = std::env::var_os("LD_LIBRARY_PATH");
+    let rest = inherited.iter().flat_map(std::env::split_paths);
+    std::env::join_paths(std::iter::once(library).chain(rest)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::password::Password;
+    use crate::pg_dump::{PgDump, Version};
+    use crate::request::Compression;
+
+    fn request() -> DumpRequest {
+        DumpRequest {
+            pg_dump: PgDump {
+                path: "/opt/pg/bin/pg_dump".into(),
+                version: Version {
+                    major: 15,
+                    minor: 18,
+                },
+                version_text: String::new(),
+            },
+            environment: vec![("PGHOST".into(), "db1".into())],
+            password: Some(Password::new("s3cret")),
+            database: "it's\\ x=1".into(),
+            server_version_num: 150_018,
+            directory: "b".into(),
+            timestamp: "20261122_213000".into(),
+            created_at: "2026-11-22T21:30:00Z".into(),
+            tool_version: "0.1.0".into(),
+            compression: Compression::default(),
+            lock_wait_timeout: Some(Duration::from_secs(2)),
+            estimated_bytes: None,
+        }
+    }
+
+    #[test]
+    fn arguments_name_the_database_literally() {
+        let arguments = arguments(&request());
+        assert_eq!(
+            arguments,
+            [
+                "--format=plain",
+                "--encoding=UTF8",
+                "--no-password",
+                "--lock-wait-timeout=2000",
+                r"--dbname=dbname='it\'s\\ x=1'"
+            ]
+        );
+    }
+
+    #[test]
+    fn the_password_is_in_the_environment_only() {
+        let (_, stdout) = std::io::pipe().unwrap();
+        let command = command(&request(), stdout);
+        assert!(
+            command
+                .get_args()
+                .all(|argument| !argument.to_str().unwrap().contains("s3cret"))
+        );
+        let value = |wanted: &str| {
+            command
+                .get_envs()
+                .find(|(name, _)| *name == wanted)
+                .and_then(|(_, value)| value)
+        };
+        assert_eq!(value("PGPASSWORD").unwrap(), "s3cret");
+        assert_eq!(value("PGHOST").unwrap(), "db1");
+        assert_eq!(value("LC_ALL").unwrap(), "C");
+    }
+
+    #[test]
+    fn a_tree_of_its_own_brings_its_libpq() {
+        let tree = tempfile::tempdir().unwrap();
+        let program = tree.path().join("bin/pg_dump");
+        fs_err::create_dir_all(tree.path().join("bin")).unwrap();
+        fs_err::create_dir_all(tree.path().join("lib")).unwrap();
+        fs_err::write(&program, "").unwrap();
+        assert_eq!(libpq_beside(&program), None);
+        fs_err::write(tree.path().join("lib/libpq.so.5"), "").unwrap();
+        let value = libpq_beside(&program).unwrap();
+        let first = std::env::split_paths(&value).next().unwrap();
+        assert_eq!(first, tree.path().canonicalize().unwrap().join("lib"));
+    }
+}
