@@ -1,0 +1,3 @@
+//! One command a file, each with its `Args` and its `run`.
+
+pub(crate) mod env;
