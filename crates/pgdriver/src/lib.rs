@@ -1,1 +1,23 @@
-//! placeholder
+//! PostgreSQL as this tool sees it: connections as libpq users know them, sessions, the server's facts, locks,
+//! activity, catalog, and the table `django_migrations`.
+//!
+//! Absent: Django beyond that one table, and everything that changes a user's data. The driver's own types
+//! (`tokio_postgres::Row`, its errors) do not leave this crate.
+
+mod connect;
+mod options;
+mod query_error;
+mod secret;
+mod session;
+mod tls;
+
+pub use connect::{
+    ConnectError, ConnectErrorKind, classify_server_message, connect, connect_observer,
+};
+pub use options::{
+    ConnectOptions, DEFAULT_CONNECT_TIMEOUT, Environment, Host, Keepalives, OptionsError, Place,
+    SessionAttrs, SslMode, TlsOptions,
+};
+pub use query_error::QueryError;
+pub use secret::Secret;
+pub use session::{CancelToken, OBSERVER_LOCK_TIMEOUT, OBSERVER_STATEMENT_TIMEOUT, Session};

@@ -1,0 +1,319 @@
+//! libpq's two forms of connection string, taken apart by libpq's own rules (`conninfo_parse` and
+//! `conninfo_uri_parse` in `fe-connect.c`).
+//!
+//! Absent: defaults, environment and files; the result holds only what the string says.
+
+use std::collections::BTreeMap;
+
+use super::error::OptionsError;
+use super::keywords::is_keyword;
+
+type Keywords = BTreeMap<String, String>;
+
+/// Keywords of a URL or of a `key=value` string.
+pub(super) fn parse(dsn: &str) -> Result<Keywords, OptionsError> {
+    let keywords = match uri_body(dsn) {
+        Some(body) => parse_uri(body)?,
+        None => parse_pairs(dsn)?,
+    };
+    match keywords.keys().find(|name| !is_keyword(name)) {
+        // after an unquoted password with a space in it, the "name" may be its tail
+        Some(_) if keywords.contains_key("password") => Err(OptionsError::new(
+            "invalid connection option beside the password (a value with spaces needs single quotes)",
+        )),
+        Some(name) => Err(OptionsError::of(
+            name,
+            format!("invalid connection option \"{name}\""),
+        )),
+        None => Ok(keywords),
+    }
+}
+
+fn uri_body(dsn: &str) -> Option<&str> {
+    dsn.strip_prefix("postgresql://")
+        .or_else(|| dsn.strip_prefix("postgres://"))
+}
+
+fn parse_pairs(text: &str) -> Result<Keywords, OptionsError> {
+    let mut keywords = Keywords::new();
+    let mut rest = text.trim_start();
+    while !rest.is_empty() {
+        let end = rest
+            .find(|c: char| c == '=' || c.is_ascii_whitespace())
+            .unwrap_or(rest.len());
+        let (name, after) = rest.split_at(end);
+        // Only a keyword's shape is repeated: what is not one may be a piece of a password with a space in it.
+        let Some(after) = after.trim_start().strip_prefix('=') else {
+            return Err(OptionsError::new(match is_keyword(name) {
+                true => format!("missing \"=\" after \"{name}\" in connection string"),
+                false => {
+                    "missing \"=\" in connection string (a value with spaces needs single quotes)"
+                        .to_owned()
+                }
+            }));
+        };
+        let (value, after) = pair_value(after.trim_start())?;
+        keywords.insert(name.to_owned(), value);
+        rest = after.trim_start();
+    }
+    Ok(keywords)
+}
+
+/// A value and what follows it: `'…'` or up to white space; a backslash takes the next character as it is.
+fn pair_value(text: &str) -> Result<(String, &str), OptionsError> {
+    let quoted = text.starts_with('\'');
+    let mut value = String::new();
+    let mut chars = text.char_indices().skip(usize::from(quoted));
+    while let Some((at, c)) = chars.next() {
+        match c {
+            '\\' => value.extend(chars.next().map(|(_, c)| c)),
+            '\'' if quoted => return Ok((value, &text[at + 1..])),
+            c if !quoted && c.is_ascii_whitespace() => return Ok((value, &text[at..])),
+            c => value.push(c),
+        }
+    }
+    match quoted {
+        true => Err(OptionsError::new(
+            "unterminated quoted string in connection string",
+        )),
+        false => Ok((value, "")),
+    }
+}
+
+fn parse_uri(body: &str) -> Result<Keywords, OptionsError> {
+    let mut keywords = Keywords::new();
+    let (body, query) = match body.split_once('?') {
+        Some((body, query)) => (body, Some(query)),
+        None => (body, None),
+    };
+    // libpq looks for the @ only up to the first slash, so a password with a slash must be percent-encoded.
+    let authority_end = body.find('/').unwrap_or(body.len());
+    let (authority, path) = body.split_at(authority_end);
+    let hosts = match authority.split_once('@') {
+        Some((userinfo, hosts)) => {
+            let (user, password) = match userinfo.split_once(':') {
+                Some((user, password)) => (user, Some(password)),
+                None => (userinfo, None),
+            };
+            insert(&mut keywords, "user", user)?;
+            insert(&mut keywords, "password", password.unwrap_or(""))?;
+            hosts
+        }
+        None => authority,
+    };
+    let (names, ports) = hosts_and_ports(hosts)?;
+    insert(&mut keywords, "host", &names)?;
+    insert(&mut keywords, "port", &ports)?;
+    insert(
+        &mut keywords,
+        "dbname",
+        path.strip_prefix('/').unwrap_or(""),
+    )?;
+    for pair in query
+        .unwrap_or("")
+        .split('&')
+        .filter(|pair| !pair.is_empty())
+    {
+        query_pair(&mut keywords, pair)?;
+    }
+    Ok(keywords)
+}
+
+fn query_pair(keywords: &mut Keywords, pair: &str) -> Result<(), OptionsError> {
+    let Some((name, value)) = pair.split_once('=') else {
+        return Err(OptionsError::new(
+            "missing key/value separator \"=\" in URI query parameter",
+        ));
+    };
+    let name = percent_decode(name)?;
+    let value = percent_decode(value)?;
+    // libpq keeps JDBC's ssl=true
+    match (name.as_str(), value.as_str()) {
+        ("ssl", "true") => keywords.insert("sslmode".to_owned(), "require".to_owned()),
+        _ => keywords.insert(name, value),
+    };
+    Ok(())
+}
+
+fn insert(keywords: &mut Keywords, name: &str, encoded: &str) -> Result<(), OptionsError> {
+    if !encoded.is_empty() {
+        keywords.insert(name.to_owned(), percent_decode(encoded)?);
+    }
+    Ok(())
+}
+
+/// `a:1,[::1]:2,b` → (`a,::1,b`, `1,2,`); no ports at all is an empty text.
+fn hosts_and_ports(hosts: &str) -> Result<(String, String), OptionsError> {
+    let mut names = Vec::new();
+    let mut ports = Vec::new();
+    for host in hosts.split(',') {
+        let (name, port) = match host.strip_prefix('[') {
+            Some(rest) => {
+                let Some((address, after)) = rest.split_once(']') else {
+                    return Err(OptionsError::of(
+                        "host",
+                        "missing \"]\" after an IPv6 address in the URI",
+                    ));
+                };
+                (address, after.strip_prefix(':').unwrap_or(after))
+            }
+            None => host.split_once(':').unwrap_or((host, "")),
+        };
+        names.push(name);
+        ports.push(port);
+    }
+    let ports = if ports.iter().all(|port| port.is_empty()) {
+        String::new()
+    } else {
+        ports.join(",")
+    };
+    Ok((names.join(","), ports))
+}
+
+fn percent_decode(text: &str) -> Result<String, OptionsError> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = after;
+        if byte != b'%' {
+            bytes.push(byte);
+            continue;
+        }
+        let decoded = after.get(..2).and_then(|hex| std::str::from_utf8(hex).ok());
+        match decoded.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            Some(0) => {
+                return Err(OptionsError::new(
+                    "forbidden value %00 in percent-encoded value",
+                ));
+            }
+            Some(value) => bytes.push(value),
+            None => {
+                return Err(OptionsError::new(
+                    "invalid percent-encoded token in the URI",
+                ));
+            }
+        }
+        rest = &after[2..];
+    }
+    String::from_utf8(bytes).map_err(|_| OptionsError::new("the URI does not decode to UTF-8"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse;
+
+    #[track_caller]
+    fn check(dsn: &str, expected: &[(&str, &str)]) {
+        let keywords = parse(dsn).expect(dsn);
+        let found: Vec<_> = keywords
+            .iter()
+            .map(|(k, v)| (k.as_str(), v.as_str()))
+            .collect();
+        let mut expected = expected.to_vec();
+        expected.sort_unstable();
+        assert_eq!(found, expected, "{dsn}");
+    }
+
+    #[test]
+    fn pairs() {
+        check("", &[]);
+        check(
+            "host=db1 port=5433  dbname=shop",
+            &[("host", "db1"), ("port", "5433"), ("dbname", "shop")],
+        );
+        check("host = db1 user= me", &[("host", "db1"), ("user", "me")]);
+        check(
+            r"password='it\'s a \\ pass' user=x",
+            &[("password", r"it's a \ pass"), ("user", "x")],
+        );
+        check(r"password=a\ b", &[("password", "a b")]);
+        check("password='' user=x", &[("password", ""), ("user", "x")]);
+        check(
+            "options='-c lock_timeout=1s'",
+            &[("options", "-c lock_timeout=1s")],
+        );
+    }
+
+    #[test]
+    fn uris() {
+        check("postgresql://", &[]);
+        check(
+            "postgres://localhost/shop",
+            &[("host", "localhost"), ("dbname", "shop")],
+        );
+        check(
+            "postgresql://me:p%40ss@db1:5433/shop?sslmode=require&application_name=a+b",
+            &[
+                ("user", "me"),
+                ("password", "p@ss"),
+                ("host", "db1"),
+                ("port", "5433"),
+                ("dbname", "shop"),
+                ("sslmode", "require"),
+                ("application_name", "a+b"),
+            ],
+        );
+        check(
+            "postgresql://[2001:db8::1]:5433/shop",
+            &[
+                ("host", "2001:db8::1"),
+                ("port", "5433"),
+                ("dbname", "shop"),
+            ],
+        );
+        check(
+            "postgresql://a:1,b,[::1]:3/x",
+            &[("host", "a,b,::1"), ("port", "1,,3"), ("dbname", "x")],
+        );
+        check(
+            "postgresql://%2Fvar%2Frun/shop",
+            &[("host", "/var/run"), ("dbname", "shop")],
+        );
+        check(
+            "postgresql:///shop?host=/tmp&ssl=true",
+            &[("dbname", "shop"), ("host", "/tmp"), ("sslmode", "require")],
+        );
+    }
+
+    #[test]
+    fn refused() {
+        for (dsn, message) in [
+            (
+                "shop",
+                "missing \"=\" in connection string (a value with spaces needs single quotes)",
+            ),
+            ("host", "missing \"=\" after \"host\" in connection string"),
+            ("hots=db1", "invalid connection option \"hots\""),
+            (
+                "password='x",
+                "unterminated quoted string in connection string",
+            ),
+            (
+                "postgres://a/b?c",
+                "missing key/value separator \"=\" in URI query parameter",
+            ),
+            (
+                "postgres://a/b%2",
+                "invalid percent-encoded token in the URI",
+            ),
+            (
+                "postgres://a/b%00",
+                "forbidden value %00 in percent-encoded value",
+            ),
+            (
+                "postgres://[::1/b",
+                "missing \"]\" after an IPv6 address in the URI",
+            ),
+        ] {
+            assert_eq!(parse(dsn).unwrap_err().to_string(), message, "{dsn}");
+        }
+    }
+
+    #[test]
+    fn a_password_cut_at_a_space_is_not_repeated() {
+        for dsn in ["password=open sesame", "password=open sesame=1"] {
+            let error = parse(dsn).unwrap_err().to_string();
+            assert!(!error.contains("sesame"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! What libpq finds around a process, as a value; and the variables that tell a child the same.
+//!
+//! Absent: who uses it. [`super::resolve`] decides over these values alone.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use super::keywords::KEYWORDS;
+use super::{ChannelBinding, ConnectOptions, Host, Place, SessionAttrs};
+
+/// Variables, files and names that libpq consults. The default is an environment with nothing in it.
+#[derive(Clone, Default)]
+pub struct Environment {
+    variables: BTreeMap<String, String>,
+    home: Option<PathBuf>,
+    os_user: Option<String>,
+    socket_folder: Option<PathBuf>,
+    files: FileAccess,
+}
+
+/// Whether files that keywords name may be opened.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum FileAccess {
+    #[default]
+    None,
+    Real,
+}
+
+/// A password file as it was found.
+pub(super) enum Passfile {
+    Text(String),
+    Missing,
+    /// Others may read it: libpq ignores such a file, and says so.
+    TooOpen,
+}
+
+impl Environment {
+    /// That of this process. The only place that reads the environment.
+    pub fn of_process() -> Self {
+        let home = std::env::home_dir();
+        Self {
+            os_user: ["USER", "LOGNAME"]
+                .iter()
+                .find_map(|name| std::env::var(name).ok()),
+            // Debian and Red Hat build libpq with the first, PostgreSQL's sources with the second
+            socket_folder: ["/var/run/postgresql", "/tmp"]
+                .iter()
+                .map(PathBuf::from)
+                .find(|f| f.is_dir()),
+            variables: std::env::vars_os()
+                .filter_map(|(name, value)| {
+                    Some((name.into_string().ok()?, value.into_string().ok()?))
+                })
+                .collect(),
+            home,
+            files: FileAccess::Real,
+        }
+    }
+
+    /// Given variables and home folder; files are read.
+    pub fn of(variables: BTreeMap<String, String>, home: Option<PathBuf>, os_user: &str) -> Self {
+        let os_user = Some(os_user.to_owned());
+        Self {
+            variables,
+            home,
+            os_user,
+            socket_folder: None,
+            files: FileAccess::Real,
+        }
+    }
+
+    pub(super) fn variable(&self, name: &str) -> Option<&str> {
+        self.variables
+            .get(name)
+            .map(String::as_str)
+            .filter(|value| !value.is_empty())
+    }
+
+    pub(super) fn os_user(&self) -> Option<&str> {
+        self.os_user.as_deref()
+    }
+
+    pub(super) fn socket_folder(&self) -> Option<&Path> {
+        self.socket_folder.as_deref()
+    }
+
+    pub(super) fn home_file(&self, name: &str) -> Option<PathBuf> {
+        self.home.as_ref().map(|home| home.join(name))
+    }
+
+    pub(super) fn read(&self, path: &Path) -> Option<String> {
+        (self.files == FileAccess::Real)
+            .then(|| fs::read_to_string(path).ok())
+            .flatten()
+    }
+
+    pub(super) fn read_passfile(&self, path: &Path) -> Passfile {
+        if self.files == FileAccess::None {
+            return Passfile::Missing;
+        }
+        match fs::metadata(path) {
+            Ok(metadata) if !metadata.is_file() => Passfile::Missing,
+            Ok(metadata) if metadata.permissions().mode() & 0o077 != 0 => Passfile::TooOpen,
+            Ok(_) => fs::read_to_string(path).map_or(Passfile::Missing, Passfile::Text),
+            Err(_) => Passfile::Missing,
+        }
+    }
+}
+
+/// See [`ConnectOptions::libpq_environment`].
+pub(super) fn variables_of(options: &ConnectOptions) -> Vec<(String, String)> {
+    let list = |texts: Vec<String>| texts.join(",");
+    let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
+    let values = [
+        (
+            "host",
+            Some(list(options.hosts.iter().map(host_name).collect())),
+        ),
+        ("hostaddr", hostaddrs(&options.hosts)),
+        (
+            "port",
+            Some(list(
+                options
+                    .hosts
+                    .iter()
+                    .map(|host| host.port.to_string())
+                    .collect(),
+            )),
+        ),
+        ("user", Some(options.user.clone())),
+        ("dbname", Some(options.database.clone())),
+        ("sslmode", Some(options.tls.mode.as_str().to_owned())),
+        ("sslrootcert", options.tls.root_cert.clone()),
+        ("sslcert", path(&options.tls.cert)),
+        ("sslkey", path(&options.tls.key)),
+        (
+            "sslnegotiation",
+            options.tls.direct.then(|| "direct".to_owned()),
+        ),
+        (
+            "connect_timeout",
+            options
+                .connect_timeout
+                .map(|limit| limit.as_secs().max(1).to_string()),
+        ),
+        ("options", options.options.clone()),
+        ("application_name", options.application_name.clone()),
+        ("channel_binding", channel_binding(options.channel_binding)),
+        ("target_session_attrs", session_attrs(options.session_attrs)),
+    ];
+    values
+        .into_iter()
+        .filter_map(|(name, value)| Some((variable_of(name)?.to_owned(), value?)))
+        .collect()
+}
+
+fn variable_of(name: &str) -> Option<&'static str> {
+    KEYWORDS
+        .iter()
+        .find(|keyword| keyword.name == name)?
+        .variable
+}
+
+fn host_name(host: &Host) -> String {
+    match &host.place {
+        Place::Tcp(name) => name.clone(),
+        Place::Socket(folder) => folder.display().to_string(),
+    }
+}
+
+fn hostaddrs(hosts: &[Host]) -> Option<String> {
+    let texts: Vec<_> = hosts
+        .iter()
+        .map(|host| host.address.map(|a| a.to_string()).unwrap_or_default())
+        .collect();
+    texts
+        .iter()
+        .any(|text| !text.is_empty())
+        .then(|| texts.join(","))
+}
+
+fn channel_binding(value: ChannelBinding) -> Option<String> {
+    match value {
+        ChannelBinding::Prefer => None,
+        ChannelBinding::Disable => Some("disable".to_owned()),
+        ChannelBinding::Require => Some("require".to_owned()),
+    }
+}
+
+fn session_attrs(value: SessionAttrs) -> Option<String> {
+    let word = match value {
+        SessionAttrs::Any => return None,
+        SessionAttrs::ReadWrite => "read-write",
+        SessionAttrs::ReadOnly => "read-only",
+        SessionAttrs::Primary => "primary",
+        SessionAttrs::Standby => "standby",
+        SessionAttrs::PreferStandby => "prefer-standby",
+    };
+    Some(word.to_owned())
+}

@@ -1,0 +1,276 @@
+//! Where and how to connect, as libpq users say it.
+//!
+//! Absent: I/O, except for the one edge [`Environment::of_process`]. Certificates are read when a connection is made.
+
+mod dsn;
+mod environment;
+mod error;
+mod keywords;
+mod passfile;
+mod read;
+mod resolve;
+mod service;
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use environment::Environment;
+pub use error::OptionsError;
+
+use crate::Secret;
+
+/// One server to try: where it is, and the password that belongs to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Host {
+    /// A name or address, or the folder of a socket.
+    pub place: Place,
+    /// `hostaddr`: where to connect, while `place` is the name that is shown and verified.
+    pub address: Option<IpAddr>,
+    /// The port, also part of a socket's file name.
+    pub port: u16,
+    /// From `.pgpass`, which may differ for each host. `password=` goes before it.
+    pub(crate) password: Option<Secret>,
+}
+
+/// How a [`Host`] is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// A host name or a numeric address.
+    Tcp(String),
+    /// The folder that holds `.s.PGSQL.<port>`.
+    Socket(PathBuf),
+}
+
+/// libpq's `sslmode`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SslMode {
+    /// Never TLS.
+    Disable,
+    /// TLS only where the server refuses without.
+    Allow,
+    /// TLS first, without where that fails.
+    Prefer,
+    /// TLS; the certificate is verified only where a root certificate is at hand.
+    Require,
+    /// TLS with a certificate of a trusted authority.
+    VerifyCa,
+    /// [`SslMode::VerifyCa`], and the certificate names the host.
+    VerifyFull,
+}
+
+impl SslMode {
+    /// libpq's word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Disable => "disable",
+            Self::Allow => "allow",
+            Self::Prefer => "prefer",
+            Self::Require => "require",
+            Self::VerifyCa => "verify-ca",
+            Self::VerifyFull => "verify-full",
+        }
+    }
+}
+
+/// libpq's `target_session_attrs`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SessionAttrs {
+    /// Whatever answers.
+    Any,
+    /// Sessions that are not read-only by default, on a primary.
+    ReadWrite,
+    /// The opposite.
+    ReadOnly,
+    /// Not in recovery.
+    Primary,
+    /// In recovery.
+    Standby,
+    /// A standby where there is one, else anything.
+    PreferStandby,
+}
+
+/// The `ssl*` keywords.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsOptions {
+    /// `sslmode`
+    pub mode: SslMode,
+    /// `sslrootcert`: a file, or `system`; none is `~/.postgresql/root.crt` where that exists.
+    pub root_cert: Option<String>,
+    /// `sslcert`; none is `~/.postgresql/postgresql.crt` where that exists.
+    pub cert: Option<PathBuf>,
+    /// `sslkey`; none is `~/.postgresql/postgresql.key`.
+    pub key: Option<PathBuf>,
+    /// `sslnegotiation=direct`: a TLS handshake at once (PostgreSQL 17).
+    pub direct: bool,
+}
+
+/// TCP keepalive, with libpq's meaning; none is the system's own value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keepalives {
+    pub(crate) enabled: bool,
+    pub(crate) idle: Option<Duration>,
+    pub(crate) interval: Option<Duration>,
+    pub(crate) count: Option<u32>,
+    pub(crate) tcp_user_timeout: Option<Duration>,
+}
+
+/// libpq's `channel_binding`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ChannelBinding {
+    Disable,
+    Prefer,
+    Require,
+}
+
+/// Everything that is needed to open a session. `Debug` shows no password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConnectOptions {
+    pub(crate) hosts: Vec<Host>,
+    pub(crate) user: String,
+    pub(crate) database: String,
+    pub(crate) password: Option<Secret>,
+    pub(crate) tls: TlsOptions,
+    pub(crate) options: Option<String>,
+    pub(crate) application_name: Option<String>,
+    pub(crate) connect_timeout: Option<Duration>,
+    pub(crate) session_attrs: SessionAttrs,
+    pub(crate) keepalives: Keepalives,
+    pub(crate) channel_binding: ChannelBinding,
+    pub(crate) shuffle_hosts: bool,
+    pub(crate) ignored: Vec<String>,
+}
+
+/// What `connect_timeout` is where nobody says: libpq would wait for ever.
+pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+impl ConnectOptions {
+    /// From keywords that libpq has resolved already (psycopg's `info.get_parameters()`): no environment, no files.
+    pub fn from_keywords(
+        keywords: &BTreeMap<String, String>,
+        password: Option<Secret>,
+    ) -> Result<Self, OptionsError> {
+        let mut keywords = keywords.clone();
+        let written = keywords
+            .remove("password")
+            .filter(|text| !text.is_empty())
+            .map(Secret::from);
+        read::options(&keywords, password.or(written), &Environment::default())
+    }
+
+    /// From `postgresql://…` or `key=value …`; what it leaves out comes from this process's `PG*` variables,
+    /// `.pgpass` and `pg_service.conf`, as with libpq.
+    pub fn parse(dsn: &str) -> Result<Self, OptionsError> {
+        Self::parse_in(dsn, &Environment::of_process())
+    }
+
+    /// [`ConnectOptions::parse`] in a given environment.
+    pub fn parse_in(dsn: &str, environment: &Environment) -> Result<Self, OptionsError> {
+        Self::resolve(&dsn::parse(dsn)?, environment)
+    }
+
+    /// Explicit keywords, then the service, then the environment, then libpq's defaults.
+    pub fn resolve(
+        explicit: &BTreeMap<String, String>,
+        environment: &Environment,
+    ) -> Result<Self, OptionsError> {
+        resolve::resolve(explicit, environment)
+    }
+
+    /// The servers to try, in order.
+    pub fn hosts(&self) -> &[Host] {
+        &self.hosts
+    }
+
+    /// The role.
+    pub fn user(&self) -> &str {
+        &self.user
+    }
+
+    /// The database.
+    pub fn database(&self) -> &str {
+        &self.database
+    }
+
+    /// The password of the first host, where one is known.
+    pub fn password(&self) -> Option<&Secret> {
+        self.hosts.first().and_then(|host| self.password_for(host))
+    }
+
+    pub(crate) fn password_for<'a>(&'a self, host: &'a Host) -> Option<&'a Secret> {
+        self.password.as_ref().or(host.password.as_ref())
+    }
+
+    /// The `ssl*` keywords.
+    pub fn tls(&self) -> &TlsOptions {
+        &self.tls
+    }
+
+    /// The limit for opening a session to one address; none is without end (`connect_timeout=0`).
+    pub fn connect_timeout(&self) -> Option<Duration> {
+        self.connect_timeout
+    }
+
+    /// Keywords that were given and are not followed.
+    pub fn ignored(&self) -> &[String] {
+        &self.ignored
+    }
+
+    /// The same with another `application_name`.
+    #[must_use]
+    pub fn with_application_name(mut self, name: &str) -> Self {
+        self.application_name = Some(name.to_owned());
+        self
+    }
+
+    /// The same with another database.
+    #[must_use]
+    pub fn with_database(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.database);
+        self
+    }
+
+    /// The same with another limit for opening a session.
+    #[must_use]
+    pub fn with_connect_timeout(mut self, limit: Duration) -> Self {
+        self.connect_timeout = Some(limit);
+        self
+    }
+
+    /// The same role and database by another way: hosts, ports and TLS of `other`. For a project in a container whose
+    /// host name resolves only there.
+    #[must_use]
+    pub fn with_route_of(mut self, other: &Self) -> Self {
+        self.hosts.clone_from(&other.hosts);
+        self.tls.clone_from(&other.tls);
+        if self.password.is_none() {
+            self.password.clone_from(&other.password);
+        }
+        self
+    }
+
+    /// `shop@db1:5432/shop`; never a password.
+    pub fn describe(&self) -> String {
+        let places: Vec<_> = self.hosts.iter().map(Host::describe).collect();
+        format!("{}@{}/{}", self.user, places.join(","), self.database)
+    }
+
+    /// The `PG*` variables with which a child (`pg_dump`) reaches the same place. `PGOPTIONS` stands among them where
+    /// `options` are set, since they may choose a role or a search path. The password is left to the caller:
+    /// [`ConnectOptions::password`].
+    pub fn libpq_environment(&self) -> Vec<(String, String)> {
+        environment::variables_of(self)
+    }
+}
+
+impl Host {
+    /// `db1:5432`, `[::1]:5432`, `/var/run/postgresql:5432`
+    pub fn describe(&self) -> String {
+        match &self.place {
+            Place::Tcp(name) if name.contains(':') => format!("[{name}]:{}", self.port),
+            Place::Tcp(name) => format!("{name}:{}", self.port),
+            Place::Socket(folder) => format!("{}:{}", folder.display(), self.port),
+        }
+    }
+}

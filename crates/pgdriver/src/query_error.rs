@@ -1,0 +1,97 @@
+//! A query that failed, and the questions that callers ask of it.
+//!
+//! Absent: the driver's own error type, which hides its cause in `Display` and its kind altogether.
+
+use std::error::Error as _;
+
+/// A query failed. `Display` says which, and why.
+#[derive(Debug, thiserror::Error)]
+#[error("could not {what}: {}", sentence(.cause))]
+pub struct QueryError {
+    what: &'static str,
+    cause: tokio_postgres::Error,
+}
+
+impl QueryError {
+    pub(crate) fn new(what: &'static str, cause: tokio_postgres::Error) -> Self {
+        Self { what, cause }
+    }
+
+    /// Five characters, where the server answered.
+    pub fn sqlstate(&self) -> Option<&str> {
+        self.cause.code().map(tokio_postgres::error::SqlState::code)
+    }
+
+    /// What the server said, without what was being done.
+    pub fn message(&self) -> String {
+        sentence(&self.cause)
+    }
+
+    /// The server's DETAIL.
+    pub fn detail(&self) -> Option<&str> {
+        self.cause.as_db_error()?.detail()
+    }
+
+    /// The server's HINT.
+    pub fn hint(&self) -> Option<&str> {
+        self.cause.as_db_error()?.hint()
+    }
+
+    /// `lock_timeout` ran out, or NOWAIT found a lock.
+    pub fn is_lock_timeout(&self) -> bool {
+        self.sqlstate() == Some("55P03")
+    }
+
+    /// Cancelled: by us, by somebody else, or by `statement_timeout`.
+    pub fn is_cancelled(&self) -> bool {
+        self.sqlstate() == Some("57014")
+    }
+
+    /// The server broke a cycle of waits by ending this one.
+    pub fn is_deadlock(&self) -> bool {
+        self.sqlstate() == Some("40P01")
+    }
+
+    /// The role may not do this.
+    pub fn is_permission_denied(&self) -> bool {
+        self.sqlstate() == Some("42501")
+    }
+
+    /// The session is gone: closed, terminated, or the server went down.
+    pub fn is_connection_lost(&self) -> bool {
+        match self.sqlstate() {
+            Some(sqlstate) => {
+                sqlstate.starts_with("08")
+                    || ["57P01", "57P02", "57P03", "57P05"].contains(&sqlstate)
+            }
+            None => self.cause.is_closed() || self.is_io(),
+        }
+    }
+
+    fn is_io(&self) -> bool {
+        self.cause
+            .source()
+            .is_some_and(|cause| cause.is::<std::io::Error>())
+    }
+}
+
+/// The driver's sentence with its causes: `FATAL: sorry, too many clients already (SQLSTATE 53300)`,
+/// `error connecting to server: Connection refused (os error 111)`.
+pub(crate) fn sentence(error: &tokio_postgres::Error) -> String {
+    if let Some(answer) = error.as_db_error() {
+        return format!(
+            "{}: {} (SQLSTATE {})",
+            answer.severity(),
+            answer.message(),
+            answer.code().code()
+        );
+    }
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    text
+}
