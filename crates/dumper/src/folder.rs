@@ -131,3 +131,75 @@ fn private(path: &Path) -> io::Result<File> {
         .mode(0o600)
         .open(path)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        path.metadata().unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn a_new_folder_is_private_and_an_old_one_is_left_alone() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = parent.path().join("a/b");
+        prepare(&folder).unwrap();
+        assert_eq!(mode(&folder), 0o700);
+        assert_eq!(
+            fs_err::read_to_string(folder.join(".gitignore")).unwrap(),
+            "*\n"
+        );
+
+        let old = parent.path().join("old");
+        fs_err::create_dir(&old).unwrap();
+        fs_err::set_permissions(&old, std::fs::Permissions::from_mode(0o755)).unwrap();
+        prepare(&old).unwrap();
+        assert_eq!(mode(&old), 0o755);
+        assert_eq!(fs_err::read_dir(&old).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn names_are_safe_in_file_systems() {
+        assert_eq!(
+            stem("shop", "20261122_213000"),
+            "backup_shop_20261122_213000"
+        );
+        assert_eq!(stem("../a b/ü$(x)", "t"), "backup_.._a_b_ü__x__t");
+        assert!(stem(&"ü".repeat(200), "t").len() < 120);
+    }
+
+    #[test]
+    fn a_taken_name_gets_a_number() {
+        let folder = tempfile::tempdir().unwrap();
+        let name = |file: &Partial| {
+            file.name()
+                .file_name()
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .to_owned()
+        };
+        let (first, _) = Partial::claim(folder.path(), "x", ".sql.gz").unwrap();
+        let (second, _) = Partial::claim(folder.path(), "x", ".sql.gz").unwrap();
+        assert_eq!(name(&second), "x-2.sql.gz");
+        first.keep().unwrap();
+        let (third, _) = Partial::claim(folder.path(), "x", ".sql.gz").unwrap();
+        assert_eq!(name(&third), "x-3.sql.gz");
+    }
+
+    #[test]
+    fn a_dropped_file_is_gone_and_a_kept_one_is_private() {
+        let folder = tempfile::tempdir().unwrap();
+        let (dropped, _) = Partial::claim(folder.path(), "x", ".sql").unwrap();
+        assert!(dropped.path().exists());
+        drop(dropped);
+        assert_eq!(fs_err::read_dir(folder.path()).unwrap().count(), 0);
+        let (kept, _) = Partial::claim(folder.path(), "x", ".sql").unwrap();
+        let path = kept.keep().unwrap();
+        assert_eq!(mode(&path), 0o600);
+        assert_eq!(path.file_name().unwrap(), "x.sql");
+    }
+}

@@ -163,6 +163,11 @@ pub(crate) fn read_back(path: &Path, watch: &Watch) -> Result<Content, VerifyErr
             scan(&mut input)
         };
     let scanner = scanner.map_err(|error| read_error(path, error))?;
+    if scanner.bytes() == 0 {
+        return Err(VerifyError::Empty {
+            path: path.to_owned(),
+        });
+    }
     let scan = scanner.finish().map_err(|reason| VerifyError::Incomplete {
         path: path.to_owned(),
         reason,
@@ -225,3 +230,6 @@ impl Read for Hashing<'_> {
         Ok(length)
     }
 }
+
+#[cfg(test)]
+mod tests;

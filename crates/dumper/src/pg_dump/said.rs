@@ -168,3 +168,78 @@ fn after<'a>(said: &'a str, text: &str) -> Option<&'a str> {
 fn unquote(name: &str) -> String {
     name.trim_matches('"').to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_is_kept_in_whole_lines() {
+        let mut said = Said::default();
+        for number in 0..10_000 {
+            said.push(format!("pg_dump: warning: line {number}\n").as_bytes());
+        }
+        let text = said.text();
+        assert!(text.len() <= KEPT);
+        assert!(text.starts_with("pg_dump: warning: line "));
+        assert!(text.ends_with("line 9999"));
+    }
+
+    #[track_caller]
+    fn check_refusal(said: &str, expected: Option<Refusal>) {
+        assert_eq!(refusal(said), expected, "{said}");
+    }
+
+    #[test]
+    fn refusals() {
+        let login = [
+            "pg_dump: error: connection to server at \"127.0.0.1\", port 5433 failed: FATAL:  password authentication failed for user \"app\"",
+            "pg_dump: error: connection to server at \"db1\" (10.0.0.1), port 5432 failed: fe_sendauth: no password supplied",
+            "pg_dump: error: connection to server on socket \"/run/.s.PGSQL.5432\" failed: FATAL:  role \"nobody\" does not exist",
+            "pg_dump: error: connection to server on socket \"/run/.s.PGSQL.5432\" failed: FATAL:  database \"x\" does not exist",
+            "pg_dump: error: connection to server at \"db1\", port 5432 failed: FATAL:  no pg_hba.conf entry for host \"10.0.0.2\", user \"app\"",
+        ];
+        for said in login {
+            check_refusal(said, Some(Refusal::Login));
+        }
+        check_refusal(
+            "pg_dump: error: query failed: ERROR:  permission denied for table secret\npg_dump: detail: Query was: LOCK TABLE public.secret IN ACCESS SHARE MODE",
+            Some(Refusal::Privilege {
+                object: "table secret".into(),
+            }),
+        );
+        check_refusal(
+            "pg_dump: error: query failed: ERROR:  permission denied for schema audit\npg_dump: detail: Query was: LOCK",
+            Some(Refusal::Privilege {
+                object: "schema audit".into(),
+            }),
+        );
+        check_refusal(
+            "pg_dump: error: query failed: ERROR:  query would be affected by row-level security policy for table \"own\"\npg_dump: hint: To disable",
+            Some(Refusal::RowSecurity {
+                table: "own".into(),
+            }),
+        );
+        check_refusal("pg_dump: error: relation \"x\" does not exist", None);
+    }
+
+    #[test]
+    fn lock_timeouts_name_the_tables() {
+        let said = "pg_dump: error: query failed: ERROR:  canceling statement due to statement timeout\n\
+                    pg_dump: detail: Query was: LOCK TABLE public.a, ONLY public.\"B c\" IN ACCESS SHARE MODE";
+        assert!(is_lock_timeout(said));
+        assert_eq!(locked_tables(said), ["public.a", "public.\"B c\""]);
+        assert!(!is_lock_timeout(
+            "ERROR:  canceling statement due to statement timeout\nQuery was: SELECT 1"
+        ));
+    }
+
+    #[test]
+    fn connections() {
+        let unreachable = "pg_dump: error: connection to server at \"127.0.0.1\", port 1 failed: Connection refused\n\tIs the server running on that host and accepting TCP/IP connections?";
+        assert_eq!(connection(unreachable), Some(false));
+        let lost = "pg_dump: error: Dumping the contents of table \"big\" failed: PQgetResult() failed.\npg_dump: detail: Error message from server: FATAL:  terminating connection due to administrator command";
+        assert_eq!(connection(lost), Some(true));
+        assert_eq!(connection("pg_dump: error: out of memory"), None);
+    }
+}
