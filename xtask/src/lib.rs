@@ -4,7 +4,9 @@
 //! Absent here: anything of the product itself; `xtask` never links it, it runs the built binary.
 
 pub mod env;
+pub mod harness;
 mod process;
+pub mod project;
 pub mod servers;
 
 use std::path::PathBuf;

@@ -125,34 +125,11 @@ impl PgInstall {
 pub(super) fn get(env: &Env, major: u32) -> Result<PgInstall> {
     let pins = pins::read()?;
     let mut refused = Vec::new();
-    let mut candidates: Vec<(String, Box<dyn Fn() -> Result<PgInstall> + '_>)> = Vec::new();
-    for wheel in wheels(&pins, major).filter(|wheel| wheel.layout == Layout::Tarball) {
-        candidates.push((
-            format!("wheel {}", wheel.package),
-            Box::new(|| of_wheel(env, wheel)),
-        ));
-        candidates.push((
-            format!("wheel {} with bundled libraries", wheel.package),
-            Box::new(|| with_libraries(env, &pins, wheel)),
-        ));
-    }
-    for folder in installed(major) {
-        candidates.push((
-            folder.display().to_string(),
-            Box::new(move || PgInstall::in_folder(&folder, Vec::new(), Source::Installed)),
-        ));
-    }
-    for wheel in wheels(&pins, major).filter(|wheel| wheel.layout == Layout::Tree) {
-        candidates.push((
-            format!("wheel {}", wheel.package),
-            Box::new(|| of_wheel(env, wheel)),
-        ));
-    }
-    for (name, candidate) in candidates {
-        match candidate() {
+    for candidate in candidates(&pins, major) {
+        match candidate.install(env, &pins) {
             Ok(install) if install.major == major => return Ok(install),
-            Ok(install) => refused.push(format!("{name}: is {}", install.version)),
-            Err(why) => refused.push(format!("{name}: {why:#}")),
+            Ok(install) => refused.push(format!("{candidate}: is {}", install.version)),
+            Err(why) => refused.push(format!("{candidate}: {why:#}")),
         }
     }
     bail!(
@@ -161,11 +138,60 @@ pub(super) fn get(env: &Env, major: u32) -> Result<PgInstall> {
     )
 }
 
-fn wheels(pins: &Pins, major: u32) -> impl Iterator<Item = &Wheel> {
+/// Where a server may come from.
+enum Candidate<'a> {
+    Wheel(&'a Wheel),
+    WheelWithLibraries(&'a Wheel),
+    Installed(PathBuf),
+}
+
+/// The pinned builds with everything in them first, self-contained ones with less last.
+fn candidates(pins: &Pins, major: u32) -> Vec<Candidate<'_>> {
     let target = pins::target();
-    pins.wheel
-        .iter()
-        .filter(move |wheel| wheel.major == major && wheel.target == target)
+    let of = |layout| {
+        let fits = move |wheel: &&Wheel| wheel.layout == layout && wheel.major == major;
+        let here = target.clone();
+        pins.wheel
+            .iter()
+            .filter(fits)
+            .filter(move |wheel| wheel.target == here)
+    };
+    let mut candidates = Vec::new();
+    for wheel in of(Layout::Tarball) {
+        candidates.extend([
+            Candidate::Wheel(wheel),
+            Candidate::WheelWithLibraries(wheel),
+        ]);
+    }
+    candidates.extend(installed(major).into_iter().map(Candidate::Installed));
+    candidates.extend(of(Layout::Tree).map(Candidate::Wheel));
+    candidates
+}
+
+impl Candidate<'_> {
+    fn install(&self, env: &Env, pins: &Pins) -> Result<PgInstall> {
+        match self {
+            Self::Wheel(wheel) => of_wheel(env, wheel),
+            Self::WheelWithLibraries(wheel) => with_libraries(env, pins, wheel),
+            Self::Installed(folder) => PgInstall::in_folder(folder, Vec::new(), Source::Installed),
+        }
+    }
+}
+
+impl fmt::Display for Candidate<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Wheel(wheel) => write!(f, "wheel {} {}", wheel.package, wheel.version),
+            Self::WheelWithLibraries(wheel) => {
+                write!(
+                    f,
+                    "wheel {} {} with bundled libraries",
+                    wheel.package, wheel.version
+                )
+            }
+            Self::Installed(folder) => write!(f, "{}", folder.display()),
+        }
+    }
 }
 
 fn of_wheel(env: &Env, wheel: &Wheel) -> Result<PgInstall> {

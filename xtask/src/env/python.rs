@@ -32,10 +32,11 @@ pub(super) fn all() -> &'static [Python] {
     ALL.get_or_init(|| {
         let mut found: Vec<Python> = Vec::new();
         for candidate in candidates() {
-            if let Some(python) = look(&candidate) {
-                if !found.iter().any(|known| known.path == python.path) {
+            match look(&candidate) {
+                Some(python) if !found.iter().any(|known| known.path == python.path) => {
                     found.push(python);
                 }
+                _ => {}
             }
         }
         found

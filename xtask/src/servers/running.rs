@@ -4,6 +4,7 @@ use std::fs::File;
 use std::net::TcpListener;
 use std::ops::Deref;
 use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -133,7 +134,7 @@ impl TempServer {
     }
 
     /// The folder of its data.
-    pub fn data_dir(&self) -> std::path::PathBuf {
+    pub fn data_dir(&self) -> PathBuf {
         self.cluster.data()
     }
 
@@ -190,7 +191,7 @@ impl TempServer {
         let postgres = command
             .spawn()
             .with_context(|| format!("cannot start {}", self.server.install))?;
-        let mut running = Running::watched(postgres)?;
+        let mut running = Running::watched(postgres, &self.cluster.data())?;
         self.wait_until_ready(&mut running)?;
         Ok(running)
     }
@@ -235,7 +236,8 @@ const SETTINGS: [(&str, &str); 9] = [
     ("log_timezone", "UTC"),
 ];
 
-/// The process, and a watchdog that ends it when our end of a pipe closes, which it does however we die.
+/// The process, and a watchdog that ends it and removes its data when our end of a pipe closes, which it does however
+/// we die.
 #[derive(Debug)]
 struct Running {
     postgres: Child,
@@ -243,11 +245,15 @@ struct Running {
 }
 
 impl Running {
-    fn watched(postgres: Child) -> Result<Self> {
-        const WATCH: &str = "read nothing; kill -QUIT \"$1\"";
+    fn watched(postgres: Child, data: &Path) -> Result<Self> {
+        const WATCH: &str = r#"read nothing
+kill -QUIT "$1"
+while kill -0 "$1" 2>/dev/null; do sleep 0.1; done
+rm -rf "$2""#;
         let mut watch = Command::new("/bin/sh");
         watch
             .args(["-c", WATCH, "watchdog", &postgres.id().to_string()])
+            .arg(data)
             .current_dir("/")
             .process_group(0);
         watch
