@@ -4,11 +4,18 @@
 //! Absent: Django beyond that one table, and everything that changes a user's data. The driver's own types
 //! (`tokio_postgres::Row`, its errors) do not leave this crate.
 
+pub mod activity;
+pub mod advisory;
+pub mod catalog;
 mod connect;
+pub mod history;
 mod options;
+mod permitted;
 mod query_error;
 mod secret;
+pub mod server;
 mod session;
+mod sql;
 mod tls;
 
 pub use connect::{
@@ -18,6 +25,7 @@ pub use options::{
     ConnectOptions, DEFAULT_CONNECT_TIMEOUT, Environment, Host, Keepalives, OptionsError, Place,
     SessionAttrs, SslMode, TlsOptions,
 };
+pub use permitted::Permitted;
 pub use query_error::QueryError;
 pub use secret::Secret;
 pub use session::{CancelToken, OBSERVER_LOCK_TIMEOUT, OBSERVER_STATEMENT_TIMEOUT, Session};

@@ -6,35 +6,64 @@ use std::error::Error as _;
 
 /// A query failed. `Display` says which, and why.
 #[derive(Debug, thiserror::Error)]
-#[error("could not {what}: {}", sentence(.cause))]
+#[error("could not {what}: {}", self.message())]
 pub struct QueryError {
     what: &'static str,
-    cause: tokio_postgres::Error,
+    cause: Cause,
+}
+
+#[derive(Debug)]
+enum Cause {
+    Driver(Box<tokio_postgres::Error>),
+    /// A query that always has a row had none.
+    NoRow,
 }
 
 impl QueryError {
     pub(crate) fn new(what: &'static str, cause: tokio_postgres::Error) -> Self {
-        Self { what, cause }
+        Self {
+            what,
+            cause: Cause::Driver(Box::new(cause)),
+        }
+    }
+
+    pub(crate) fn no_row(what: &'static str) -> Self {
+        Self {
+            what,
+            cause: Cause::NoRow,
+        }
+    }
+
+    fn driver(&self) -> Option<&tokio_postgres::Error> {
+        match &self.cause {
+            Cause::Driver(error) => Some(error),
+            Cause::NoRow => None,
+        }
     }
 
     /// Five characters, where the server answered.
     pub fn sqlstate(&self) -> Option<&str> {
-        self.cause.code().map(tokio_postgres::error::SqlState::code)
+        self.driver()?
+            .code()
+            .map(tokio_postgres::error::SqlState::code)
     }
 
     /// What the server said, without what was being done.
     pub fn message(&self) -> String {
-        sentence(&self.cause)
+        match &self.cause {
+            Cause::Driver(error) => sentence(error),
+            Cause::NoRow => "the server gave no row".to_owned(),
+        }
     }
 
     /// The server's DETAIL.
     pub fn detail(&self) -> Option<&str> {
-        self.cause.as_db_error()?.detail()
+        self.driver()?.as_db_error()?.detail()
     }
 
     /// The server's HINT.
     pub fn hint(&self) -> Option<&str> {
-        self.cause.as_db_error()?.hint()
+        self.driver()?.as_db_error()?.hint()
     }
 
     /// `lock_timeout` ran out, or NOWAIT found a lock.
@@ -64,15 +93,16 @@ impl QueryError {
                 sqlstate.starts_with("08")
                     || ["57P01", "57P02", "57P03", "57P05"].contains(&sqlstate)
             }
-            None => self.cause.is_closed() || self.is_io(),
+            None => self.driver().is_some_and(is_gone),
         }
     }
+}
 
-    fn is_io(&self) -> bool {
-        self.cause
+fn is_gone(error: &tokio_postgres::Error) -> bool {
+    error.is_closed()
+        || error
             .source()
             .is_some_and(|cause| cause.is::<std::io::Error>())
-    }
 }
 
 /// The driver's sentence with its causes: `FATAL: sorry, too many clients already (SQLSTATE 53300)`,

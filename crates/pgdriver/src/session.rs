@@ -2,6 +2,7 @@
 //!
 //! Absent: pooling. A recycled session loses `SET` and advisory locks, and here both matter.
 
+use std::fmt;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -71,6 +72,12 @@ pub struct CancelToken {
 pub(crate) struct Standing {
     pub(crate) in_recovery: bool,
     pub(crate) read_only: bool,
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Session(pid {} of {})", self.backend_pid, self.target)
+    }
 }
 
 impl Opened {

@@ -1,0 +1,118 @@
+//! The table `django_migrations`, as it stands.
+//!
+//! Absent: what the project's files say. And writing: only Django records.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::query_error::QueryError;
+use crate::session::Session;
+use crate::sql::{Row, Sql, sql};
+
+const TABLE: Sql = sql!("look for django_migrations", "history_table.sql");
+const ROWS: Sql = sql!("read django_migrations", "history_rows.sql");
+
+/// The history table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct History {
+    /// Where the search path found it.
+    pub schema: String,
+    /// In order of id.
+    pub rows: Vec<AppliedMigration>,
+}
+
+/// One row: Django recorded this migration as applied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AppliedMigration {
+    /// The key; there is no other.
+    pub id: i64,
+    /// The app's label.
+    pub app: String,
+    /// The migration's name.
+    pub name: String,
+    /// When it was recorded.
+    pub applied: Timestamp,
+}
+
+/// A migration that is recorded more than once: two `migrate` ran at the same time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Duplicate {
+    /// The app's label.
+    pub app: String,
+    /// The migration's name.
+    pub name: String,
+    /// Its rows, in order.
+    pub ids: Vec<i64>,
+}
+
+/// The history; none where the search path finds no such table.
+pub async fn read(session: &Session) -> Result<Option<History>, QueryError> {
+    let table = TABLE.rows(session, &[]).await?;
+    let Some(row) = table.first() else {
+        return Ok(None);
+    };
+    let rows = ROWS.rows(session, &[]).await?;
+    let rows = rows.iter().map(applied).collect::<Result<_, _>>()?;
+    Ok(Some(History {
+        schema: row.get("schema")?,
+        rows,
+    }))
+}
+
+fn applied(row: &Row) -> Result<AppliedMigration, QueryError> {
+    Ok(AppliedMigration {
+        id: row.get("id")?,
+        app: row.get("app")?,
+        name: row.get("name")?,
+        applied: row.get("applied")?,
+    })
+}
+
+/// Migrations with more than one row, in order of app and name.
+pub fn duplicates(rows: &[AppliedMigration]) -> Vec<Duplicate> {
+    let mut ids: BTreeMap<(&str, &str), Vec<i64>> = BTreeMap::new();
+    for row in rows {
+        ids.entry((&row.app, &row.name)).or_default().push(row.id);
+    }
+    ids.into_iter()
+        .filter(|(_, ids)| ids.len() > 1)
+        .map(|((app, name), ids)| Duplicate {
+            app: app.to_owned(),
+            name: name.to_owned(),
+            ids,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{AppliedMigration, duplicates};
+    use jiff::Timestamp;
+
+    fn row(id: i64, app: &str, name: &str) -> AppliedMigration {
+        AppliedMigration {
+            id,
+            app: app.into(),
+            name: name.into(),
+            applied: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    #[test]
+    fn only_what_is_there_twice() {
+        let rows = [
+            row(1, "shop", "0001"),
+            row(2, "auth", "0001"),
+            row(3, "shop", "0001"),
+            row(4, "shop", "0002"),
+        ];
+        let found = duplicates(&rows);
+        assert_eq!(found.len(), 1);
+        assert_eq!(
+            (found[0].app.as_str(), found[0].name.as_str()),
+            ("shop", "0001")
+        );
+        assert_eq!(found[0].ids, [1, 3]);
+    }
+}

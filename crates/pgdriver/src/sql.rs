@@ -1,0 +1,79 @@
+//! The queries: one file each under `sql/`, which pastes into any SQL console.
+//!
+//! Absent: names of tables made at run time; the one query that needs them is in [`crate::catalog::count_rows`].
+
+use tokio_postgres::types::{FromSql, ToSql, Type};
+
+use crate::query_error::QueryError;
+use crate::session::Session;
+
+/// A query file: what it does, in the words of an error message, its text and the types of its parameters.
+pub(crate) struct Sql {
+    what: &'static str,
+    text: &'static str,
+    types: &'static [Type],
+}
+
+impl Sql {
+    pub(crate) const fn new(
+        what: &'static str,
+        text: &'static str,
+        types: &'static [Type],
+    ) -> Self {
+        Self { what, text, types }
+    }
+
+    pub(crate) async fn rows(
+        &self,
+        session: &Session,
+        values: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, QueryError> {
+        let parameters: Vec<_> = values
+            .iter()
+            .copied()
+            .zip(self.types.iter().cloned())
+            .collect();
+        let rows = session.query(self.what, self.text, &parameters).await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| Row {
+                what: self.what,
+                row,
+            })
+            .collect())
+    }
+
+    /// The first row, of a query that always has one.
+    pub(crate) async fn row(
+        &self,
+        session: &Session,
+        values: &[&(dyn ToSql + Sync)],
+    ) -> Result<Row, QueryError> {
+        match self.rows(session, values).await?.into_iter().next() {
+            Some(row) => Ok(row),
+            None => Err(QueryError::no_row(self.what)),
+        }
+    }
+}
+
+/// A row whose columns are asked for by name, and where a surprise is an error rather than a panic.
+pub(crate) struct Row {
+    what: &'static str,
+    row: tokio_postgres::Row,
+}
+
+impl Row {
+    pub(crate) fn get<'a, T: FromSql<'a>>(&'a self, column: &str) -> Result<T, QueryError> {
+        self.row
+            .try_get(column)
+            .map_err(|cause| QueryError::new(self.what, cause))
+    }
+}
+
+/// `include_str!` of a file under `sql/`.
+macro_rules! sql {
+    ($what:literal, $file:literal $(, $type:ident)*) => {
+        crate::sql::Sql::new($what, include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/sql/", $file)), &[$(tokio_postgres::types::Type::$type),*])
+    };
+}
+pub(crate) use sql;

@@ -1,0 +1,23 @@
+-- Sessions: those of $1 (all where null), in a transaction for at least $2 seconds (any where null).
+-- Privileges: pid, user, database and application need none; the rest of another role's session needs pg_monitor,
+-- and without it `visible` is false.
+SELECT s.pid,
+       s.usename::text AS "user",
+       s.datname::text AS database,
+       s.application_name::text AS application,
+       s.query IS DISTINCT FROM '<insufficient privilege>' AS visible,
+       s.state::text AS state,
+       s.wait_event_type::text AS wait_event_type,
+       s.wait_event::text AS wait_event,
+       host(s.client_addr) AS client,
+       s.backend_type::text AS backend_type,
+       extract(epoch FROM clock_timestamp() - s.backend_start)::float8 AS session_age,
+       extract(epoch FROM clock_timestamp() - s.xact_start)::float8 AS xact_age,
+       extract(epoch FROM clock_timestamp() - s.query_start)::float8 AS query_age,
+       extract(epoch FROM clock_timestamp() - s.state_change)::float8 AS state_age,
+       s.query::text AS query
+  FROM pg_stat_activity s
+ WHERE s.pid <> pg_backend_pid()
+   AND ($1::int4[] IS NULL OR s.pid = ANY ($1::int4[]))
+   AND ($2::float8 IS NULL OR s.xact_start <= clock_timestamp() - make_interval(secs => $2::float8))
+ ORDER BY s.xact_start NULLS LAST, s.pid
