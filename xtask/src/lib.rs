@@ -5,7 +5,7 @@
 
 pub mod env;
 pub mod harness;
-mod process;
+pub mod process;
 pub mod project;
 pub mod servers;
 

@@ -21,10 +21,20 @@ struct Args {
 #[derive(Debug, Subcommand)]
 enum Command {
     Env(commands::env::Args),
+    Test(commands::test::Args),
+    Ci(commands::ci::Args),
+    Codegen(commands::codegen::Args),
+    Dist(commands::dist::Args),
+    Release(commands::release::Args),
 }
 
 fn main() -> Result<()> {
     match Args::parse().command {
         Command::Env(args) => commands::env::run(&args),
+        Command::Test(args) => commands::test::run(&args),
+        Command::Ci(args) => commands::ci::run(&args),
+        Command::Codegen(args) => commands::codegen::run(&args),
+        Command::Dist(args) => commands::dist::run(&args),
+        Command::Release(args) => commands::release::run(&args),
     }
 }

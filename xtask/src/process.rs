@@ -5,7 +5,10 @@ use std::process::{Command, Output, Stdio};
 use anyhow::{Context as _, Result, bail};
 
 /// Runs to the end, stdin closed; a failure carries the command and the tail of its output.
-pub(crate) fn run(command: &mut Command) -> Result<Output> {
+///
+/// # Errors
+/// When it cannot start or fails.
+pub fn run(command: &mut Command) -> Result<Output> {
     let output = command
         .stdin(Stdio::null())
         .output()
@@ -22,7 +25,10 @@ pub(crate) fn run(command: &mut Command) -> Result<Output> {
 }
 
 /// Runs to the end and gives what it wrote on stdout.
-pub(crate) fn stdout(command: &mut Command) -> Result<String> {
+///
+/// # Errors
+/// When it cannot start or fails; with the tail of its output.
+pub fn stdout(command: &mut Command) -> Result<String> {
     Ok(String::from_utf8_lossy(&run(command)?.stdout)
         .trim_end()
         .to_owned())
@@ -45,4 +51,25 @@ fn tail(output: &Output) -> String {
     );
     let lines: Vec<&str> = text.lines().collect();
     lines[lines.len().saturating_sub(15)..].join("\n")
+}
+
+/// Runs to the end with the terminal's own streams.
+///
+/// # Errors
+/// When it cannot start or fails.
+pub fn show(command: &mut Command) -> Result<()> {
+    let status = command
+        .status()
+        .with_context(|| format!("cannot start {}", command.get_program().display()))?;
+    if !status.success() {
+        bail!("{} ended with {status}", line(command));
+    }
+    Ok(())
+}
+
+/// `cargo`, the one that runs us, in the workspace.
+pub fn cargo() -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(crate::workspace());
+    command
 }

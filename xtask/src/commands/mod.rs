@@ -1,3 +1,8 @@
 //! One command a file, each with its `Args` and its `run`.
 
+pub(crate) mod ci;
+pub(crate) mod codegen;
+pub(crate) mod dist;
 pub(crate) mod env;
+pub(crate) mod release;
+pub(crate) mod test;
