@@ -21,7 +21,7 @@ pub(crate) struct Digested {
 
 /// Where plain SQL goes in.
 pub(crate) enum Sink {
-    Gzip(GzEncoder<HashingFile>),
+    Gzip(Box<GzEncoder<HashingFile>>),
     Plain(HashingFile),
 }
 
@@ -35,10 +35,10 @@ impl Sink {
             written,
         };
         match compression {
-            Compression::Gzip(level) => Self::Gzip(GzEncoder::new(
+            Compression::Gzip(level) => Self::Gzip(Box::new(GzEncoder::new(
                 file,
                 flate2::Compression::new(level.get().into()),
-            )),
+            ))),
             Compression::None => Self::Plain(file),
         }
     }

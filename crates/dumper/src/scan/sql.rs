@@ -70,9 +70,9 @@ enum Mode {
 }
 
 impl Sql {
-    /// Whether the end marker was the last thing of meaning.
+    /// Whether the end marker was the last thing of meaning, and the line after it is whole.
     pub(super) fn is_complete(&self) -> bool {
-        self.complete
+        self.complete && self.mode == Mode::Plain
     }
 
     /// Uses bytes up to the first row of a COPY block, or all of them.

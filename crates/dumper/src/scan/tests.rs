@@ -130,6 +130,10 @@ fn an_incomplete_dump_is_noticed() {
     );
     check(&format!("{PREAMBLE}SELECT '{END}"), Err("no end marker"));
     check(
+        &format!("{PREAMBLE}-- PostgreSQL database dump complete\n--\n\n\\unrestr"),
+        Err("no end marker"),
+    );
+    check(
         &format!("{PREAMBLE}-- PostgreSQL database dump complete"),
         Err("no end marker"),
     );

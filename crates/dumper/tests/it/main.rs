@@ -1,0 +1,7 @@
+//! Backups of real servers, whole ones and every way in which one fails.
+
+mod faults;
+mod interruption;
+mod pg_dump;
+mod round_trip;
+mod support;
