@@ -63,12 +63,13 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     write_version(&current, &next)?;
     write_changelog(&section)?;
     git(&[
-        "commit",
-        "--quiet",
-        "--all",
-        "--message",
-        &format!("Release {next}"),
+        "add",
+        "Cargo.toml",
+        "Cargo.lock",
+        "README.md",
+        "crates/cli/CHANGELOG.md",
     ])?;
+    git(&["commit", "--quiet", "--message", &format!("Release {next}")])?;
     git(&[
         "tag",
         if signs()? { "--sign" } else { "--annotate" },
