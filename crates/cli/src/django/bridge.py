@@ -288,7 +288,8 @@ class ManagementHook:
 
     NAME = "django.core.management"
 
-    def __init__(self, entered):
+    def __init__(self, name, entered):
+        self.name = name
         self.entered = entered
         self.originals = None
 
@@ -327,6 +328,7 @@ class ManagementHook:
 
     def from_command_line(self, argv=None):
         real = self.restore()
+        sys.argv[0] = self.name  # runpy puts the whole path there
         return self.entered(list(sys.argv if argv is None else argv), real)
 
 
@@ -334,7 +336,7 @@ def run_entry(bridge, entered):
     """Runs the project's entry until it calls Django, which calls `entered(argv, real)` instead."""
     request = bridge.request
     entry = request["entry"]
-    hook = ManagementHook(entered)
+    hook = ManagementHook(request["argv"][0], entered)
     prepare_interpreter(request, entry)
     hook.install()
     try:
@@ -1509,23 +1511,25 @@ class Catalogue:
         self.taken = None  # names in use in the schema; PostgreSQL's own names avoid them
         self.extensions = {}
         self.collations = {}
+        self.present = {}  # table: is it there, for those that were created, dropped or renamed
         self.renamed = {}  # index: new name or None, where its table was not read yet
         self.doubt = None
         self.asked = None  # the doubt that a look-up met since it was last cleared
         introspection = connection.introspection
-        self.real = (introspection.get_constraints, introspection.get_sequences)
+        self.real = (introspection.get_constraints, introspection.get_sequences, introspection.get_table_list)
 
     def copy(self):
         other = Catalogue.__new__(Catalogue)
         other.__dict__.update(self.__dict__)
-        for name in ("tables", "extensions", "collations", "renamed"):
+        for name in ("tables", "extensions", "collations", "present", "renamed"):
             setattr(other, name, dict(getattr(self, name)))
         other.taken = None if self.taken is None else set(self.taken)
         return other
 
     # Answers to the schema editor
 
-    def constraints(self, cursor, table):
+    def constraints(self, cursor, table_name):
+        table = table_name
         if '"' in table:  # the "schema"."table" trick: Django finds nothing for it, here as in `migrate`
             return self.real[0](cursor, table)
         known = self.table(table)
@@ -1534,10 +1538,22 @@ class Catalogue:
         order = sorted(known.constraints.items(), key=lambda item: (item[1]["index"], item[0] * item[1]["index"]))
         return {name: dict(entry) for name, entry in order}
 
-    def sequences(self, cursor, table, table_fields=()):
+    def sequences(self, cursor, table_name, table_fields=()):
+        table = table_name
         known = self.table(table)
         self.asked = self.asked or self.doubt or known.doubt
         return [{"name": name, "table": table, "column": column} for column, name in known.sequences.items()]
+
+    def table_list(self, cursor):
+        from django.db.backends.base.introspection import TableInfo
+
+        self.asked = self.asked or self.doubt
+        listed = self.real[2](cursor)
+        kind = type(listed[0]) if listed else TableInfo
+        there = [info for info in listed if self.present.get(info.name, True)]
+        known = {info.name for info in there}
+        rest = [None] * (len(kind._fields) - 2)  # PostgreSQL's own adds a comment
+        return there + [kind(name, "t", *rest) for name in self.present if self.present[name] and name not in known]
 
     def has_extension(self, name, really):
         return self.extensions[name] if name in self.extensions else really()
@@ -1632,6 +1648,7 @@ class Catalogue:
         if table is None:
             return
         self.tables[table] = Table()
+        self.present[table] = True
         if self.taken is not None:
             self.taken.add(table)
         body = Sketch(sketch.group(match[2]))
@@ -1793,6 +1810,7 @@ class Catalogue:
     def rename_table(self, old, new):
         self.tables[new] = self.table(old)
         self.tables[old] = Table()
+        self.present.update({old: False, new: True})
         if self.taken is not None:
             self.taken.discard(old)
             self.taken.add(new)
@@ -1818,6 +1836,7 @@ class Catalogue:
             if table is not None:
                 self.keep(table, lambda *_: False)
                 self.tables[table] = Table()
+                self.present[table] = False
                 self.drop_references(lambda to: to[0] == table)
                 if self.taken is not None:
                     self.taken.discard(table)
@@ -1930,20 +1949,22 @@ class Collector:
     def hook(self):
         """Look-ups go to the catalogue, and what operations ask the database themselves is noticed."""
         introspection = self.connection.introspection
-        introspection.get_constraints = self.quietly(lambda *args: self.catalogue.constraints(*args))
-        introspection.get_sequences = self.quietly(lambda *args: self.catalogue.sequences(*args))
+        introspection.get_constraints = self.quietly(lambda *args, **kwargs: self.catalogue.constraints(*args, **kwargs))
+        introspection.get_sequences = self.quietly(lambda *args, **kwargs: self.catalogue.sequences(*args, **kwargs))
+        introspection.get_table_list = self.quietly(lambda *args, **kwargs: self.catalogue.table_list(*args, **kwargs))
         self.connection.execute_wrappers.append(self.notice)
 
     def unhook(self):
         self.connection.execute_wrappers.remove(self.notice)
-        del self.connection.introspection.get_constraints, self.connection.introspection.get_sequences
+        for name in ("get_constraints", "get_sequences", "get_table_list"):
+            delattr(self.connection.introspection, name)
 
     def quietly(self, call):
-        def quiet_call(cursor, table, *rest):
+        def quiet_call(*args, **kwargs):
             self.follow_collected()
             self.quiet += 1
             try:
-                return call(cursor, table, *rest)
+                return call(*args, **kwargs)
             finally:
                 self.quiet -= 1
         return quiet_call
@@ -2025,9 +2046,12 @@ class Collector:
 
 
 def comparable(answer, way):
-    """The statements without literals, which may be random or the current time."""
+    """The statements without literals, which may be random or the current time, and without their order.
+
+    Django sorts the models that point to a renamed one by name, and where those are equal by when they were rendered.
+    """
     statements = [sql for item in answer[way] or [] for sql in item["statements"]] + answer[way + "_deferred"]
-    return [re.sub(r"'(?:[^']|'')*'", "''", sql) for sql in statements]
+    return sorted(re.sub(r"'(?:[^']|'')*'", "''", sql) for sql in statements)
 
 
 def empty_result(index):
@@ -2069,6 +2093,13 @@ class FullStates:
         return steps
 
 
+class NoRenames(dict):
+    """Django 6.1 and later look a renamed table up under its old name while collecting; the catalogue knows the new."""
+
+    def __setitem__(self, new, old):
+        pass
+
+
 class Pass:
     """One direction of one migration through a collecting schema editor."""
 
@@ -2102,6 +2133,7 @@ class Pass:
     def open(self, deferred=()):
         self.editor = self.connection.schema_editor(collect_sql=True, atomic=self.migration.atomic)
         self.editor._is_collation_deterministic = self.is_deterministic
+        self.editor.collected_table_renames = NoRenames()
         self.editor.__enter__()
         self.editor.deferred_sql.extend(deferred)
         self.is_open = True
