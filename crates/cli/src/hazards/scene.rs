@@ -1,0 +1,162 @@
+//! What a hazard sees: one statement, what is known around it, and what its transaction holds already.
+
+use super::{Action, Atomic, Known, LockMode, Relation, Statement};
+use crate::sql::{Change, TableFacts, Validity};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A table up to this size is read or rewritten before anybody notices.
+const TINY_BYTES: u64 = 1024 * 1024;
+
+/// What a hazard found; the policy makes a finding of it.
+pub(super) struct Fact {
+    pub(super) message: String,
+    pub(super) remedy: String,
+    pub(super) relation: Option<Relation>,
+}
+
+impl Fact {
+    pub(super) fn new(
+        relation: &Relation,
+        message: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
+        Self {
+            message: message.into(),
+            remedy: remedy.into(),
+            relation: Some(relation.clone()),
+        }
+    }
+
+    /// About no relation in particular.
+    pub(super) fn general(message: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            remedy: remedy.into(),
+            relation: None,
+        }
+    }
+}
+
+pub(super) struct Scene<'a> {
+    pub(super) statement: &'a Statement,
+    pub(super) known: &'a Known<'a>,
+    pub(super) atomic: Atomic,
+    pub(super) held: &'a Held,
+}
+
+impl<'a> Scene<'a> {
+    /// The actions that concern something which existed before the plan.
+    pub(super) fn actions(&self) -> impl Iterator<Item = &'a Action> + use<'a> {
+        let known = self.known;
+        self.statement
+            .actions
+            .iter()
+            .filter(move |action| !action.subject().is_some_and(|name| known.is_new(name)))
+    }
+
+    /// The actions of ALTER TABLE on tables that existed before the plan.
+    pub(super) fn changes(&self) -> impl Iterator<Item = (&'a Relation, &'a Change)> + use<'a> {
+        self.actions().filter_map(|action| match action {
+            Action::AlterTable { table, change } => Some((table, change)),
+            _ => None,
+        })
+    }
+
+    pub(super) fn is_new(&self, relation: &Relation) -> bool {
+        self.known.is_new(relation)
+    }
+
+    /// `public.item (about 12000 rows, 3.4 MB)`, or the name alone.
+    pub(super) fn sized(&self, relation: &Relation) -> String {
+        let facts = self.known.facts(relation);
+        let rows = facts
+            .and_then(|facts| facts.rows)
+            .map(|rows| format!("about {rows} rows"));
+        let bytes = facts.and_then(|facts| facts.bytes).map(size);
+        let known: Vec<String> = rows.into_iter().chain(bytes).collect();
+        if known.is_empty() {
+            relation.to_string()
+        } else {
+            format!("{relation} ({})", known.join(", "))
+        }
+    }
+
+    /// Known to be so small that reading or rewriting all of it takes no time to speak of.
+    pub(super) fn is_tiny(&self, relation: &Relation) -> bool {
+        let bytes = |facts: &TableFacts| facts.bytes;
+        self.known
+            .facts(relation)
+            .and_then(bytes)
+            .is_some_and(|bytes| bytes <= TINY_BYTES)
+    }
+}
+
+fn size(bytes: u64) -> String {
+    const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
+    if bytes < 1024 {
+        return format!("{bytes} bytes");
+    }
+    // one decimal is enough, and integers do not round up to a size that the table does not have
+    let mut tenths = bytes * 10 / 1024;
+    let mut unit = 0;
+    while tenths >= 10 * 1024 && unit + 1 < UNITS.len() {
+        tenths /= 1024;
+        unit += 1;
+    }
+    format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
+}
+
+/// What the transaction of a migration holds before a statement.
+#[derive(Default)]
+pub(super) struct Held {
+    pub(super) locks: BTreeMap<Relation, LockMode>,
+    /// Constraints that were added NOT VALID.
+    pub(super) not_valid: BTreeSet<(Relation, String)>,
+}
+
+impl Held {
+    /// A lock is held to the end of the transaction: outside one, nothing is.
+    pub(super) fn take_in(&mut self, statement: &Statement, atomic: Atomic, known: &Known<'_>) {
+        if atomic == Atomic::No {
+            return;
+        }
+        for lock in statement
+            .locks
+            .iter()
+            .filter(|lock| !known.is_new(&lock.relation))
+        {
+            let held = self.locks.entry(lock.relation.clone()).or_insert(lock.mode);
+            *held = lock.mode.max(*held);
+        }
+        for action in &statement.actions {
+            if let Action::AlterTable {
+                table,
+                change: Change::AddConstraint(constraint),
+            } = action
+                && constraint.validity == Validity::NotValid
+                && let Some(name) = &constraint.name
+            {
+                self.not_valid.insert((table.clone(), name.clone()));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::size;
+
+    #[test]
+    fn sizes_read_well() {
+        let cases = [
+            (0, "0 bytes"),
+            (8192, "8.0 kB"),
+            (1_048_576, "1.0 MB"),
+            (3_650_000, "3.4 MB"),
+            (1 << 50, "1024.0 TB"),
+        ];
+        for (bytes, expected) in cases {
+            assert_eq!(size(bytes), expected);
+        }
+    }
+}

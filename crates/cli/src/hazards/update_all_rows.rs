@@ -1,0 +1,31 @@
+//! UPDATE without WHERE.
+
+use super::scene::{Fact, Scene};
+use super::{Hazard, Action, StatementKind};
+use crate::sql::{Rows};
+
+pub(super) const HAZARD: Hazard = Hazard {
+    code: "update-all-rows",
+    title: "All rows are overwritten",
+    happens: "UPDATE without WHERE touches every row of the table in one transaction, and writes a new version of each.",
+    hurts: "What was there comes back only from a backup. Every row stays locked until the commit, and the table is left bloated.",
+    safer: "Say which rows with WHERE, and work in batches: RunPython with atomic = False, or a management command.",
+    bad: "RunSQL(\"UPDATE shop_item SET state = 'new'\")",
+    good: "RunSQL(\"UPDATE shop_item SET state = 'new' WHERE state IS NULL\")",
+    run,
+};
+
+fn run(scene: &Scene<'_>) -> Vec<Fact> {
+    let queries = scene.actions().filter_map(|action| match action {
+        Action::Query(query) => Some(query),
+        _ => None,
+    });
+    queries
+        .flat_map(|query| &query.writes)
+        .filter(|write| write.kind == StatementKind::Update && write.rows == Rows::All && !scene.is_new(&write.table))
+        .map(|write| {
+            let table = scene.sized(&write.table);
+            Fact::new(&write.table, format!("a column is overwritten in all rows of {table}"), HAZARD.safer)
+        })
+        .collect()
+}

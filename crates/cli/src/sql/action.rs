@@ -1,0 +1,364 @@
+//! What a statement says, in PostgreSQL's own terms: what `read` makes and what `effects` and the hazards judge.
+//!
+//! Values only. No lock, no judgement and no type of the parser stands here.
+
+use super::{LockMode, Relation, StatementKind};
+use std::collections::BTreeSet;
+
+/// One thing that a statement does; ALTER TABLE and GRANT-like lists do several.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Action {
+    CreateTable(CreateTable),
+    AlterTable {
+        table: Relation,
+        change: Change,
+    },
+    Drop(Drop),
+    Truncate {
+        table: Relation,
+        behavior: Behavior,
+    },
+    CreateIndex {
+        index: Option<Relation>,
+        table: Relation,
+        method: Method,
+        existing: IfExists,
+    },
+    Reindex {
+        target: ReindexTarget,
+        method: Method,
+    },
+    AlterSequence {
+        sequence: Relation,
+        mode: LockMode,
+    },
+    /// SELECT, INSERT, UPDATE, DELETE, MERGE, COPY, and what contains a query.
+    Query(Query),
+    LockTable {
+        table: Relation,
+        mode: LockMode,
+    },
+    /// VACUUM FULL and CLUSTER: a new file under ACCESS EXCLUSIVE. `None` is the whole database.
+    Repack {
+        kind: StatementKind,
+        table: Option<Relation>,
+    },
+    CreateView {
+        kind: StatementKind,
+        view: Relation,
+        existing: IfExists,
+        query: Query,
+    },
+    /// REFRESH MATERIALIZED VIEW.
+    Refresh {
+        view: Relation,
+        method: Method,
+    },
+    /// Whatever only takes locks that the text shows.
+    Plain {
+        kind: StatementKind,
+        locks: Vec<(Relation, LockMode)>,
+    },
+    /// Runs code or touches objects that the text does not show.
+    Opaque(Opaque),
+    /// `SET CONSTRAINTS … IMMEDIATE`, by name; ALL has none.
+    SetConstraints {
+        names: Vec<String>,
+    },
+    /// Could not be read, except that it may name a table.
+    Unread {
+        kind: StatementKind,
+        table: Option<Relation>,
+    },
+}
+
+impl Action {
+    /// The relation whose contents and users it concerns; none where that is no single relation.
+    pub(crate) fn subject(&self) -> Option<&Relation> {
+        match self {
+            Self::CreateTable(create) => Some(&create.table),
+            Self::AlterTable { table, .. }
+            | Self::Truncate { table, .. }
+            | Self::CreateIndex { table, .. }
+            | Self::LockTable { table, .. } => Some(table),
+            Self::Drop(dropped) => Some(dropped.table.as_ref().unwrap_or(&dropped.name)),
+            Self::Reindex {
+                target: ReindexTarget::Index(name) | ReindexTarget::Table(name),
+                ..
+            } => Some(name),
+            Self::AlterSequence { sequence, .. } => Some(sequence),
+            Self::Repack { table, .. } | Self::Unread { table, .. } => table.as_ref(),
+            Self::CreateView { view, .. } | Self::Refresh { view, .. } => Some(view),
+            // a query that writes one table; its reads do not matter
+            Self::Query(query) => match query.writes.as_slice() {
+                [write] if query.calls.is_empty() => Some(&write.table),
+                _ => None,
+            },
+            Self::Reindex { .. }
+            | Self::Plain { .. }
+            | Self::Opaque(_)
+            | Self::SetConstraints { .. } => None,
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CreateTable {
+    pub(crate) table: Relation,
+    pub(crate) existing: IfExists,
+    pub(crate) columns: Vec<Column>,
+    pub(crate) constraints: Vec<Constraint>,
+    /// PARTITION OF
+    pub(crate) partition_of: Option<Relation>,
+    /// INHERITS
+    pub(crate) inherits: Vec<Relation>,
+    /// LIKE
+    pub(crate) like: Vec<Relation>,
+    /// AS: the tables read.
+    pub(crate) query: Option<Query>,
+}
+
+/// One action of ALTER TABLE.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Change {
+    AddColumn(Column),
+    DropColumn {
+        column: String,
+        behavior: Behavior,
+    },
+    RenameColumn {
+        column: String,
+        to: String,
+    },
+    AlterType {
+        column: String,
+        to: String,
+        using: Using,
+    },
+    SetDefault {
+        column: String,
+    },
+    DropDefault {
+        column: String,
+    },
+    SetNotNull {
+        column: String,
+    },
+    DropNotNull {
+        column: String,
+    },
+    Identity {
+        kind: StatementKind,
+        column: String,
+    },
+    SetExpression {
+        column: String,
+    },
+    DropExpression {
+        column: String,
+    },
+    AddConstraint(Constraint),
+    DropConstraint {
+        name: String,
+        behavior: Behavior,
+    },
+    ValidateConstraint {
+        name: String,
+    },
+    RenameTable {
+        to: Relation,
+    },
+    SetSchema {
+        to: Relation,
+    },
+    /// A new file: SET TABLESPACE, LOGGED, UNLOGGED, ACCESS METHOD.
+    Rewrite {
+        kind: StatementKind,
+    },
+    AttachPartition {
+        partition: Relation,
+    },
+    DetachPartition {
+        partition: Relation,
+        method: Method,
+    },
+    Inherit {
+        kind: StatementKind,
+        parent: Relation,
+    },
+    /// Catalog only, under a lock that the action fixes.
+    Other {
+        kind: StatementKind,
+        mode: LockMode,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Column {
+    pub(crate) name: String,
+    /// As written, lower case, single spaces.
+    pub(crate) type_name: String,
+    pub(crate) nullability: Nullability,
+    pub(crate) value: Value,
+    /// CHECK, UNIQUE, PRIMARY KEY and REFERENCES of the column.
+    pub(crate) constraints: Vec<Constraint>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Nullability {
+    Null,
+    NotNull,
+}
+
+/// What a new column holds in the rows that exist.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Value {
+    Nothing,
+    /// DEFAULT with an expression that is evaluated once.
+    Default,
+    /// DEFAULT with a function that is volatile, or not known to be otherwise.
+    VolatileDefault {
+        function: String,
+        known: Knowledge,
+    },
+    Identity,
+    /// serial, bigserial, smallserial
+    Serial,
+    GeneratedStored,
+    /// PostgreSQL 18
+    GeneratedVirtual,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Knowledge {
+    Known,
+    Assumed,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Constraint {
+    pub(crate) name: Option<String>,
+    pub(crate) rule: Rule,
+    pub(crate) validity: Validity,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Rule {
+    Check,
+    /// PostgreSQL 18 names NOT NULL constraints.
+    NotNull,
+    ForeignKey {
+        to: Relation,
+    },
+    Unique(KeySource),
+    PrimaryKey(KeySource),
+    Exclude,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KeySource {
+    /// Builds an index.
+    Columns,
+    /// USING INDEX
+    Index,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Validity {
+    Validated,
+    NotValid,
+}
+
+/// RESTRICT or CASCADE.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Behavior {
+    Restrict,
+    Cascade,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Method {
+    Plain,
+    Concurrently,
+}
+
+/// IF EXISTS, IF NOT EXISTS and OR REPLACE make it unsure whether something is new.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum IfExists {
+    Fails,
+    Tolerated,
+}
+
+/// USING of ALTER COLUMN … TYPE.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Using {
+    /// None: an assignment cast, which refuses an over-long value.
+    Nothing,
+    /// `USING col::type`, which cuts an over-long value in silence.
+    Cast,
+    Expression,
+}
+
+/// DROP of anything.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Drop {
+    pub(crate) kind: StatementKind,
+    /// The object; a schema, type or function has its name alone.
+    pub(crate) name: Relation,
+    /// DROP TRIGGER, RULE and POLICY: the table.
+    pub(crate) table: Option<Relation>,
+    pub(crate) behavior: Behavior,
+    pub(crate) method: Method,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ReindexTarget {
+    Index(Relation),
+    Table(Relation),
+    Schema,
+    Database,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Query {
+    pub(crate) kind: StatementKind,
+    pub(crate) reads: BTreeSet<Relation>,
+    pub(crate) writes: Vec<Write>,
+    /// SELECT … FOR UPDATE and its like.
+    pub(crate) row_locks: RowLocks,
+    /// Functions that are not known to be harmless.
+    pub(crate) calls: Vec<String>,
+}
+
+/// One INSERT, UPDATE, DELETE or MERGE of a query.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Write {
+    pub(crate) kind: StatementKind,
+    pub(crate) table: Relation,
+    pub(crate) rows: Rows,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RowLocks {
+    None,
+    Taken,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rows {
+    /// No WHERE, or one that is always true.
+    All,
+    Filtered,
+}
+
+/// A statement whose whole effect the text does not show.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Opaque {
+    pub(crate) kind: StatementKind,
+    /// Locks that are sure.
+    pub(crate) locks: Vec<(Relation, LockMode)>,
+    /// What is not known, as the end of "it is not known …".
+    pub(crate) unknown: String,
+    /// Words in its body that destroy (`DROP TABLE`, `TRUNCATE`, …).
+    pub(crate) destroys: Vec<String>,
+}

@@ -1,0 +1,264 @@
+//! Walks over the tokens of one statement. It compares words as PostgreSQL does: keywords and unquoted names in any
+//! case, quoted names exactly.
+
+use super::Relation;
+use sqlparser::dialect::PostgreSqlDialect;
+use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
+
+/// The tokens of a statement without blanks and comments; `None` where it cannot be tokenised.
+pub(super) fn tokens(sql: &str) -> Option<Vec<TokenWithSpan>> {
+    let mut tokens = Tokenizer::new(&PostgreSqlDialect {}, sql)
+        .tokenize_with_location()
+        .ok()?;
+    tokens.retain(|token| !matches!(token.token, Token::Whitespace(_) | Token::EOF));
+    Some(tokens)
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct Cursor<'a> {
+    rest: &'a [TokenWithSpan],
+}
+
+impl<'a> Cursor<'a> {
+    pub(super) fn new(tokens: &'a [TokenWithSpan]) -> Self {
+        Self { rest: tokens }
+    }
+
+    pub(super) fn rest(&self) -> &'a [TokenWithSpan] {
+        self.rest
+    }
+
+    pub(super) fn is_end(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    /// `Some` at the end of the tokens: what was read is all there is.
+    pub(super) fn end(&self) -> Option<()> {
+        self.is_end().then_some(())
+    }
+
+    fn token(&self, ahead: usize) -> Option<&'a Token> {
+        self.rest.get(ahead).map(|token| &token.token)
+    }
+
+    pub(super) fn advance_one(&mut self) {
+        self.advance(1);
+    }
+
+    fn advance(&mut self, count: usize) {
+        self.rest = &self.rest[count.min(self.rest.len())..];
+    }
+
+    /// Leaves nothing: the rest says nothing that matters here.
+    pub(super) fn skip_rest(&mut self) {
+        self.rest = &[];
+    }
+
+    /// The next token is this unquoted word.
+    pub(super) fn at(&self, word: &str) -> bool {
+        self.rest
+            .first()
+            .is_some_and(|token| is_word(&token.token, word))
+    }
+
+    /// The next tokens are these unquoted words, parted by single spaces.
+    pub(super) fn at_all(&self, words: &str) -> bool {
+        words
+            .split(' ')
+            .enumerate()
+            .all(|(ahead, word)| self.token(ahead).is_some_and(|token| is_word(token, word)))
+    }
+
+    /// Moves behind the words if they are next.
+    pub(super) fn take(&mut self, words: &str) -> bool {
+        let found = self.at_all(words);
+        if found {
+            self.advance(words.split(' ').count());
+        }
+        found
+    }
+
+    pub(super) fn expect(&mut self, words: &str) -> Option<()> {
+        self.take(words).then_some(())
+    }
+
+    /// The first of `choices` that is next.
+    pub(super) fn take_any(&mut self, choices: &[&'static str]) -> Option<&'static str> {
+        choices.iter().find(|words| self.take(words)).copied()
+    }
+
+    pub(super) fn take_symbol(&mut self, symbol: &Token) -> bool {
+        let found = self.token(0) == Some(symbol);
+        if found {
+            self.advance(1);
+        }
+        found
+    }
+
+    /// Any word, or a quoted name, as the catalog would have it.
+    pub(super) fn name(&mut self) -> Option<String> {
+        let name = name_of(self.token(0)?)?;
+        self.advance(1);
+        Some(name)
+    }
+
+    /// `name`, `schema.name` or `database.schema.name`.
+    pub(super) fn relation(&mut self) -> Option<Relation> {
+        Some(relation_of(self.dotted()?))
+    }
+
+    /// The relation of `relation.column`.
+    pub(super) fn column_owner(&mut self) -> Option<Relation> {
+        let mut parts = self.dotted()?;
+        parts.pop();
+        (!parts.is_empty()).then(|| relation_of(parts))
+    }
+
+    fn dotted(&mut self) -> Option<Vec<String>> {
+        let mut parts = vec![self.name()?];
+        while self.take_symbol(&Token::Period) {
+            parts.push(self.name()?);
+        }
+        Some(parts)
+    }
+
+    /// `[ONLY] name [*]`, as FROM and ALTER TABLE take it.
+    pub(super) fn table(&mut self) -> Option<Relation> {
+        self.take("ONLY");
+        let table = self.relation()?;
+        self.take_symbol(&Token::Mul);
+        Some(table)
+    }
+
+    /// `a, b, c` read by `item`.
+    pub(super) fn list<T>(&mut self, item: impl Fn(&mut Self) -> Option<T>) -> Option<Vec<T>> {
+        let mut items = vec![item(self)?];
+        while self.take_symbol(&Token::Comma) {
+            items.push(item(self)?);
+        }
+        Some(items)
+    }
+
+    /// What stands in the parentheses that begin here.
+    pub(super) fn parenthesised(&mut self) -> Option<Cursor<'a>> {
+        if self.token(0)? != &Token::LParen {
+            return None;
+        }
+        let mut depth = 0_usize;
+        for (index, token) in self.rest.iter().enumerate() {
+            match token.token {
+                Token::LParen => depth += 1,
+                Token::RParen => depth -= 1,
+                _ => {}
+            }
+            if depth == 0 {
+                let inside = Cursor::new(&self.rest[1..index]);
+                self.advance(index + 1);
+                return Some(inside);
+            }
+        }
+        None
+    }
+
+    /// Everything up to a token outside parentheses for which `stop` is true.
+    pub(super) fn until(&mut self, stop: impl Fn(&Cursor<'a>) -> bool) -> Cursor<'a> {
+        let all = self.rest;
+        while !self.is_end() && !stop(self) {
+            if self.parenthesised().is_none() {
+                self.advance(1);
+            }
+        }
+        Cursor::new(&all[..all.len() - self.rest.len()])
+    }
+
+    /// The parts between commas outside parentheses.
+    pub(super) fn comma_parts(mut self) -> Vec<Cursor<'a>> {
+        let mut parts = Vec::new();
+        loop {
+            parts.push(self.until(|cursor| cursor.token(0) == Some(&Token::Comma)));
+            if !self.take_symbol(&Token::Comma) {
+                return parts;
+            }
+        }
+    }
+
+    /// Functions that are called here, in lower case: names before a parenthesis, type modifiers left out.
+    pub(super) fn calls(&self) -> Vec<String> {
+        let mut calls = Vec::new();
+        for (index, token) in self.rest.iter().enumerate() {
+            let called = self.token(index + 1) == Some(&Token::LParen);
+            let is_type = index > 0
+                && (self.rest[index - 1].token == Token::DoubleColon
+                    || is_word(&self.rest[index - 1].token, "AS"));
+            if let (true, false, Some(name)) = (called, is_type, name_of(&token.token)) {
+                calls.push(name);
+            }
+        }
+        calls
+    }
+
+    /// Unquoted words and names, in order; strings and symbols left out.
+    pub(super) fn words(&self) -> impl Iterator<Item = String> + 'a {
+        self.rest.iter().filter_map(|token| match &token.token {
+            Token::Word(word) if word.quote_style.is_none() => {
+                Some(word.value.to_ascii_lowercase())
+            }
+            _ => None,
+        })
+    }
+
+    /// The text of a dollar-quoted or plain string that is next.
+    pub(super) fn string(&mut self) -> Option<&'a str> {
+        let text = match self.token(0)? {
+            Token::DollarQuotedString(string) => &string.value,
+            Token::SingleQuotedString(string) | Token::EscapedStringLiteral(string) => string,
+            _ => return None,
+        };
+        self.advance(1);
+        Some(text)
+    }
+
+    /// The tokens as text: lower case, no spaces around punctuation.
+    pub(super) fn text(&self) -> String {
+        let mut text = String::new();
+        for token in self.rest {
+            let piece = token.token.to_string();
+            let joins = |c: char| c.is_alphanumeric() || c == '"' || c == '_';
+            if text.ends_with(|c: char| joins(c) || c == ')') && piece.starts_with(joins) {
+                text.push(' ');
+            }
+            text.push_str(&if name_is_quoted(&token.token) {
+                piece
+            } else {
+                piece.to_lowercase()
+            });
+        }
+        text
+    }
+}
+
+/// A name from its parts, the database left out.
+pub(super) fn relation_of(mut parts: Vec<String>) -> Relation {
+    let name = parts.pop().unwrap_or_default();
+    match parts.pop() {
+        Some(schema) => Relation::new(schema, name),
+        None => Relation::unqualified(name),
+    }
+}
+
+fn is_word(token: &Token, expected: &str) -> bool {
+    matches!(token, Token::Word(word) if word.quote_style.is_none() && word.value.eq_ignore_ascii_case(expected))
+}
+
+fn name_is_quoted(token: &Token) -> bool {
+    matches!(token, Token::Word(word) if word.quote_style.is_some())
+}
+
+fn name_of(token: &Token) -> Option<String> {
+    match token {
+        Token::Word(word) if word.quote_style.is_some() => Some(word.value.clone()),
+        // only ASCII is folded in a database with a multi-byte encoding
+        Token::Word(word) => Some(word.value.to_ascii_lowercase()),
+        _ => None,
+    }
+}

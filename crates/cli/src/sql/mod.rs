@@ -1,0 +1,126 @@
+//! Reads PostgreSQL's SQL and says what each statement will do: kind, locks, rewrites, scans, losses.
+//!
+//! The way is `split` → `read` (text to [`Action`]s) → `effects` (actions to locks and losses); what to think of it is
+//! the hazards' business, and [`crate::hazards::assess_migrations`] joins the two. Everything here is pure. sqlparser's
+//! types do not leave this folder. Absent: connections, files, severities.
+
+mod action;
+mod catalog;
+mod cursor;
+mod effects;
+mod kind;
+mod lock;
+mod read;
+mod relation;
+mod split;
+mod statement;
+mod types;
+
+pub(crate) use action::{
+    Action, Behavior, Change, KeySource, Knowledge, Method, Nullability, Rows, Rule, Validity,
+    Value,
+};
+pub(crate) use catalog::{Catalog, ForeignKey, Known, TableFacts};
+pub(crate) use kind::StatementKind;
+pub(crate) use lock::{Blocks, Lock, LockMode};
+pub(crate) use relation::Relation;
+pub(crate) use statement::{Evidence, Loss, ScanReason, Statement};
+
+use effects::{Effects, effects};
+
+/// The type of a column before its migration, as Django's state has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ColumnBefore<'a> {
+    /// The table as Django names it, without a schema.
+    pub(crate) table: &'a str,
+    pub(crate) column: &'a str,
+    pub(crate) db_type: &'a str,
+}
+
+/// A statement as it was read, before anybody asks what it does.
+pub(crate) struct Reading<'a> {
+    sql: &'a str,
+    /// From 1.
+    line: usize,
+    actions: Vec<Action>,
+}
+
+/// The statements of `script`, in order.
+pub(crate) fn read_script(script: &str) -> impl Iterator<Item = Reading<'_>> {
+    let pieces = split::split(script)
+        .into_iter()
+        .filter(|piece| !piece.sql.is_empty());
+    pieces.map(|piece| Reading {
+        sql: piece.sql,
+        line: piece.line,
+        actions: read::read(piece.sql),
+    })
+}
+
+impl Reading<'_> {
+    /// What it does, where it stands: `known` is what was there before it. It still has no findings.
+    pub(crate) fn forecast(
+        self,
+        before: Option<&ColumnBefore<'_>>,
+        known: &Known<'_>,
+    ) -> Statement {
+        let old_type = |table: &Relation, column: &str| {
+            let found =
+                before.filter(|before| before.table == table.name() && before.column == column)?;
+            Some(found.db_type.to_owned())
+        };
+        let effects = effects(&self.actions, known, &old_type);
+        self.into_statement(effects, known)
+    }
+
+    fn into_statement(self, effects: Effects, known: &Known<'_>) -> Statement {
+        let locks: Vec<Lock> = effects
+            .locks
+            .into_iter()
+            .map(|(relation, mode)| Lock { relation, mode })
+            .collect();
+        let on_others = locks.iter().filter(|lock| !known.is_new(&lock.relation));
+        let strongest = on_others.map(|lock| lock.mode.blocks()).max();
+        Statement {
+            sql: self.sql.to_owned(),
+            line: self.line,
+            kind: kind::of(&self.actions),
+            relations: effects.relations,
+            evidence: evidence(&locks, &effects.unknowns, known),
+            locks,
+            rewrites: effects.rewrites,
+            scans: effects.scans.keys().cloned().collect(),
+            scan_reasons: effects.scans,
+            blocks: strongest
+                .max(effects.blocks_at_least)
+                .unwrap_or(Blocks::Nothing),
+            transactional: !effects.outside_transaction,
+            parsed: !self
+                .actions
+                .iter()
+                .any(|action| matches!(action, Action::Unread { .. })),
+            destructive: !effects.losses.is_empty(),
+            findings: Vec::new(),
+            actions: self.actions,
+            losses: effects.losses,
+            unknowns: effects.unknowns,
+        }
+    }
+}
+
+/// The catalog stands behind a forecast only where it knew every table that is locked and left no question.
+fn evidence(locks: &[Lock], unknowns: &[String], known: &Known<'_>) -> Evidence {
+    let is_known = |relation: &Relation| {
+        known.is_new(relation)
+            || known.facts(relation).is_some()
+            || known.index_table(relation).is_some()
+    };
+    let backed = !locks.is_empty()
+        && unknowns.is_empty()
+        && locks.iter().all(|lock| is_known(&lock.relation));
+    if backed && known.has_catalog() {
+        Evidence::Catalog
+    } else {
+        Evidence::Static
+    }
+}

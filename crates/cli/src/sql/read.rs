@@ -1,0 +1,136 @@
+//! Turns the text of one statement into [`Action`]s.
+//!
+//! Queries are parsed by sqlparser. The rest is read from sqlparser's tokens by a reader of our own, since its parser
+//! refuses much that Django and DBAs write (ALTER SEQUENCE, REINDEX, DO, several actions in ALTER TABLE, …), and one
+//! action that it does not know would hide the others. Absent: any judgement.
+
+mod alter;
+mod alter_table;
+mod code;
+mod column;
+mod create;
+mod drop;
+mod maintenance;
+mod query;
+
+use super::action::Action;
+use super::cursor::{Cursor, tokens};
+use super::{LockMode, StatementKind as Kind};
+
+/// What `sql` does. A statement that cannot be read is one [`Action::Unread`].
+pub(super) fn read(sql: &str) -> Vec<Action> {
+    let unread = || {
+        vec![Action::Unread {
+            kind: Kind::Unknown,
+            table: None,
+        }]
+    };
+    tokens(sql)
+        .and_then(|tokens| actions(Cursor::new(&tokens)))
+        .unwrap_or_else(unread)
+}
+
+fn actions(mut cursor: Cursor<'_>) -> Option<Vec<Action>> {
+    let whole = cursor;
+    let read = match cursor.name()?.as_str() {
+        "create" => create::create(&mut cursor),
+        "alter" => alter::alter(&mut cursor),
+        "drop" => drop::drop(&mut cursor),
+        "select" | "with" | "insert" | "update" | "delete" | "merge" | "values" | "table" => {
+            cursor.skip_rest();
+            query::query(whole).map(|query| vec![Action::Query(query)])
+        }
+        "explain" => explain(&mut cursor),
+        "copy" => query::copy(&mut cursor),
+        "do" | "call" | "execute" => code::code(whole, &mut cursor),
+        "truncate" | "lock" | "vacuum" | "analyze" | "analyse" | "cluster" | "reindex"
+        | "refresh" => {
+            cursor = whole;
+            maintenance::maintenance(&mut cursor)
+        }
+        "comment" => comment(&mut cursor),
+        "set" if cursor.take("CONSTRAINTS") => set_constraints(&mut cursor),
+        "reassign" => code::reassign_owned(&mut cursor),
+        word => plain_kind(word, &cursor).map(|kind| {
+            cursor.skip_rest();
+            plain(kind, Vec::new())
+        }),
+    }?;
+    cursor.end()?;
+    Some(read)
+}
+
+/// Statements that touch no relation.
+fn plain_kind(word: &str, rest: &Cursor<'_>) -> Option<Kind> {
+    Some(match word {
+        "begin" | "start" => Kind::Begin,
+        "prepare" if rest.at("TRANSACTION") => Kind::Commit,
+        "commit" | "end" => Kind::Commit,
+        "rollback" if rest.at("TO") || rest.at_all("TRANSACTION TO") || rest.at_all("WORK TO") => {
+            Kind::Savepoint
+        }
+        "rollback" | "abort" => Kind::Rollback,
+        "savepoint" | "release" => Kind::Savepoint,
+        "set" | "reset" | "discard" | "load" => Kind::Set,
+        "show" => Kind::Show,
+        "prepare" | "deallocate" => Kind::Prepare,
+        "listen" | "unlisten" | "notify" => Kind::Notify,
+        // no lock before PostgreSQL 18, ACCESS SHARE from then on
+        "grant" => Kind::Grant,
+        "revoke" => Kind::Revoke,
+        "security" => Kind::SecurityLabel,
+        _ => return None,
+    })
+}
+
+fn plain(kind: Kind, locks: Vec<(super::Relation, LockMode)>) -> Vec<Action> {
+    vec![Action::Plain { kind, locks }]
+}
+
+/// Only `EXPLAIN ANALYZE` runs what it explains.
+fn explain(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
+    let mut runs = cursor
+        .parenthesised()
+        .is_some_and(|options| options.words().any(|word| word == "analyze"));
+    while let Some(word) = cursor.take_any(&["ANALYZE", "VERBOSE"]) {
+        runs |= word == "ANALYZE";
+    }
+    let explained = *cursor;
+    cursor.skip_rest();
+    if runs {
+        actions(explained)
+    } else {
+        Some(plain(Kind::Show, Vec::new()))
+    }
+}
+
+fn set_constraints(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
+    let mut names = Vec::new();
+    if !cursor.take("ALL") {
+        names = cursor.list(|name| Some(name.relation()?.name().to_owned()))?;
+    }
+    cursor.take_any(&["IMMEDIATE", "DEFERRED"])?;
+    Some(vec![Action::SetConstraints { names }])
+}
+
+/// SHARE UPDATE EXCLUSIVE on what is a relation.
+fn comment(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
+    cursor.expect("ON")?;
+    let relation = match cursor.take_any(&[
+        "TABLE",
+        "FOREIGN TABLE",
+        "VIEW",
+        "MATERIALIZED VIEW",
+        "INDEX",
+        "SEQUENCE",
+    ]) {
+        Some(_) => Some(cursor.relation()?),
+        None if cursor.take("COLUMN") => Some(cursor.column_owner()?),
+        None => None,
+    };
+    cursor.skip_rest();
+    let locks = relation
+        .into_iter()
+        .map(|relation| (relation, LockMode::ShareUpdateExclusive));
+    Some(plain(Kind::Comment, locks.collect()))
+}

@@ -1,0 +1,318 @@
+//! CREATE: tables, indexes, views, and everything else.
+
+use super::column::{column, constraint};
+use super::{plain, query};
+use crate::sql::action::{Action, CreateTable, IfExists, Method, Query};
+use crate::sql::cursor::Cursor;
+use crate::sql::{LockMode, StatementKind as Kind};
+
+/// Behind CREATE.
+pub(super) fn create(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
+    let mut existing = IfExists::Fails;
+    if cursor.take("OR REPLACE") {
+        existing = IfExists::Tolerated;
+    }
+    while cursor
+        .take_any(&[
+            "GLOBAL",
+            "LOCAL",
+            "TEMPORARY",
+            "TEMP",
+            "UNLOGGED",
+            "RECURSIVE",
+        ])
+        .is_some()
+    {}
+    let objects = [
+        "TABLE",
+        "FOREIGN TABLE",
+        "UNIQUE INDEX",
+        "INDEX",
+        "VIEW",
+        "MATERIALIZED VIEW",
+        "SEQUENCE",
+        "CONSTRAINT TRIGGER",
+        "TRIGGER",
+        "RULE",
+        "POLICY",
+        "STATISTICS",
+        "PUBLICATION",
+        "SCHEMA",
+    ];
+    let Some(object) = cursor.take_any(&objects) else {
+        let kind = plain_object(cursor)?;
+        cursor.skip_rest();
+        return Some(plain(kind, Vec::new()));
+    };
+    Some(match object {
+        "TABLE" | "FOREIGN TABLE" => vec![Action::CreateTable(table(cursor)?)],
+        "UNIQUE INDEX" | "INDEX" => vec![index(cursor)?],
+        "VIEW" => vec![view(Kind::CreateView, existing, cursor)?],
+        "MATERIALIZED VIEW" => vec![view(Kind::CreateMaterializedView, existing, cursor)?],
+        "SEQUENCE" => owned_sequence(cursor)?,
+        "TRIGGER" | "CONSTRAINT TRIGGER" => {
+            on_table(Kind::CreateTrigger, LockMode::ShareRowExclusive, cursor)?
+        }
+        "RULE" => rule(cursor)?,
+        "POLICY" => on_table(Kind::CreatePolicy, LockMode::AccessExclusive, cursor)?,
+        "STATISTICS" => statistics(cursor)?,
+        "PUBLICATION" => publication(cursor),
+        _ => schema(cursor)?,
+    })
+}
+
+fn plain_object(cursor: &mut Cursor<'_>) -> Option<Kind> {
+    let objects = [
+        "TYPE",
+        "DOMAIN",
+        "FUNCTION",
+        "PROCEDURE",
+        "AGGREGATE",
+        "EXTENSION",
+        "DATABASE",
+        "ROLE",
+        "USER MAPPING",
+        "USER",
+        "GROUP",
+        "COLLATION",
+        "OPERATOR",
+        "CAST",
+        "TEXT SEARCH",
+        "SERVER",
+        "FOREIGN DATA WRAPPER",
+        "EVENT TRIGGER",
+        "CONVERSION",
+        "LANGUAGE",
+        "TRUSTED",
+        "PROCEDURAL",
+        "TRANSFORM",
+        "ACCESS METHOD",
+        "DEFAULT CONVERSION",
+        "TABLESPACE",
+        "SUBSCRIPTION",
+    ];
+    Some(match cursor.take_any(&objects)? {
+        "TYPE" => Kind::CreateType,
+        "DOMAIN" => Kind::CreateDomain,
+        "FUNCTION" | "PROCEDURE" | "AGGREGATE" => Kind::CreateFunction,
+        "EXTENSION" => Kind::CreateExtension,
+        // neither runs inside a transaction
+        "DATABASE" | "TABLESPACE" | "SUBSCRIPTION" => Kind::CreateDatabase,
+        "ROLE" | "USER" | "GROUP" => Kind::CreateRole,
+        _ => Kind::CreateObject,
+    })
+}
+
+fn if_not_exists(cursor: &mut Cursor<'_>) -> IfExists {
+    if cursor.take("IF NOT EXISTS") {
+        IfExists::Tolerated
+    } else {
+        IfExists::Fails
+    }
+}
+
+fn table(cursor: &mut Cursor<'_>) -> Option<CreateTable> {
+    let mut table = CreateTable {
+        existing: if_not_exists(cursor),
+        table: cursor.relation()?,
+        columns: Vec::new(),
+        constraints: Vec::new(),
+        partition_of: None,
+        inherits: Vec::new(),
+        like: Vec::new(),
+        query: None,
+    };
+    if cursor.take("PARTITION OF") {
+        table.partition_of = Some(cursor.relation()?);
+    } else if let Some(elements) = cursor.parenthesised() {
+        // a column list of CREATE TABLE AS holds names only
+        let mut tail = *cursor;
+        tail.until(|cursor| cursor.at("AS"));
+        if !tail.at("AS") {
+            elements_of(elements, &mut table)?;
+        }
+    }
+    tail(cursor, &mut table)?;
+    Some(table)
+}
+
+fn elements_of(elements: Cursor<'_>, table: &mut CreateTable) -> Option<()> {
+    const CONSTRAINTS: [&str; 6] = [
+        "CONSTRAINT",
+        "CHECK",
+        "UNIQUE",
+        "PRIMARY KEY",
+        "FOREIGN KEY",
+        "EXCLUDE",
+    ];
+    if elements.is_end() {
+        return Some(());
+    }
+    for mut element in elements.comma_parts() {
+        if element.take("LIKE") {
+            table.like.push(element.relation()?);
+        } else if CONSTRAINTS.iter().any(|words| element.at_all(words)) {
+            table.constraints.push(constraint(&mut element)?);
+        } else {
+            table.columns.push(column(&mut element)?);
+        }
+    }
+    Some(())
+}
+
+/// INHERITS, PARTITION BY, WITH, …, and AS with its query.
+fn tail(cursor: &mut Cursor<'_>, table: &mut CreateTable) -> Option<()> {
+    while !cursor.is_end() {
+        if cursor.take("INHERITS") {
+            table.inherits = cursor.parenthesised()?.list(Cursor::relation)?;
+        } else if cursor.take("AS") {
+            table.query = Some(as_query(cursor)?);
+        } else if cursor.parenthesised().is_none() {
+            cursor.advance_one();
+        }
+    }
+    Some(())
+}
+
+/// Behind AS, to the end, WITH [NO] DATA left out.
+fn as_query(cursor: &mut Cursor<'_>) -> Option<Query> {
+    let text = cursor.until(|cursor| cursor.at_all("WITH NO DATA") || cursor.at_all("WITH DATA"));
+    cursor.skip_rest();
+    query::query(text)
+}
+
+fn index(cursor: &mut Cursor<'_>) -> Option<Action> {
+    let method = concurrently(cursor);
+    let existing = if_not_exists(cursor);
+    let name = if cursor.at("ON") {
+        None
+    } else {
+        Some(cursor.relation()?)
+    };
+    cursor.expect("ON")?;
+    let table = cursor.table()?;
+    if cursor.take("USING") {
+        cursor.name()?;
+    }
+    cursor.parenthesised()?;
+    cursor.skip_rest();
+    // an index lives in its table's schema
+    let index = name.map(|name| table.sibling(name.name()));
+    Some(Action::CreateIndex {
+        index,
+        table,
+        method,
+        existing,
+    })
+}
+
+pub(super) fn concurrently(cursor: &mut Cursor<'_>) -> Method {
+    if cursor.take("CONCURRENTLY") {
+        Method::Concurrently
+    } else {
+        Method::Plain
+    }
+}
+
+fn view(kind: Kind, existing: IfExists, cursor: &mut Cursor<'_>) -> Option<Action> {
+    let existing = if cursor.take("IF NOT EXISTS") {
+        IfExists::Tolerated
+    } else {
+        existing
+    };
+    let view = cursor.relation()?;
+    cursor.until(|cursor| cursor.at("AS"));
+    cursor.expect("AS")?;
+    let text = cursor.until(|cursor| {
+        [
+            "WITH NO DATA",
+            "WITH DATA",
+            "WITH CHECK OPTION",
+            "WITH LOCAL CHECK",
+            "WITH CASCADED CHECK",
+        ]
+        .iter()
+        .any(|words| cursor.at_all(words))
+    });
+    cursor.skip_rest();
+    Some(Action::CreateView {
+        kind,
+        view,
+        existing,
+        query: query::query(text)?,
+    })
+}
+
+/// A sequence that a column owns depends on the table; PostgreSQL looks it up under ACCESS SHARE.
+fn owned_sequence(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
+    cursor.take("IF NOT EXISTS");
+    cursor.relation()?;
+    cursor.until(|cursor| cursor.at_all("OWNED BY"));
+    let mut locks = Vec::new();
+    if cursor.take("OWNED BY") && !cursor.take("NONE") {
+        locks.push((cursor.column_owner()?, LockMode::AccessShare));
+    }
+    cursor.skip_rest();
+    Some(plain(Kind::CreateSequence, locks))
+}
+
+/// `name … ON table …`
+fn on_table(kind: Kind, mode: LockMode, cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
+    cursor.name()?;
+    cursor.until(|cursor| cursor.at("ON"));
+    cursor.expect("ON")?;
+    let table = cursor.relation()?;
+    cursor.skip_rest();
+    Some(plain(kind, vec![(table, mode)]))
+}
+
+/// `name AS ON event TO table DO …`
+fn rule(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
+    cursor.name()?;
+    cursor.until(|cursor| cursor.at("TO"));
+    cursor.expect("TO")?;
+    let table = cursor.relation()?;
+    cursor.skip_rest();
+    Some(plain(
+        Kind::CreateRule,
+        vec![(table, LockMode::AccessExclusive)],
+    ))
+}
+
+fn statistics(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
+    cursor.until(|cursor| cursor.at("FROM"));
+    cursor.expect("FROM")?;
+    let table = cursor.relation()?;
+    Some(plain(
+        Kind::CreateStatistics,
+        vec![(table, LockMode::ShareUpdateExclusive)],
+    ))
+}
+
+fn publication(cursor: &mut Cursor<'_>) -> Vec<Action> {
+    let mut locks = Vec::new();
+    cursor.until(|cursor| cursor.at_all("FOR TABLE"));
+    if cursor.take("FOR TABLE") {
+        for mut part in cursor.until(|cursor| cursor.at("WITH")).comma_parts() {
+            part.take("TABLE");
+            locks.extend(
+                part.table()
+                    .map(|table| (table, LockMode::ShareUpdateExclusive)),
+            );
+        }
+    }
+    cursor.skip_rest();
+    plain(Kind::CreatePublication, locks)
+}
+
+/// `CREATE SCHEMA name CREATE TABLE …` is read no further.
+fn schema(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
+    cursor.take("IF NOT EXISTS");
+    if !cursor.at("AUTHORIZATION") {
+        cursor.name()?;
+    }
+    if cursor.take("AUTHORIZATION") {
+        cursor.name()?;
+    }
+    Some(plain(Kind::CreateSchema, Vec::new()))
+}

@@ -1,0 +1,243 @@
+//! Queries: which tables they read and write, with WHERE or without, and which functions they call. sqlparser's tree
+//! is walked here and nowhere else.
+
+use crate::sql::action::{Action, Query, RowLocks, Rows, Write};
+use crate::sql::cursor::{Cursor, relation_of};
+use crate::sql::{Relation, StatementKind as Kind, types};
+use sqlparser::ast::{
+    Expr, FromTable, ObjectName, Query as Tree, Select, SetExpr, Statement, TableFactor,
+    TableObject, TableWithJoins, Value, Visit, Visitor,
+};
+use sqlparser::dialect::PostgreSqlDialect;
+use sqlparser::parser::Parser;
+use sqlparser::tokenizer::Token;
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
+/// SELECT, INSERT, UPDATE, DELETE, MERGE, VALUES, with or without WITH.
+pub(super) fn query(cursor: Cursor<'_>) -> Option<Query> {
+    let dialect = PostgreSqlDialect {};
+    let mut parser = Parser::new(&dialect).with_tokens_with_locations(cursor.rest().to_vec());
+    let statement = parser.parse_statement().ok()?;
+    if parser.peek_token().token != Token::EOF {
+        return None;
+    }
+    let mut walk = Walk::default();
+    if statement.visit(&mut walk).is_break() {
+        return None;
+    }
+    Some(walk.into_query(kind(&statement)?))
+}
+
+/// Behind COPY.
+pub(super) fn copy(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
+    let mut copy = Query {
+        kind: Kind::Copy,
+        reads: BTreeSet::new(),
+        writes: Vec::new(),
+        row_locks: RowLocks::None,
+        calls: Vec::new(),
+    };
+    if let Some(inner) = cursor.parenthesised() {
+        copy = Query {
+            kind: Kind::Copy,
+            ..query(inner)?
+        };
+    } else {
+        let table = cursor.relation()?;
+        cursor.parenthesised();
+        match cursor.take_any(&["FROM", "TO"])? {
+            "FROM" => copy.writes.push(Write {
+                kind: Kind::Insert,
+                table,
+                rows: Rows::Filtered,
+            }),
+            _ => drop(copy.reads.insert(table)),
+        }
+    }
+    if cursor.words().any(|word| word == "program") {
+        copy.calls.push("COPY … PROGRAM".to_owned());
+    }
+    cursor.skip_rest();
+    Some(vec![Action::Query(copy)])
+}
+
+fn kind(statement: &Statement) -> Option<Kind> {
+    Some(match statement {
+        Statement::Insert(_) => Kind::Insert,
+        Statement::Update(_) => Kind::Update,
+        Statement::Delete(_) => Kind::Delete,
+        Statement::Merge(_) => Kind::Merge,
+        Statement::Query(query) => match query.body.as_ref() {
+            SetExpr::Insert(inner)
+            | SetExpr::Update(inner)
+            | SetExpr::Delete(inner)
+            | SetExpr::Merge(inner) => kind(inner)?,
+            _ => Kind::Select,
+        },
+        _ => return None,
+    })
+}
+
+#[derive(Default)]
+struct Walk {
+    relations: BTreeSet<Relation>,
+    writes: Vec<Write>,
+    /// WITH queries and functions in FROM: names that are no relations.
+    not_relations: BTreeSet<Relation>,
+    locks_rows: bool,
+    calls: Vec<String>,
+}
+
+impl Walk {
+    fn into_query(mut self, kind: Kind) -> Query {
+        for write in &self.writes {
+            self.relations.remove(&write.table);
+        }
+        self.calls.retain(|name| !types::is_harmless(name));
+        Query {
+            kind,
+            reads: self
+                .relations
+                .difference(&self.not_relations)
+                .cloned()
+                .collect(),
+            writes: self.writes,
+            row_locks: if self.locks_rows {
+                RowLocks::Taken
+            } else {
+                RowLocks::None
+            },
+            calls: self.calls,
+        }
+    }
+
+    fn write(&mut self, kind: Kind, table: Option<Relation>, rows: Rows) {
+        self.writes
+            .extend(table.map(|table| Write { kind, table, rows }));
+    }
+}
+
+impl Visitor for Walk {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &Tree) -> ControlFlow<()> {
+        self.locks_rows |= !query.locks.is_empty();
+        let names = query
+            .with
+            .iter()
+            .flat_map(|with| &with.cte_tables)
+            .map(|table| fold(&table.alias.name));
+        self.not_relations.extend(names.map(Relation::unqualified));
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
+        // SELECT … INTO makes a table; nobody should meet that in a migration, so it stays unread
+        if select.into.is_some() {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    }
+
+    fn pre_visit_statement(&mut self, statement: &Statement) -> ControlFlow<()> {
+        match statement {
+            Statement::Insert(insert) => {
+                if let TableObject::TableName(name) = &insert.table {
+                    self.write(Kind::Insert, relation(name), Rows::Filtered);
+                }
+            }
+            Statement::Update(update) => {
+                self.write(
+                    Kind::Update,
+                    joined(&update.table),
+                    rows(update.selection.as_ref()),
+                );
+            }
+            Statement::Delete(delete) => {
+                let (FromTable::WithFromKeyword(from) | FromTable::WithoutKeyword(from)) =
+                    &delete.from;
+                self.write(
+                    Kind::Delete,
+                    from.first().and_then(joined),
+                    rows(delete.selection.as_ref()),
+                );
+            }
+            Statement::Merge(merge) => {
+                self.write(Kind::Merge, factor(&merge.table), Rows::Filtered)
+            }
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_relation(&mut self, name: &ObjectName) -> ControlFlow<()> {
+        self.relations.extend(relation(name));
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_table_factor(&mut self, table: &TableFactor) -> ControlFlow<()> {
+        if let TableFactor::Table {
+            name,
+            args: Some(_),
+            ..
+        } = table
+            && let Some(function) = relation(name)
+        {
+            self.calls.push(function.name().to_owned());
+            self.not_relations.insert(function);
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expression: &Expr) -> ControlFlow<()> {
+        if let Expr::Function(function) = expression {
+            self.calls
+                .extend(relation(&function.name).map(|name| name.name().to_owned()));
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+fn rows(selection: Option<&Expr>) -> Rows {
+    match selection {
+        None => Rows::All,
+        Some(Expr::Value(value)) if value.value == Value::Boolean(true) => Rows::All,
+        Some(Expr::Nested(inner)) => rows(Some(inner)),
+        Some(Expr::BinaryOp {
+            left,
+            right,
+            op: sqlparser::ast::BinaryOperator::Eq,
+        }) if matches!(left.as_ref(), Expr::Value(_)) && left == right => Rows::All,
+        Some(_) => Rows::Filtered,
+    }
+}
+
+fn joined(table: &TableWithJoins) -> Option<Relation> {
+    factor(&table.relation)
+}
+
+fn factor(table: &TableFactor) -> Option<Relation> {
+    match table {
+        TableFactor::Table { name, .. } => relation(name),
+        _ => None,
+    }
+}
+
+fn relation(name: &ObjectName) -> Option<Relation> {
+    let parts: Option<Vec<String>> = name
+        .0
+        .iter()
+        .map(|part| part.as_ident().map(fold))
+        .collect();
+    parts.map(relation_of)
+}
+
+fn fold(name: &sqlparser::ast::Ident) -> String {
+    if name.quote_style.is_some() {
+        name.value.clone()
+    } else {
+        name.value.to_ascii_lowercase()
+    }
+}

@@ -1,0 +1,149 @@
+//! One statement and what is known of it: the STATEMENT of the JSON output.
+//!
+//! What serde skips serves the hazards and the confirmation; it is no promise.
+
+use super::{Action, Blocks, Lock, LockMode, Relation, StatementKind};
+use crate::hazards::Finding;
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Statement {
+    pub(crate) sql: String,
+    /// From 1, in the file or in the migration's SQL.
+    pub(crate) line: usize,
+    pub(crate) kind: StatementKind,
+    /// Every relation that the statement names or is known to touch.
+    pub(crate) relations: BTreeSet<Relation>,
+    pub(crate) locks: Vec<Lock>,
+    pub(crate) rewrites: BTreeSet<Relation>,
+    pub(crate) scans: BTreeSet<Relation>,
+    pub(crate) scan_reasons: BTreeMap<Relation, BTreeSet<ScanReason>>,
+    /// Tables that the plan itself created are not counted: nobody else uses them yet.
+    pub(crate) blocks: Blocks,
+    /// It may run inside a transaction.
+    pub(crate) transactional: bool,
+    pub(crate) parsed: bool,
+    pub(crate) destructive: bool,
+    pub(crate) evidence: Evidence,
+    pub(crate) findings: Vec<Finding>,
+    #[serde(skip)]
+    pub(crate) actions: Vec<Action>,
+    #[serde(skip)]
+    pub(crate) losses: Vec<Loss>,
+    /// What about its effect is not known, each as the end of "it is not known …".
+    #[serde(skip)]
+    pub(crate) unknowns: Vec<String>,
+}
+
+impl Statement {
+    /// The mode on `relation`, if it is locked at all.
+    pub(crate) fn lock_on(&self, relation: &Relation) -> Option<LockMode> {
+        self.locks
+            .iter()
+            .find(|lock| lock.relation == *relation)
+            .map(|lock| lock.mode)
+    }
+}
+
+/// Why a table is read in full by the statement itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ScanReason {
+    /// Rows are checked: NOT NULL, CHECK, a partition's bounds.
+    Verify,
+    /// Rows are written anew.
+    Rewrite,
+    IndexBuild,
+    FkValidate,
+}
+
+/// On what the forecast rests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Evidence {
+    /// The text alone.
+    Static,
+    /// The live catalog too.
+    Catalog,
+}
+
+/// What a destructive statement takes away for good.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Loss {
+    /// A table with all of its rows.
+    Table {
+        relation: Relation,
+    },
+    Column {
+        relation: Relation,
+        column: String,
+    },
+    /// TRUNCATE, DELETE without WHERE: all rows.
+    Rows {
+        relation: Relation,
+    },
+    /// UPDATE without WHERE: values in all rows.
+    Values {
+        relation: Relation,
+    },
+    /// A change to a type that may not hold every old value.
+    Precision {
+        relation: Relation,
+        column: String,
+        to: String,
+    },
+    /// DROP SCHEMA, DATABASE, OWNED and their like: what they hold.
+    Contents {
+        of: String,
+    },
+    /// CASCADE: what depends on the object.
+    Dependents {
+        of: String,
+    },
+    /// Code that runs and holds words such as DROP TABLE.
+    Code {
+        words: String,
+    },
+}
+
+impl Loss {
+    /// The table whose rows are at stake, if one is named.
+    pub(crate) fn relation(&self) -> Option<&Relation> {
+        match self {
+            Self::Table { relation }
+            | Self::Column { relation, .. }
+            | Self::Rows { relation }
+            | Self::Values { relation }
+            | Self::Precision { relation, .. } => Some(relation),
+            Self::Contents { .. } | Self::Dependents { .. } | Self::Code { .. } => None,
+        }
+    }
+}
+
+impl fmt::Display for Loss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Table { relation } => write!(f, "table {relation} and all of its rows"),
+            Self::Column { relation, column } => {
+                write!(f, "column {column} of {relation} and its values")
+            }
+            Self::Rows { relation } => write!(f, "all rows of {relation}"),
+            Self::Values { relation } => write!(f, "old values in all rows of {relation}"),
+            Self::Precision {
+                relation,
+                column,
+                to,
+            } => {
+                write!(
+                    f,
+                    "what does not fit into {to} in column {column} of {relation}"
+                )
+            }
+            Self::Contents { of } => write!(f, "everything in {of}"),
+            Self::Dependents { of } => write!(f, "whatever depends on {of} (CASCADE)"),
+            Self::Code { words } => write!(f, "what its code does ({words})"),
+        }
+    }
+}
