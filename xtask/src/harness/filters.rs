@@ -1,6 +1,8 @@
 //! What changes from run to run and from machine to machine, by names in brackets.
 
-use regex::{Captures, Regex};
+use std::sync::OnceLock;
+
+use regex::Regex;
 
 use crate::project::Project;
 
@@ -67,20 +69,24 @@ impl Filters {
         for (pattern, replacement) in &self.own {
             text = pattern.replace_all(&text, &**replacement).into_owned();
         }
-        for (pattern, replacement) in COMMON {
-            let pattern = Regex::new(pattern).expect("the table's patterns are tested");
-            text = pattern
-                .replace_all(&text, |found: &Captures<'_>| expand(found, replacement))
-                .into_owned();
+        for (pattern, replacement) in common() {
+            text = pattern.replace_all(&text, *replacement).into_owned();
         }
         text
     }
 }
 
-fn expand(found: &Captures<'_>, replacement: &str) -> String {
-    let mut text = String::new();
-    found.expand(replacement, &mut text);
-    text
+fn common() -> &'static [(Regex, &'static str)] {
+    static COMPILED: OnceLock<Vec<(Regex, &'static str)>> = OnceLock::new();
+    COMPILED.get_or_init(|| {
+        let compile = |(pattern, replacement)| {
+            (
+                Regex::new(pattern).expect("the table's patterns are tested"),
+                replacement,
+            )
+        };
+        COMMON.map(compile).into()
+    })
 }
 
 #[cfg(test)]
