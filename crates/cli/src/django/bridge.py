@@ -74,9 +74,10 @@ class Answers:
         from urllib.parse import quote
 
         self.secrets.update({value, quote(value, safe=""), repr(value)[1:-1]})
-        longest_first = sorted(self.secrets, key=len, reverse=True)
-        # Whole words only: the password `shop` must not tear the table `shop_item` apart.
-        self.pattern = re.compile(r"(?<!\w)(?:" + "|".join(map(re.escape, longest_first)) + r")(?!\w)")
+        # Short ones as whole words only: the password `shop` must not tear the table `shop_item` apart.
+        patterns = [re.escape(secret) if len(secret) >= 8 else r"(?<!\w)%s(?!\w)" % re.escape(secret)
+                    for secret in sorted(self.secrets, key=len, reverse=True)]
+        self.pattern = re.compile("|".join(patterns))
 
     def scrub(self, text):
         return self.pattern.sub("***", text) if self.pattern else text
@@ -218,6 +219,7 @@ class Bridge:
         self.inspecting = request["action"] == "inspect"
         self.parts = set(request["parts"])
         self.finished = False
+        self.sound_graph = True
 
     def problem(self, phase, kind, message, members=(), exc=None):
         self.send("problem", phase=phase, **{"class": kind}, message=message, members=list(members),
@@ -448,9 +450,22 @@ class starting:
         raise Answered from exc
 
 
+def learn_environment_secrets(answers):
+    """What the settings are probably made of, known before they are read."""
+    from urllib.parse import unquote, urlsplit
+
+    for name, value in os.environ.items():
+        if re.search(r"PASSWORD|PASSWD|SECRET|TOKEN", name, re.I):
+            answers.keep_secret(value)
+        elif "://" in value:
+            try:
+                password = urlsplit(value).password
+            except ValueError:
+                continue
+            answers.keep_secret(password and unquote(password))
+
+
 def learn_secrets(bridge, settings):
-    for name in ("PGPASSWORD", "DATABASE_PASSWORD"):
-        bridge.answers.keep_secret(os.environ.get(name))
     for database in (getattr(settings, "DATABASES", None) or {}).values():
         options = database.get("OPTIONS") or {}
         for value in (database.get("PASSWORD"), options.get("password"), options.get("sslpassword")):
@@ -673,9 +688,10 @@ def named(key):
 def inspect_graph(bridge, connection):
     """Says graph, history and items; returns (executor, plan), the plan as (migration, backward) in running order."""
     history = read_history(bridge, connection)
-    executor = load_graph(bridge, connection)
+    executor = load_graph(bridge, connection, history)
     loader = executor.loader
     conflicts = say_conflicts(bridge, loader)
+    bridge.sound_graph = not conflicts
     bridge.send("migrations", items=migration_items(loader, history))
     sound = say_history_problems(bridge, loader, connection) and not conflicts
     if connection is None or not sound:
@@ -701,7 +717,7 @@ def rfc3339(moment):
     return moment.astimezone(None if moment.tzinfo is None else moment.tzinfo).isoformat()
 
 
-def load_graph(bridge, connection):
+def load_graph(bridge, connection, history):
     from django.db.migrations.executor import MigrationExecutor
 
     began = time.perf_counter()
@@ -710,12 +726,36 @@ def load_graph(bridge, connection):
     except (Exception, SystemExit) as exc:
         kind, message, members = graph_problem(exc)
         bridge.problem("graph", kind, message, members, exc)
+        bridge.sound_graph = False
+        say_items_on_disk(bridge, connection, history)
         raise Answered from exc
     loader = executor.loader
     bridge.send("graph", nodes=len(loader.graph.nodes), leaves=[named(key) for key in loader.graph.leaf_nodes()],
                 conflicts={app: sorted(names) for app, names in loader.detect_conflicts().items()},
                 unmigrated_apps=sorted(loader.unmigrated_apps), seconds=rounded(time.perf_counter() - began))
     return executor
+
+
+def say_items_on_disk(bridge, connection, history):
+    """The items where no graph can be built, by files and history alone; nothing where files cannot be imported."""
+    from django.db.migrations.loader import MigrationLoader
+
+    loader = MigrationLoader(connection, load=False)
+    try:
+        loader.load_disk()
+    except (Exception, SystemExit):
+        return
+    applied = set(history)
+    items = []
+    for key, migration in sorted(loader.disk_migrations.items()):
+        replaced = [tuple(item) in applied for item in migration.replaces]
+        state = "applied" if key in applied or (replaced and all(replaced)) else "pending"
+        items.append({"app": key[0], "name": key[1], "replaces": [named(item) for item in migration.replaces],
+                      "state": "partly_squashed" if any(replaced) and not all(replaced) else state,
+                      "dependencies": dependencies_of(None, key, migration)})
+    items += [{"app": key[0], "name": key[1], "state": "missing", "replaces": [], "dependencies": []}
+              for key in sorted(applied - set(loader.disk_migrations))]
+    bridge.send("migrations", items=items)
 
 
 def graph_problem(exc):
@@ -847,7 +887,7 @@ def state_on_disk(loader, key):
 
 
 def dependencies_of(loader, key, migration):
-    node = loader.graph.node_map.get(key)
+    node = loader and loader.graph.node_map.get(key)
     if node is not None:
         return sorted(named(parent.key) for parent in node.parents)
     return sorted(named(parent) for parent in migration.dependencies if not str(parent[1]).startswith("__"))
@@ -1515,6 +1555,7 @@ class Catalogue:
         self.renamed = {}  # index: new name or None, where its table was not read yet
         self.doubt = None
         self.asked = None  # the doubt that a look-up met since it was last cleared
+        self.consulted = False  # there was a look-up since it was last cleared
         introspection = connection.introspection
         self.real = (introspection.get_constraints, introspection.get_sequences, introspection.get_table_list)
 
@@ -1533,7 +1574,7 @@ class Catalogue:
         if '"' in table:  # the "schema"."table" trick: Django finds nothing for it, here as in `migrate`
             return self.real[0](cursor, table)
         known = self.table(table)
-        self.asked = self.asked or self.doubt or known.doubt
+        self.met(known.doubt)
         # As the database answers: constraints as they were made, then indexes by name.
         order = sorted(known.constraints.items(), key=lambda item: (item[1]["index"], item[0] * item[1]["index"]))
         return {name: dict(entry) for name, entry in order}
@@ -1541,13 +1582,17 @@ class Catalogue:
     def sequences(self, cursor, table_name, table_fields=()):
         table = table_name
         known = self.table(table)
-        self.asked = self.asked or self.doubt or known.doubt
+        self.met(known.doubt)
         return [{"name": name, "table": table, "column": column} for column, name in known.sequences.items()]
+
+    def met(self, doubt):
+        self.consulted = True
+        self.asked = self.asked or self.doubt or doubt
 
     def table_list(self, cursor):
         from django.db.backends.base.introspection import TableInfo
 
-        self.asked = self.asked or self.doubt
+        self.met(None)
         listed = self.real[2](cursor)
         kind = type(listed[0]) if listed else TableInfo
         there = [info for info in listed if self.present.get(info.name, True)]
@@ -1943,7 +1988,8 @@ class Collector:
         self.statements = 0
         self.own_queries = []
         self.quiet = 0
-        self.uncertain = None  # why an error from now on need not be the migration's own
+        self.opaque = None  # code that ran before and may have changed what look-ups find
+        self.broken = None  # what is broken before, so that later errors may only follow from it
         self.real = self.hook()
 
     def hook(self):
@@ -2002,7 +2048,6 @@ class Collector:
     def both_ways(self, migration, walked, steps, before, render):
         """Leaves the catalogue as it is after the migration."""
         self.catalogue = before.copy()
-        uncertain = self.uncertain
         forward, deferred = Pass(self, migration, render).run(steps, "database_forwards")
         after = self.catalogue
         forward = by_operation(forward) + self.not_reached(migration, walked)
@@ -2013,7 +2058,6 @@ class Collector:
             backward, backward_deferred = Pass(self, migration, render).run(steps[::-1], "database_backwards")
             backward = by_operation(backward)
         self.catalogue = after
-        self.uncertain = uncertain or self.uncertain
         return {"forward": forward, "forward_deferred": deferred, "backward": backward,
                 "backward_deferred": backward_deferred, "irreversible": irreversible, "render": render}
 
@@ -2023,10 +2067,10 @@ class Collector:
             return []
         at = len(walked.moves)
         exc = walked.failure
-        first = dict(empty_result(at), exception=described(exc), broken=self.uncertain is None,
+        first = dict(empty_result(at), exception=described(exc), broken=self.broken is None,
                      missing="its project state cannot be made: %s: %s" % (type(exc).__name__, text_of(exc)))
         why = "operation %d of %s before it is broken" % (at, migration)
-        self.uncertain = self.uncertain or "%s before it is broken" % migration
+        self.broken = self.broken or "%s before it is broken" % migration
         self.catalogue.cast_doubt("%s could not be rendered" % migration)
         return [first] + [dict(empty_result(index), missing=why)
                           for index in range(at + 1, len(migration.operations))]
@@ -2183,7 +2227,7 @@ class Pass:
         if not step.op.reduces_to_sql:
             return self.opaque(step, way, result)
         self.follow_collected()
-        self.catalogue.asked = None
+        self.catalogue.asked, self.catalogue.consulted = None, False
         del self.collector.own_queries[:]
         at, deferred = len(self.editor.collected_sql), list(self.editor.deferred_sql)
         exc = self.attempt(step, way, self.states(step))
@@ -2208,7 +2252,7 @@ class Pass:
                 code_name(getattr(step.op, "code" if way == "database_forwards" else "reverse_code", None))
                 or dotted(type(step.op)))
             if way == "database_forwards":
-                self.collector.uncertain = self.collector.uncertain or "%s runs code before it" % self.migration
+                self.collector.opaque = self.collector.opaque or "%s runs code before it" % self.migration
         return result
 
     def does_something(self, op, way):
@@ -2285,19 +2329,27 @@ class Pass:
             result["missing"] = "it writes while its SQL is made, which a preview does not allow: %s" % message
         elif is_database_error(exc):
             result["missing"] = "it asks the database for something that may be pending: %s" % message
-        elif self.catalogue.asked or self.collector.uncertain or self.failed:
-            why = self.failed or self.collector.uncertain or self.catalogue.asked
-            result["missing"] = "it failed, perhaps only since %s: %s" % (why, message)
         else:
-            result["broken"] = True
-            result["missing"] = message
+            excuse = self.excuse()
+            result["broken"] = excuse is None
+            result["missing"] = message if excuse is None else "it failed, perhaps only since %s: %s" % (
+                excuse, message)
         table = described_model(self.connection, step.op, self.migration.app_label, step.old, step.new)[1]
         why = "the SQL of %s before it is not known" % self.migration
         self.catalogue.cast_doubt(why, table)
         if result["broken"]:
             self.failed = "an operation of %s before it is broken" % self.migration
             if way == "database_forwards":
-                self.collector.uncertain = self.failed
+                self.collector.broken = self.failed
+
+
+    def excuse(self):
+        """Why an error need not be the migration's own fault: only what the database answers can change by then."""
+        if self.failed or self.collector.broken:
+            return self.failed or self.collector.broken
+        if self.collector.own_queries:
+            return "the database answers differently by then"
+        return self.catalogue.consulted and (self.catalogue.asked or self.collector.opaque) or None
 
 
 def is_database_error(exc):
@@ -2350,7 +2402,8 @@ def say_drift(bridge):
         detector = autodetector()(loader.project_state(), ProjectState.from_apps(apps), silent_questioner())
         changes = detector.changes(graph=loader.graph)
     except (Exception, SystemExit) as exc:
-        bridge.problem("drift", "unexpected", "%s: %s" % (type(exc).__name__, text_of(exc)), exc=exc)
+        kind, message, members = graph_problem(exc)
+        bridge.problem("drift", kind, message, members, exc)
         return
     bridge.send("drift", seconds=rounded(time.perf_counter() - began), changes=[
         {"app": app, "operations": [described_text(op) for migration in migrations for op in migration.operations]}
@@ -2502,7 +2555,7 @@ def inspect(bridge):
         run_checks(bridge, connection)
     if bridge.parts & {"graph", "sql"}:
         part(bridge, "graph", lambda: inspect_plan(bridge, connection))
-    if "drift" in bridge.parts:
+    if "drift" in bridge.parts and bridge.sound_graph:
         say_drift(bridge)
     if connection is not None and "schema" in bridge.parts:
         part(bridge, "schema", lambda: say_schema(bridge, connection))
@@ -2832,7 +2885,7 @@ def main(reader):
     show_warnings(bridge)
     bridge.send("hello", protocol=PROTOCOL, pid=os.getpid(), python=".".join(map(str, sys.version_info[:3])),
                 executable=sys.executable or "", prefix=sys.prefix)
-    answers.keep_secret(os.environ.get("PGPASSWORD"))
+    learn_environment_secrets(answers)
     run_entry(bridge, entered(bridge, reader))
     if not bridge.finished:
         bridge.bye()
