@@ -204,3 +204,47 @@ fn serial_number(components: &[Value]) -> Result<String> {
         &hash[20..32]
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// On this very workspace, so that a change of cargo's format shows.
+    #[test]
+    fn it_lists_what_is_linked_and_not_what_tests() -> Result<()> {
+        let text = of("x86_64-unknown-linux-gnu", 1_700_000_000)?;
+        assert_eq!(
+            text,
+            of("x86_64-unknown-linux-gnu", 1_700_000_000)?,
+            "the same bytes twice"
+        );
+        let document: Value = serde_json::from_str(&text)?;
+        assert_eq!(document["metadata"]["timestamp"], "2023-11-14T22:13:20Z");
+        assert_eq!(document["metadata"]["component"]["name"], "django-migrate");
+        let components = document["components"].as_array().context("components")?;
+        let find = |name: &str| {
+            components
+                .iter()
+                .find(|component| component["name"] == name)
+        };
+        for linked in [
+            "pgdriver",
+            "dumper",
+            "tokio-postgres",
+            "rustls",
+            "sqlparser",
+        ] {
+            assert!(find(linked).is_some(), "{linked}");
+        }
+        for absent in ["xtask", "insta", "proptest", "vt100"] {
+            assert!(find(absent).is_none(), "{absent} only tests or builds");
+        }
+        assert_eq!(
+            find("tokio").context("tokio")?["hashes"][0]["alg"],
+            "SHA-256"
+        );
+        let serial = document["serialNumber"].as_str().unwrap_or_default();
+        assert_eq!(serial.len(), "urn:uuid:".len() + 36, "{serial}");
+        Ok(())
+    }
+}
