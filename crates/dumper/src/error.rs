@@ -12,7 +12,6 @@ use crate::pg_dump::{Version, install_hint};
 
 /// Why there is no archive. No file that looks whole is left behind by any of these.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum DumpError {
     /// No pg_dump runs on this machine, or the one that was named does not.
     #[error("pg_dump was not found{}", looked_lines(.looked))]
@@ -169,7 +168,6 @@ pub struct Looked {
 
 /// What the server refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Refusal {
     /// The login: password, pg_hba.conf, role, database.
     Login,
@@ -204,7 +202,6 @@ impl Refusal {
 
 /// Why a file is not a whole dump.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum VerifyError {
     /// It could not be read.
     #[error("cannot read {}: {source}", .path.display())]

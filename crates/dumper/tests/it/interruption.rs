@@ -19,6 +19,10 @@ fn pid(fixture: &Fixture) -> String {
         .to_owned()
 }
 
+fn has_pid(fixture: &Fixture) -> bool {
+    std::fs::read_to_string(fixture.folder.path().join("pid")).is_ok_and(|pid| pid.ends_with('\n'))
+}
+
 fn is_gone(pid: &str) -> bool {
     !PathBuf::from(format!("/proc/{pid}")).exists()
         && !Command::new("kill")
@@ -39,8 +43,11 @@ fn soon(what: &str, is_so: impl Fn() -> bool) {
     }
 }
 
-async fn after(milliseconds: u64) {
-    tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+/// Resolves when it is so.
+async fn once(is_so: impl Fn() -> bool) {
+    while !is_so() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 #[test]
@@ -59,7 +66,7 @@ fn a_killed_pg_dump_leaves_nothing() {
     })
     .unwrap_err();
     assert!(
-        killed.unwrap().elapsed() < Duration::from_secs(1),
+        killed.unwrap().elapsed() < Duration::from_secs(2),
         "its death was noticed late"
     );
     assert!(matches!(error, DumpError::Failed { .. }), "{error}");
@@ -94,20 +101,25 @@ fn a_stop_ends_pg_dump_and_its_query() {
 fn a_stop_while_pg_dump_waits_for_a_lock_ends_it() {
     let fixture = Fixture::new("CREATE TABLE a AS SELECT 1 AS id");
     let request = fixture.request_with(KNOWN);
+    let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'a'::regclass";
+    let is_waiting = || fixture.database.scalar(waiting).unwrap() == "1";
     let outcome = fixture
         .server()
         .with_client(fixture.database.name(), |client| {
             client.batch_execute("BEGIN; LOCK TABLE a IN ACCESS EXCLUSIVE MODE")?;
-            let outcome = block_on(dump(&request, |_| {}, after(500)));
-            // pg_dump cancels its query, so that nobody queues behind it
-            let waiting =
-                "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'a'::regclass";
-            let waits: i64 = client.query_one(waiting, &[])?.get(0);
-            Ok((outcome, waits))
+            let outcome = block_on(dump(&request, |_| {}, once(is_waiting)));
+            // pg_dump cancels its query, so that nobody queues behind it; the server acts on that a moment later
+            let deadline = Instant::now() + Duration::from_secs(5);
+            while client.query_one(waiting, &[])?.get::<_, i64>(0) > 0 {
+                assert!(
+                    Instant::now() < deadline,
+                    "the dump still waits for its lock"
+                );
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            Ok(outcome)
         });
-    let (outcome, waits) = outcome.unwrap();
-    assert!(outcome.unwrap_err().is_interrupted());
-    assert_eq!(waits, 0);
+    assert!(outcome.unwrap().unwrap_err().is_interrupted());
     assert!(is_gone(&pid(&fixture)));
 }
 
@@ -117,9 +129,9 @@ fn a_stubborn_pg_dump_is_killed_with_its_children() {
     let script = "trap '' TERM; echo $$ > \"${0%/*}/pid\"; echo x; sleep 60 & wait; sleep 60";
     let request = fixture.request_with(script);
     let began = Instant::now();
-    let error = block_on(dump(&request, |_| {}, after(300))).unwrap_err();
+    let error = block_on(dump(&request, |_| {}, once(|| has_pid(&fixture)))).unwrap_err();
     assert!(error.is_interrupted(), "{error}");
-    assert!(began.elapsed() < Duration::from_secs(5));
+    assert!(began.elapsed() < Duration::from_secs(10));
     assert!(is_gone(&pid(&fixture)));
     assert!(fixture.files().is_empty());
 }

@@ -132,9 +132,9 @@ pub fn files(folder: &Path) -> Vec<String> {
     names
 }
 
-/// Some 60 MB that gzip is slow at, so that a dump of it is under way for a while.
+/// Some 30 MB that gzip is slow at, so that a dump of it is under way for a while.
 pub const BIG: &str = "CREATE TABLE big AS SELECT i, md5(i::text) || md5((i + 1)::text) || md5((i * 7)::text) AS t \
-                       FROM generate_series(1, 500000) i";
+                       FROM generate_series(1, 300000) i";
 
 /// Dumps without being stopped.
 pub fn run(request: &DumpRequest) -> Result<Archive, DumpError> {
