@@ -99,9 +99,23 @@ pub struct AdvisoryLock {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum KeptBy {
     Session,
-    /// Behind a pooler: an open transaction keeps the server process ours. Without a snapshot it holds back neither
-    /// VACUUM nor CREATE INDEX CONCURRENTLY.
+    /// Behind a pooler: an open transaction keeps the server process ours. It holds no snapshot, so it is in nobody's way.
     Transaction,
+}
+
+impl KeptBy {
+    /// Inside a transaction the unnamed portal of the last query stays open with its snapshot, for which a CREATE INDEX
+    /// CONCURRENTLY, ours among them, would wait without end. A simple query replaces it and closes.
+    async fn let_go_of_snapshot(self, session: &Session) -> Result<(), QueryError> {
+        match self {
+            Self::Session => Ok(()),
+            Self::Transaction => {
+                session
+                    .batch("let go of the lock's snapshot", "SELECT 1")
+                    .await
+            }
+        }
+    }
 }
 
 /// Tries once. The session becomes the lock's own and shows `application_name` (63 bytes of it).
@@ -141,6 +155,7 @@ pub async fn try_acquire(
         .await?
         .get("acquired")?
     {
+        kept_by.let_go_of_snapshot(&session).await?;
         return Ok(Attempt::Acquired(AdvisoryLock {
             session,
             key,
@@ -180,7 +195,10 @@ impl AdvisoryLock {
             .row(&self.session, &[&self.key.namespace, &self.key.number])
             .await
         {
-            Ok(row) => row.get("held"),
+            Ok(row) => {
+                self.kept_by.let_go_of_snapshot(&self.session).await?;
+                row.get("held")
+            }
             Err(error) if error.is_connection_lost() => Ok(false),
             Err(error) => Err(error),
         }

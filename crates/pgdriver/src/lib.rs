@@ -16,6 +16,7 @@ mod secret;
 pub mod server;
 mod session;
 mod sql;
+pub mod tables;
 mod tls;
 
 pub use connect::{

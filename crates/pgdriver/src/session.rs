@@ -10,9 +10,9 @@ use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Connection, NoTls, SimpleQueryMessage, Socket};
-use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::query_error::QueryError;
+use crate::tls::Connector;
 
 pub(crate) type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
 
@@ -58,7 +58,7 @@ pub(crate) struct Opened {
 #[derive(Clone)]
 pub(crate) enum Cancel {
     Plain,
-    Encrypted(MakeRustlsConnect),
+    Encrypted(Connector),
 }
 
 /// Stops the running statement of a session, from anywhere, without its connection.

@@ -93,6 +93,7 @@ const TEXTS: &[(&str, Kind)] = &[
         "server closed the connection unexpectedly",
         Kind::NotPostgres,
     ),
+    ("bytes remaining on stream", Kind::NotPostgres),
     ("session is read-only", Kind::WrongSessionAttrs),
     ("session is not read-only", Kind::WrongSessionAttrs),
     ("server is in hot standby mode", Kind::WrongSessionAttrs),

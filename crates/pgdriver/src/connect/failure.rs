@@ -46,11 +46,18 @@ pub(super) fn from_driver(options: &ConnectOptions, error: &tokio_postgres::Erro
     if let Some(cause) = find_cause::<rustls::Error>(error) {
         return ConnectError::new(tls_kind(cause), &target, format!("TLS: {cause}"));
     }
-    let kind = match find_cause::<io::Error>(error) {
-        Some(cause) => io_kind(cause),
-        None => by_sentence(&sentence(error)),
+    let kind = match find_cause::<io::Error>(error).map(io_kind) {
+        Some(Kind::Other) | None => by_sentence(&sentence(error)),
+        Some(kind) => kind,
     };
-    ConnectError::new(kind, &target, sentence(error))
+    let message = match kind {
+        Kind::NotPostgres => format!(
+            "what answers does not speak PostgreSQL's protocol ({})",
+            sentence(error)
+        ),
+        _ => sentence(error),
+    };
+    ConnectError::new(kind, &target, message)
 }
 
 /// `allow` and `prefer` try the other way after this (libpq: any refusal during TLS or login).
@@ -102,9 +109,7 @@ fn by_sentence(sentence: &str) -> Kind {
 }
 
 /// A cause anywhere in the chain; an [`io::Error`] may hide one that its `source()` does not show.
-fn find_cause<'a, T: std::error::Error + 'static>(
-    error: &'a tokio_postgres::Error,
-) -> Option<&'a T> {
+fn find_cause<T: std::error::Error + 'static>(error: &tokio_postgres::Error) -> Option<&T> {
     let mut next = error.source();
     while let Some(cause) = next {
         if let Some(found) = cause.downcast_ref::<T>() {

@@ -22,7 +22,7 @@ pub(super) fn password(text: &str, target: &Target<'_>) -> Option<Secret> {
             for value in wanted {
                 let (field, after) = next_field(rest)?;
                 if field.wildcard() || field.text == value {
-                    rest = after
+                    rest = after;
                 } else {
                     return None;
                 }

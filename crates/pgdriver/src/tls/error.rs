@@ -19,13 +19,7 @@ impl TlsError {
         ))
     }
 
-    pub(super) fn config(cause: rustls::Error) -> Self {
+    pub(super) fn config(cause: &rustls::Error) -> Self {
         Self(format!("TLS cannot be set up: {cause}"))
-    }
-}
-
-impl From<rustls::Error> for TlsError {
-    fn from(cause: rustls::Error) -> Self {
-        Self::config(cause)
     }
 }

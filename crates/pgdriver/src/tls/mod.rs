@@ -2,6 +2,7 @@
 //!
 //! Absent: certificate revocation lists (`sslcrl` is listed as ignored), encrypted client keys, TLS before 1.2.
 
+mod connector;
 mod error;
 mod files;
 mod name;
@@ -12,8 +13,8 @@ use std::sync::Arc;
 
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-use tokio_postgres_rustls::MakeRustlsConnect;
 
+pub(crate) use connector::Connector;
 pub(crate) use error::TlsError;
 
 use crate::options::{Host, Place, SslMode, TlsOptions};
@@ -46,7 +47,7 @@ pub(crate) fn handshake_name(host: &str, address: std::net::IpAddr) -> String {
 }
 
 /// A connector that follows the `ssl*` keywords for one host.
-pub(crate) fn connector(options: &TlsOptions, host: &Host) -> Result<MakeRustlsConnect, TlsError> {
+pub(crate) fn connector(options: &TlsOptions, host: &Host) -> Result<Connector, TlsError> {
     let provider = provider::provider();
     let roots = files::roots(options)?;
     let policy = match (&roots, options.mode) {
@@ -63,19 +64,19 @@ pub(crate) fn connector(options: &TlsOptions, host: &Host) -> Result<MakeRustlsC
     );
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(TlsError::config)?
+        .map_err(|cause| TlsError::config(&cause))?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier));
     let mut config = match files::client_certificate(options)? {
         Some((chain, key)) => builder
             .with_client_auth_cert(chain, key)
-            .map_err(TlsError::config)?,
+            .map_err(|cause| TlsError::config(&cause))?,
         None => builder.with_no_client_auth(),
     };
     if options.direct {
         config.alpn_protocols = vec![b"postgresql".to_vec()];
     }
-    Ok(MakeRustlsConnect::new(config))
+    Ok(Connector::new(config))
 }
 
 fn host_name(host: &Host) -> String {

@@ -1,0 +1,182 @@
+//! Known scenarios of blocking, and who may see what of them.
+
+use std::time::Duration;
+
+use pgdriver::Permitted;
+use pgdriver::activity;
+use xtask::env::Env;
+use xtask::servers::{Database, Options, TempServer};
+
+use crate::{MAJORS, databases, leave_running, observer, options, plain_dsn, soon};
+
+/// Waits until so many sessions wait for locks in this database.
+async fn until_waiting(database: &Database, count: usize) {
+    let sql = "SELECT count(DISTINCT l.pid) FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE NOT l.granted \
+               AND a.datname = current_database()";
+    soon("sessions wait", || {
+        database.scalar(sql).unwrap() == count.to_string()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_queue_and_its_root() {
+    for database in databases() {
+        database.execute("CREATE TABLE item (id int)").unwrap();
+        let holder = leave_running(&database, "BEGIN; SELECT * FROM item", "").await;
+        let alter = leave_running(&database, "", "ALTER TABLE item ADD x int").await;
+        until_waiting(&database, 1).await;
+        let reader = leave_running(&database, "", "SELECT * FROM item").await;
+        until_waiting(&database, 2).await;
+
+        let session = observer(&database).await;
+        let graph = activity::blockers_of(&session, reader).await.unwrap();
+        assert_eq!(graph.direct(reader), [alter]);
+        assert_eq!(graph.roots(reader), [holder]);
+        let wait = graph.wait(reader).unwrap();
+        assert_eq!(
+            (wait.relation.as_deref(), wait.mode.as_str()),
+            (Some("item"), "AccessShareLock")
+        );
+        assert_eq!(graph.wait(alter).unwrap().mode, "AccessExclusiveLock");
+        let root = graph.session(holder).unwrap().detail.seen().unwrap();
+        assert_eq!(root.state.as_deref(), Some("idle in transaction"));
+        assert_eq!(root.query, "BEGIN; SELECT * FROM item");
+        assert!(root.xact_age.unwrap() < Duration::from_secs(60));
+
+        let mut behind = activity::blocked_by(&session, holder)
+            .await
+            .unwrap()
+            .queued_behind(holder);
+        behind.sort_unstable();
+        let mut expected = vec![alter, reader];
+        expected.sort_unstable();
+        assert_eq!(behind, expected);
+        assert_eq!(
+            activity::blocked_by(&session, alter)
+                .await
+                .unwrap()
+                .queued_behind(alter),
+            [reader]
+        );
+        assert_eq!(
+            activity::blockers_of(&session, holder).await.unwrap().edges,
+            []
+        );
+
+        let Some(Permitted::Seen(wait)) = activity::wait_of(&session, alter).await.unwrap() else {
+            panic!("a superuser sees it");
+        };
+        assert!(wait.is_for_lock(), "{wait:?}");
+        assert_eq!(activity::wait_of(&session, 0).await.unwrap(), None);
+
+        let long = activity::long_transactions(&session, Duration::ZERO)
+            .await
+            .unwrap();
+        assert!(long.sessions.iter().any(|session| session.pid == holder));
+        assert_eq!(long.hidden, 0);
+        let long = activity::long_transactions(&session, Duration::from_secs(3600))
+            .await
+            .unwrap();
+        assert!(long.sessions.iter().all(|session| session.pid != holder));
+        assert_eq!(
+            activity::other_sessions_on(&session, database.name())
+                .await
+                .unwrap(),
+            3
+        );
+
+        // idle in transaction: a cancel is told and does nothing, a terminate works
+        assert!(activity::cancel_backend(&session, holder).await.unwrap());
+        assert!(activity::backend_exists(&session, holder).await.unwrap());
+        assert!(activity::terminate_backend(&session, holder).await.unwrap());
+        until_waiting(&database, 0).await;
+        assert!(!activity::backend_exists(&session, holder).await.unwrap());
+        assert!(!activity::cancel_backend(&session, holder).await.unwrap());
+    }
+}
+
+#[tokio::test]
+async fn without_pg_monitor() {
+    for database in databases() {
+        database.execute("CREATE TABLE item (id int)").unwrap();
+        let holder = leave_running(&database, "BEGIN; LOCK TABLE item", "").await;
+        let waiter = leave_running(
+            &database,
+            "SET application_name = 'web'",
+            "SELECT * FROM item",
+        )
+        .await;
+        until_waiting(&database, 1).await;
+        let dsn = plain_dsn(database.server(), database.name());
+        let session = pgdriver::connect_observer(&options(&dsn)).await.unwrap();
+        let graph = activity::blockers_of(&session, waiter).await.unwrap();
+        assert_eq!(graph.roots(waiter), [holder]);
+        let seen = graph.session(waiter).unwrap();
+        assert_eq!(seen.detail, Permitted::NotPermitted);
+        assert_eq!(seen.application.as_deref(), Some("web"));
+        assert_eq!(
+            graph.wait(waiter).unwrap().relation.as_deref(),
+            Some("item")
+        );
+        assert_eq!(
+            activity::wait_of(&session, waiter).await.unwrap(),
+            Some(Permitted::NotPermitted)
+        );
+        assert!(
+            activity::long_transactions(&session, Duration::ZERO)
+                .await
+                .unwrap()
+                .hidden
+                >= 2
+        );
+        assert!(
+            activity::cancel_backend(&session, waiter)
+                .await
+                .unwrap_err()
+                .is_permission_denied()
+        );
+        assert!(activity::wait_graph(&session).await.unwrap().roots(waiter) == [holder]);
+        assert!(
+            activity::sessions(&session)
+                .await
+                .unwrap()
+                .iter()
+                .any(|session| session.pid == holder)
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_prepared_transaction_is_blocker_zero() {
+    for major in MAJORS {
+        let install = Env::open().unwrap().postgres(major).unwrap();
+        let settings = vec![("max_prepared_transactions".to_owned(), "5".to_owned())];
+        let server = TempServer::start_with(
+            &install,
+            Options {
+                settings,
+                ..Options::default()
+            },
+        )
+        .unwrap();
+        let database = server.database().unwrap();
+        database.execute("CREATE TABLE item (id int)").unwrap();
+        leave_running(
+            &database,
+            "BEGIN; LOCK TABLE item; PREPARE TRANSACTION 'order 7'",
+            "",
+        )
+        .await;
+        let waiter = leave_running(&database, "", "SELECT * FROM item").await;
+        until_waiting(&database, 1).await;
+        let graph = activity::blockers_of(&observer(&database).await, waiter)
+            .await
+            .unwrap();
+        assert_eq!(graph.roots(waiter), [0]);
+        assert_eq!(graph.prepared.len(), 1);
+        assert_eq!(graph.prepared[0].gid, "order 7");
+        assert_eq!(graph.prepared[0].relations, ["item"]);
+        database.execute("ROLLBACK PREPARED 'order 7'").unwrap();
+    }
+}
