@@ -126,7 +126,7 @@ def dotted(cls):
 
 def text_of(exc):
     try:
-        return str(exc)
+        return str(exc).rstrip()  # psycopg 2 ends its messages with a line break
     except Exception as broken:
         return "<%s whose text cannot be made: %s>" % (dotted(type(exc)), type(broken).__name__)
 
@@ -763,7 +763,10 @@ def graph_problem(exc):
     from django.db.migrations.exceptions import BadMigrationError, CircularDependencyError, NodeNotFoundError
 
     if isinstance(exc, CircularDependencyError):
-        return "graph-cycle", text_of(exc), text_of(exc).split(", ")
+        members = text_of(exc).split(", ")
+        first = members.index(min(members))  # Django starts anywhere, by the order of a set
+        members = members[first:] + members[:first]
+        return "graph-cycle", ", ".join(members), members
     if isinstance(exc, NodeNotFoundError):
         return missing_node(exc)
     place = migration_place(exc)
@@ -2705,10 +2708,11 @@ class MigrateHooks:
         number, (app, name) = self.number, self.current
         self.send("statement_started", number=number, app=app, name=name, sql=str(sql),
                   in_transaction=bool(connection.in_atomic_block))
-        if self.bridge.request["stepwise"]:
-            self.stop.wait_for_go()
         began = time.perf_counter()
         try:
+            if self.bridge.request["stepwise"]:
+                self.stop.wait_for_go()
+                began = time.perf_counter()
             self.stop.running = connection.connection
             try:
                 result = execute(sql, params, many, context)
