@@ -1,1 +1,144 @@
-//! placeholder
+//! `django-migrate`: a Django project's migrations on a production PostgreSQL, without fear.
+//!
+//! Facts in, decisions pure, effects at the rim; `docs/architecture.md` draws the house. This root parses, starts the
+//! runtime and matches a command to its one verb. Absent here: any decision.
+
+mod args;
+mod settings;
+
+mod names;
+mod event;
+mod exit;
+mod failure;
+
+mod django;
+mod sql;
+mod hazards;
+
+mod gates;
+mod plan;
+mod preview;
+mod consent;
+
+mod database;
+mod lock;
+mod backup;
+mod execute;
+mod verify;
+mod project_tests;
+
+mod journal;
+mod reporter;
+mod report;
+mod signal;
+mod ui;
+mod reference;
+
+mod commands;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command, Format, ReportFormat};
+use commands::Context;
+use exit::Class;
+use failure::Failure;
+use settings::Layers;
+use ui::{out, style};
+
+/// Runs the command line of this process to its end.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    if cli.global.no_color {
+        style::no_color();
+    }
+    let format = format_of(&cli.command);
+    let name = name_of(&cli.command);
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(e) => return end(&Failure::new(Class::Bug, format!("no runtime: {e}")), name, format),
+    };
+    let result = runtime.block_on(dispatch(cli));
+    // a prompt may still wait for a line that nobody will type
+    runtime.shutdown_background();
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => end(&failure, name, format),
+    }
+}
+
+async fn dispatch(cli: Cli) -> Result<u8, Failure> {
+    let root = cli.global.project.clone().unwrap_or_else(|| PathBuf::from("."));
+    let context = Context::new(&cli.global)?;
+    let mut layers = Layers::read(&root)?;
+    match cli.command {
+        Command::Run(args) => {
+            let format = args.format;
+            commands::run(settings::run(*args, &mut layers)?, format, &context).await
+        }
+        Command::Check(args) => commands::check(args, layers, &context).await,
+        Command::Status(args) => commands::status(args, layers, &context).await,
+        Command::Preview(args) => commands::preview(args, layers, &context).await,
+        Command::Backup(args) => commands::backup(args, layers, &context).await,
+        Command::Report(args) => commands::report(args, layers),
+        Command::Completions { shell } => Ok(commands::completions(shell)),
+        Command::Man { dir } => commands::man(dir.as_deref()),
+        Command::Reference { dir } => reference::write(&dir),
+    }
+}
+
+/// The end of a command that failed: words on stderr, and where asked for a document on stdout.
+fn end(failure: &Failure, command: &str, format: Format) -> ExitCode {
+    out::talk(ui::failure(failure));
+    // the events of `run` have said it already, in their last line
+    if format == Format::Json && command != "run" {
+        out::document(&failure.document(command));
+    }
+    ExitCode::from(failure.code())
+}
+
+/// clap's own errors, help and version.
+fn usage(error: &clap::Error) -> ExitCode {
+    let _ = error.print();
+    let wants_json = std::env::args().any(|a| a == "--format=json")
+        || std::env::args().zip(std::env::args().skip(1)).any(|(a, b)| a == "--format" && b == "json");
+    if error.use_stderr() && wants_json {
+        let failure = Failure::new(Class::Usage, error.render().to_string());
+        let command = std::env::args().nth(1).unwrap_or_default();
+        out::document(&failure.document(&command));
+    }
+    ExitCode::from(if error.use_stderr() { 2 } else { 0 })
+}
+
+fn format_of(command: &Command) -> Format {
+    match command {
+        Command::Run(args) => args.format,
+        Command::Check(args) => args.format,
+        Command::Status(args) => args.format,
+        Command::Preview(args) => args.format,
+        Command::Backup(args) => args.format(),
+        Command::Report(args) if args.format == ReportFormat::Json => Format::Json,
+        Command::Report(_) | Command::Completions { .. } | Command::Man { .. } | Command::Reference { .. } => {
+            Format::Text
+        }
+    }
+}
+
+fn name_of(command: &Command) -> &'static str {
+    match command {
+        Command::Run(_) => "run",
+        Command::Check(_) => "check",
+        Command::Status(_) => "status",
+        Command::Preview(_) => "preview",
+        Command::Backup(_) => "backup",
+        Command::Report(_) => "report",
+        Command::Completions { .. } => "completions",
+        Command::Man { .. } => "man",
+        Command::Reference { .. } => "reference",
+    }
+}

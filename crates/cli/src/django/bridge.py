@@ -2556,6 +2556,7 @@ def inspect(bridge):
     connection = describe_databases(bridge)
     if "checks" in bridge.parts:
         run_checks(bridge, connection)
+    deactivate_translations()
     if bridge.parts & {"graph", "sql"}:
         part(bridge, "graph", lambda: inspect_plan(bridge, connection))
     if "drift" in bridge.parts and bridge.sound_graph:
@@ -2564,6 +2565,13 @@ def inspect(bridge):
         part(bridge, "schema", lambda: say_schema(bridge, connection))
     if connection is not None and "queries" in bridge.parts:
         part(bridge, "queries", lambda: say_queries(bridge))
+
+
+def deactivate_translations():
+    """`migrate` and `makemigrations` run without a language: translated texts would differ from those in migrations."""
+    from django.utils import translation
+
+    translation.deactivate_all()
 
 
 def inspect_plan(bridge, connection):

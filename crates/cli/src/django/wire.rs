@@ -95,9 +95,9 @@ pub(crate) enum Render {
     Compare,
 }
 
-/// Said to a running bridge, one JSON line each.
+/// Said to a running bridge, one JSON line each: `{"word": "go"}`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(tag = "word", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Word {
     /// Run the statement that was announced.
     Go,

@@ -5,10 +5,12 @@
 //! output, and everything about the plan that is not SQL.
 
 mod finding;
+mod page;
 mod policy;
 mod scene;
 
 pub(crate) use finding::{Finding, Severity};
+pub(crate) use page::page;
 
 use crate::sql::{
     Action, Catalog, ColumnBefore, Known, LockMode, Relation, Statement, StatementKind, read_script,

@@ -54,20 +54,33 @@ const TABLE: &[(&str, Severity, Weighs)] = &[
     ("unknown-effect", Ask, Always),
 ];
 
-/// The finding for a fact; a code that the table does not have asks.
-pub(super) fn finding(code: &'static str, fact: Fact, scene: &Scene<'_>) -> Finding {
-    let (_, severity, weighs) = TABLE
+/// `ask`, or `ask; note on a table of at most 1 MB`.
+pub(super) fn describe(code: &str) -> String {
+    let (severity, weighs) = of(code);
+    match weighs {
+        Always => severity.to_string(),
+        BySize => format!("{severity}; {Note} on a table that is known to be of at most 1 MB"),
+    }
+}
+
+fn of(code: &str) -> (Severity, Weighs) {
+    TABLE
         .iter()
         .find(|(known, ..)| *known == code)
-        .unwrap_or(&("", Ask, Always));
-    let tiny = *weighs == BySize
+        .map_or((Ask, Always), |(_, severity, weighs)| (*severity, *weighs))
+}
+
+/// The finding for a fact; a code that the table does not have asks.
+pub(super) fn finding(code: &'static str, fact: Fact, scene: &Scene<'_>) -> Finding {
+    let (severity, weighs) = of(code);
+    let tiny = weighs == BySize
         && fact
             .relation
             .as_ref()
             .is_some_and(|relation| scene.is_tiny(relation));
     Finding {
         code,
-        severity: if tiny { Note.min(*severity) } else { *severity },
+        severity: if tiny { Note.min(severity) } else { severity },
         message: fact.message,
         remedy: fact.remedy,
         relation: fact.relation,

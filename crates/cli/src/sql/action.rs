@@ -31,6 +31,16 @@ pub(crate) enum Action {
     AlterSequence {
         sequence: Relation,
         mode: LockMode,
+        /// OWNED BY
+        owner: Option<Relation>,
+    },
+    RenameIndex {
+        index: Relation,
+        to: Relation,
+    },
+    /// An enum, range, composite or base type: no domain.
+    CreateType {
+        name: Relation,
     },
     /// SELECT, INSERT, UPDATE, DELETE, MERGE, COPY, and what contains a query.
     Query(Query),
@@ -87,6 +97,7 @@ impl Action {
                 ..
             } => Some(name),
             Self::AlterSequence { sequence, .. } => Some(sequence),
+            Self::RenameIndex { index, .. } => Some(index),
             Self::Repack { table, .. } | Self::Unread { table, .. } => table.as_ref(),
             Self::CreateView { view, .. } | Self::Refresh { view, .. } => Some(view),
             // a query that writes one table; its reads do not matter
@@ -97,6 +108,7 @@ impl Action {
             Self::Reindex { .. }
             | Self::Plain { .. }
             | Self::Opaque(_)
+            | Self::CreateType { .. }
             | Self::SetConstraints { .. } => None,
         }
     }
@@ -328,6 +340,21 @@ pub(crate) struct Query {
     pub(crate) row_locks: RowLocks,
     /// Functions that are not known to be harmless.
     pub(crate) calls: Vec<String>,
+}
+
+impl Query {
+    pub(crate) fn locks(&self) -> impl Iterator<Item = (Relation, LockMode)> {
+        let read = match self.row_locks {
+            RowLocks::Taken => LockMode::RowShare,
+            RowLocks::None => LockMode::AccessShare,
+        };
+        let reads = self.reads.iter().map(move |table| (table.clone(), read));
+        reads.chain(
+            self.writes
+                .iter()
+                .map(|write| (write.table.clone(), LockMode::RowExclusive)),
+        )
+    }
 }
 
 /// One INSERT, UPDATE, DELETE or MERGE of a query.

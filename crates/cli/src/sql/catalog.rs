@@ -35,6 +35,10 @@ pub(crate) struct Known<'a> {
     index_tables: BTreeMap<Relation, Relation>,
     /// By table and constraint name.
     foreign_keys: BTreeMap<(Relation, String), Relation>,
+    /// Types that the plan created: enums and their like, no domains.
+    types: BTreeSet<Relation>,
+    /// The name in the catalog of a table that the plan renamed.
+    renamed: BTreeMap<Relation, Relation>,
     /// Names that Django sets IMMEDIATE, which it does for foreign keys only.
     immediate: BTreeSet<String>,
 }
@@ -55,6 +59,8 @@ impl<'a> Known<'a> {
             new: BTreeSet::new(),
             index_tables: BTreeMap::new(),
             foreign_keys: BTreeMap::new(),
+            types: BTreeSet::new(),
+            renamed: BTreeMap::new(),
             immediate: BTreeSet::new(),
         }
     }
@@ -68,9 +74,23 @@ impl<'a> Known<'a> {
         self.new.contains(relation)
     }
 
+    /// A type of this name, as a column has it, was created by the plan and is no domain.
+    pub(super) fn is_new_type(&self, type_name: &str) -> bool {
+        let name = type_name
+            .split(['[', '('])
+            .next()
+            .unwrap_or_default()
+            .replace('"', "");
+        self.types
+            .iter()
+            .any(|created| created.name() == name || created.to_string() == name)
+    }
+
     /// None for a table that the catalog does not have, or without a catalog.
     pub(crate) fn facts(&self, table: &Relation) -> Option<&'a TableFacts> {
-        self.catalog?.tables.get(table)
+        self.catalog?
+            .tables
+            .get(self.renamed.get(table).unwrap_or(table))
     }
 
     pub(crate) fn index_table(&self, index: &Relation) -> Option<Relation> {
@@ -185,6 +205,15 @@ impl<'a> Known<'a> {
                 self.foreign_keys
                     .retain(|(owner, _), _| *owner != dropped.name);
             }
+            Action::RenameIndex { index, to } => {
+                if let Some(table) = self.index_table(index) {
+                    self.index_tables.insert(to.clone(), table);
+                }
+                if self.new.remove(index) {
+                    self.new.insert(to.clone());
+                }
+            }
+            Action::CreateType { name } => drop(self.types.insert(name.clone())),
             Action::SetConstraints { names } => self.immediate.extend(names.iter().cloned()),
             _ => {}
         }
@@ -216,6 +245,9 @@ impl<'a> Known<'a> {
     fn rename(&mut self, from: &Relation, to: &Relation) {
         if self.new.remove(from) {
             self.new.insert(to.clone());
+        } else {
+            let original = self.renamed.remove(from).unwrap_or_else(|| from.clone());
+            self.renamed.insert(to.clone(), original);
         }
         for table in self
             .index_tables

@@ -71,7 +71,20 @@ impl Effects {
                 self.outside_transaction |= *method == Method::Concurrently;
             }
             Action::Reindex { target, method } => self.reindex(target, *method, known),
-            Action::AlterSequence { sequence, mode } => self.lock(sequence, *mode),
+            Action::AlterSequence {
+                sequence,
+                mode,
+                owner,
+            } => {
+                self.lock(sequence, *mode);
+                if let Some(owner) = owner {
+                    self.lock(owner, LockMode::AccessShare);
+                }
+            }
+            Action::RenameIndex { index, to } => {
+                self.lock(index, LockMode::ShareUpdateExclusive);
+                self.relations.insert(to.clone());
+            }
             Action::Query(query) => self.query(query),
             Action::LockTable { table, mode } => self.lock(table, *mode),
             Action::Repack { kind, table } => self.repack(*kind, table.as_ref()),
@@ -101,7 +114,7 @@ impl Effects {
                 self.outside_transaction |= !is_transactional(*kind);
             }
             Action::Opaque(opaque) => self.opaque(opaque),
-            Action::SetConstraints { .. } => {}
+            Action::SetConstraints { .. } | Action::CreateType { .. } => {}
             Action::Unread { table, .. } => {
                 self.unknown("what this statement does");
                 self.blocks_at_least = Some(Blocks::Reads);
@@ -276,16 +289,10 @@ impl Effects {
     }
 
     fn query(&mut self, query: &Query) {
-        let read = if query.row_locks == RowLocks::Taken {
-            LockMode::RowShare
-        } else {
-            LockMode::AccessShare
-        };
-        for table in &query.reads {
-            self.lock(table, read);
+        for (table, mode) in query.locks() {
+            self.lock(&table, mode);
         }
         for write in &query.writes {
-            self.lock(&write.table, LockMode::RowExclusive);
             let relation = write.table.clone();
             match (write.kind, write.rows) {
                 (Kind::Delete, Rows::All) => self.losses.push(Loss::Rows { relation }),

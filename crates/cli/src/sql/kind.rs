@@ -192,6 +192,8 @@ fn of_action(action: &Action) -> StatementKind {
         Action::AlterSequence { .. } => Kind::AlterSequence,
         Action::LockTable { .. } => Kind::LockTable,
         Action::Refresh { .. } => Kind::RefreshMaterializedView,
+        Action::RenameIndex { .. } => Kind::RenameIndex,
+        Action::CreateType { .. } => Kind::CreateType,
         Action::SetConstraints { .. } => Kind::SetConstraints,
         Action::Opaque(opaque) => opaque.kind,
         Action::Query(Query { kind, .. })

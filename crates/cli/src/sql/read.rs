@@ -36,10 +36,11 @@ fn actions(mut cursor: Cursor<'_>) -> Option<Vec<Action>> {
         "create" => create::create(&mut cursor),
         "alter" => alter::alter(&mut cursor),
         "drop" => drop::drop(&mut cursor),
-        "select" | "with" | "insert" | "update" | "delete" | "merge" | "values" | "table" => {
+        "select" | "with" | "insert" | "update" | "delete" | "merge" | "values" => {
             cursor.skip_rest();
             query::query(whole).map(|query| vec![Action::Query(query)])
         }
+        "table" => query::table(&mut cursor),
         "explain" => explain(&mut cursor),
         "copy" => query::copy(&mut cursor),
         "do" | "call" | "execute" => code::code(whole, &mut cursor),
@@ -98,10 +99,14 @@ fn explain(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
     let explained = *cursor;
     cursor.skip_rest();
     if runs {
-        actions(explained)
-    } else {
-        Some(plain(Kind::Show, Vec::new()))
+        return actions(explained);
     }
+    // planning takes the locks all the same
+    let locks = match actions(explained)?.as_slice() {
+        [Action::Query(query)] => query.locks().collect(),
+        _ => Vec::new(),
+    };
+    Some(plain(Kind::Show, locks))
 }
 
 fn set_constraints(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
@@ -126,6 +131,12 @@ fn comment(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
     ]) {
         Some(_) => Some(cursor.relation()?),
         None if cursor.take("COLUMN") => Some(cursor.column_owner()?),
+        None if cursor
+            .take_any(&["CONSTRAINT", "TRIGGER", "RULE", "POLICY"])
+            .is_some() =>
+        {
+            return comment_on_part(cursor);
+        }
         None => None,
     };
     cursor.skip_rest();
@@ -133,4 +144,17 @@ fn comment(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
         .into_iter()
         .map(|relation| (relation, LockMode::ShareUpdateExclusive));
     Some(plain(Kind::Comment, locks.collect()))
+}
+
+/// `name ON [DOMAIN] table IS …`
+fn comment_on_part(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
+    cursor.name()?;
+    cursor.expect("ON")?;
+    let locks = if cursor.at("DOMAIN") {
+        Vec::new()
+    } else {
+        vec![(cursor.relation()?, LockMode::AccessShare)]
+    };
+    cursor.skip_rest();
+    Some(plain(Kind::Comment, locks))
 }

@@ -19,7 +19,7 @@ impl Effects {
     ) {
         self.lock(table, own_lock(change));
         match change {
-            Change::AddColumn(column) => self.add_column(table, column),
+            Change::AddColumn(column) => self.add_column(table, column, known),
             Change::DropColumn { column, .. } => {
                 self.lock_parents(table, Some(column), known);
                 self.losses.push(Loss::Column {
@@ -89,7 +89,7 @@ impl Effects {
         }
     }
 
-    fn add_column(&mut self, table: &Relation, column: &Column) {
+    fn add_column(&mut self, table: &Relation, column: &Column, known: &Known<'_>) {
         match &column.value {
             Value::VolatileDefault { .. }
             | Value::Serial
@@ -104,7 +104,8 @@ impl Effects {
             }
             Value::Nothing | Value::Default | Value::GeneratedVirtual => {}
         }
-        if !types::is_known(&column.type_name) {
+        if !types::is_known(&column.type_name) && !known.is_new_type(&column.type_name) {
+            self.rewrite(table);
             self.unknown(format!(
                 "whether {} is a domain with a constraint, which rewrites {table}",
                 column.type_name

@@ -83,8 +83,11 @@ fn plain_object(cursor: &mut Cursor<'_>) -> Option<Kind> {
 fn index(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
     cursor.take("IF EXISTS");
     let index = cursor.relation()?;
+    if cursor.take("RENAME TO") {
+        let to = index.sibling(cursor.name()?);
+        return Some(vec![Action::RenameIndex { index, to }]);
+    }
     let choices = [
-        "RENAME TO",
         "ATTACH PARTITION",
         "SET TABLESPACE",
         "SET",
@@ -94,7 +97,6 @@ fn index(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
         "NO DEPENDS",
     ];
     let (kind, mode) = match cursor.take_any(&choices)? {
-        "RENAME TO" => (Kind::RenameIndex, LockMode::ShareUpdateExclusive),
         "SET TABLESPACE" | "ATTACH PARTITION" | "DEPENDS" | "NO DEPENDS" => {
             (Kind::AlterIndex, LockMode::AccessExclusive)
         }
@@ -116,13 +118,22 @@ fn sequence(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
             "SET UNLOGGED",
         ])
         .is_some();
+    let owner = if cursor.take("OWNED BY") && !cursor.take("NONE") {
+        Some(cursor.column_owner()?)
+    } else {
+        None
+    };
     cursor.skip_rest();
     let mode = if moves {
         LockMode::AccessExclusive
     } else {
         LockMode::ShareRowExclusive
     };
-    Some(vec![Action::AlterSequence { sequence, mode }])
+    Some(vec![Action::AlterSequence {
+        sequence,
+        mode,
+        owner,
+    }])
 }
 
 fn view(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {

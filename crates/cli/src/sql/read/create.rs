@@ -39,6 +39,11 @@ pub(super) fn create(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
         "PUBLICATION",
         "SCHEMA",
     ];
+    if cursor.take("TYPE") {
+        let name = cursor.relation()?;
+        cursor.skip_rest();
+        return Some(vec![Action::CreateType { name }]);
+    }
     let Some(object) = cursor.take_any(&objects) else {
         let kind = plain_object(cursor)?;
         cursor.skip_rest();
@@ -63,7 +68,6 @@ pub(super) fn create(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
 
 fn plain_object(cursor: &mut Cursor<'_>) -> Option<Kind> {
     let objects = [
-        "TYPE",
         "DOMAIN",
         "FUNCTION",
         "PROCEDURE",
@@ -92,7 +96,6 @@ fn plain_object(cursor: &mut Cursor<'_>) -> Option<Kind> {
         "SUBSCRIPTION",
     ];
     Some(match cursor.take_any(&objects)? {
-        "TYPE" => Kind::CreateType,
         "DOMAIN" => Kind::CreateDomain,
         "FUNCTION" | "PROCEDURE" | "AGGREGATE" => Kind::CreateFunction,
         "EXTENSION" => Kind::CreateExtension,

@@ -137,7 +137,7 @@ fn object(cursor: &mut Cursor<'_>) -> Option<Kind> {
 /// Operators, casts and their like, whose names have a grammar of their own: only CASCADE matters.
 fn unnamed(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
     let text = cursor.text();
-    let behavior = if cursor.words().last()? == "cascade" {
+    let behavior = if cursor.words().last().is_some_and(|word| word == "cascade") {
         Behavior::Cascade
     } else {
         Behavior::Restrict

@@ -29,15 +29,28 @@ pub(super) fn query(cursor: Cursor<'_>) -> Option<Query> {
     Some(walk.into_query(kind(&statement)?))
 }
 
-/// Behind COPY.
-pub(super) fn copy(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
-    let mut copy = Query {
-        kind: Kind::Copy,
+/// Behind TABLE, which is short for SELECT * FROM: sqlparser wants a keyword more.
+pub(super) fn table(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
+    let table = cursor.table()?;
+    Some(vec![Action::Query(Query {
+        reads: BTreeSet::from([table]),
+        ..nothing(Kind::Select)
+    })])
+}
+
+fn nothing(kind: Kind) -> Query {
+    Query {
+        kind,
         reads: BTreeSet::new(),
         writes: Vec::new(),
         row_locks: RowLocks::None,
         calls: Vec::new(),
-    };
+    }
+}
+
+/// Behind COPY.
+pub(super) fn copy(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
+    let mut copy = nothing(Kind::Copy);
     if let Some(inner) = cursor.parenthesised() {
         copy = Query {
             kind: Kind::Copy,

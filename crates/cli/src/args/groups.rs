@@ -1,0 +1,129 @@
+//! Groups of flags that several commands share.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+#[derive(Debug, Default, Args)]
+pub(crate) struct TargetArgs {
+    /// Only this app, with what it depends on [default: all apps]
+    pub(crate) app: Option<String>,
+    /// Up to this migration; a prefix will do
+    pub(crate) migration: Option<String>,
+}
+
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "What to do")]
+pub(crate) struct StepArgs {
+    /// Show, back up and stop before anything changes [default: true]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    pub(crate) dry_run: Option<bool>,
+    /// Apply the migrations: --dry-run=false
+    #[arg(long)]
+    pub(crate) apply: bool,
+    /// Take a backup first [default: true]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    pub(crate) backup_first: Option<bool>,
+    /// No backup: --backup-first=false; must be acknowledged
+    #[arg(long)]
+    pub(crate) no_backup: bool,
+}
+
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Consent")]
+pub(crate) struct ConsentArgs {
+    /// Accept the parameters and every `ask` that is not destructive; never stands in for a phrase
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+    /// Acknowledge that there will be no backup to go back to
+    #[arg(long)]
+    pub(crate) acknowledge_no_backup: bool,
+    /// DROP and the like need exactly "I understand"; without a terminal --plan too
+    #[arg(long, value_name = "PHRASE")]
+    pub(crate) confirm_destructive: Option<String>,
+    /// The fingerprint that a dry run printed; any other plan stops
+    #[arg(long, value_name = "FINGERPRINT")]
+    pub(crate) plan: Option<String>,
+}
+
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Project")]
+pub(crate) struct DjangoArgs {
+    /// The database alias [default: default]
+    #[arg(long, value_name = "ALIAS")]
+    pub(crate) database: Option<String>,
+    /// DJANGO_SETTINGS_MODULE [default: as manage.py sets it]
+    #[arg(long, value_name = "MODULE")]
+    pub(crate) settings: Option<String>,
+    /// A folder to put first on Python's path
+    #[arg(long, value_name = "DIR")]
+    pub(crate) pythonpath: Option<String>,
+    /// How to start Python: `.venv/bin/python`, `uv run python`, `docker compose exec -T web python`
+    /// [default: VIRTUAL_ENV, .venv, venv, uv, poetry, pipenv, PATH]
+    #[arg(long, value_name = "COMMAND")]
+    pub(crate) python: Option<String>,
+    /// The function that starts Django where there is no manage.py
+    #[arg(long, value_name = "MODULE:FUNC")]
+    pub(crate) entry: Option<String>,
+    /// Another way to the same database: replaces host, port and TLS of our own connections
+    #[arg(long, value_name = "DSN")]
+    pub(crate) dsn: Option<String>,
+}
+
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Guard")]
+pub(crate) struct GuardArgs {
+    /// The longest that a statement may wait for a lock [default: 2s]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) lock_timeout: Option<String>,
+    /// The longest that a statement may take; 0 is no limit [default: 0]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) statement_timeout: Option<String>,
+}
+
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Backup")]
+pub(crate) struct BackupArgs {
+    /// Where backups go [default: ./backups]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) backup_dir: Option<PathBuf>,
+    /// gzip[:1-9] or none [default: gzip]
+    #[arg(long, value_name = "HOW")]
+    pub(crate) compress: Option<String>,
+    /// Which pg_dump [default: the newest found that can dump this server]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) pg_dump: Option<PathBuf>,
+    /// The longest that pg_dump may wait for a table's lock [default: 30s]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) lock_wait_timeout: Option<String>,
+}
+
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Tests")]
+pub(crate) struct TestArgs {
+    /// The project's tests [default: found: pytest where it is configured, else manage.py test]
+    #[arg(long, value_name = "COMMAND")]
+    pub(crate) test_command: Option<String>,
+    /// The longest that the tests may take [default: 30m]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) test_timeout: Option<String>,
+    /// Do not run the project's tests; the report says so
+    #[arg(long)]
+    pub(crate) skip_tests: bool,
+}
+
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Run folders")]
+pub(crate) struct RunDirArgs {
+    /// Where journals and reports go [default: .django-migrate/runs]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) run_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Findings")]
+pub(crate) struct FindingArgs {
+    /// End with 12 at findings of this severity or worse: note, ask, stop, never
+    #[arg(long, value_name = "SEVERITY")]
+    pub(crate) fail_on: Option<String>,
+}

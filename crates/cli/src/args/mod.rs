@@ -1,0 +1,210 @@
+//! What was typed. clap's types live here and nowhere else; [`crate::settings`] says what is meant.
+//!
+//! Every value is an `Option`: a default would hide that nothing was typed, and the layers below could not speak.
+
+mod groups;
+
+use std::path::PathBuf;
+
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+
+pub(crate) use groups::{
+    BackupArgs, ConsentArgs, DjangoArgs, FindingArgs, GuardArgs, RunDirArgs, StepArgs, TargetArgs, TestArgs,
+};
+
+/// Take a Django project's migrations to a production PostgreSQL without fear.
+///
+/// Run it from the project's root, the folder of manage.py. `django-migrate run` is a dry run with a backup unless
+/// told otherwise.
+#[derive(Debug, Parser)]
+#[command(name = "django-migrate", version, disable_help_subcommand = true, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: GlobalArgs,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct GlobalArgs {
+    /// The project's root: the folder of manage.py [default: the current folder]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) project: Option<PathBuf>,
+    /// Say less on stderr
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+    /// Say more: where settings come from, what the project prints
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    pub(crate) verbose: bool,
+    /// No colour; NO_COLOR and a stream that is no terminal say the same
+    #[arg(long, global = true)]
+    pub(crate) no_color: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// The whole workflow; a dry run with a backup unless told otherwise
+    Run(Box<RunArgs>),
+    /// Project, Django checks, connection, graph, history, blockers, pg_dump; renders no SQL
+    Check(CheckArgs),
+    /// Applied, pending, missing, squashed, out of order
+    Status(StatusArgs),
+    /// SQL of every pending migration with locks and hazards
+    Preview(PreviewArgs),
+    /// Take a backup now, or look at those there are
+    Backup(BackupCommand),
+    /// A finished or broken run, from its journal
+    Report(ReportArgs),
+    /// Shell completions on stdout
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Manual pages: one on stdout, or all into a folder
+    Man {
+        /// Write a page for each command into this folder
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+    },
+    /// The generated reference documents
+    #[command(hide = true)]
+    Reference {
+        #[arg(long, value_name = "DIR")]
+        dir: PathBuf,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportFormat {
+    Text,
+    Markdown,
+    Json,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+    #[command(flatten)]
+    pub(crate) steps: StepArgs,
+    #[command(flatten)]
+    pub(crate) consent: ConsentArgs,
+    #[command(flatten)]
+    pub(crate) django: DjangoArgs,
+    #[command(flatten)]
+    pub(crate) guard: GuardArgs,
+    #[command(flatten)]
+    pub(crate) backup: BackupArgs,
+    #[command(flatten)]
+    pub(crate) tests: TestArgs,
+    #[command(flatten)]
+    pub(crate) run_dir: RunDirArgs,
+    /// text, or json: one line for each event, the last of them run_finished
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct CheckArgs {
+    /// Only this app's plan [default: all apps]
+    pub(crate) app: Option<String>,
+    #[command(flatten)]
+    pub(crate) django: DjangoArgs,
+    #[command(flatten)]
+    pub(crate) backup: BackupArgs,
+    #[command(flatten)]
+    pub(crate) findings: FindingArgs,
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct StatusArgs {
+    /// Only this app [default: all apps]
+    pub(crate) app: Option<String>,
+    #[command(flatten)]
+    pub(crate) django: DjangoArgs,
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct PreviewArgs {
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+    #[command(flatten)]
+    pub(crate) django: DjangoArgs,
+    #[command(flatten)]
+    pub(crate) findings: FindingArgs,
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct BackupCommand {
+    #[command(subcommand)]
+    pub(crate) action: Option<BackupAction>,
+    #[command(flatten)]
+    pub(crate) django: DjangoArgs,
+    #[command(flatten)]
+    pub(crate) backup: BackupArgs,
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BackupAction {
+    /// Read a backup whole: gzip, checksums, pg_dump's end marker
+    Verify {
+        file: PathBuf,
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+    },
+    /// The backups in the backup folder
+    List {
+        #[command(flatten)]
+        backup: BackupArgs,
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ReportArgs {
+    /// A run id, a run folder, or `latest`
+    pub(crate) run: String,
+    #[command(flatten)]
+    pub(crate) run_dir: RunDirArgs,
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: ReportFormat,
+}
+
+impl BackupCommand {
+    /// Of the command or of its action.
+    pub(crate) fn format(&self) -> Format {
+        match &self.action {
+            None => self.format,
+            Some(BackupAction::Verify { format, .. } | BackupAction::List { format, .. }) => *format,
+        }
+    }
+}
+
+/// The command tree, for completions, manual pages and the reference.
+pub(crate) fn tree() -> clap::Command {
+    Cli::command()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_command_tree_is_sound() {
+        super::tree().debug_assert();
+    }
+}

@@ -1,0 +1,164 @@
+//! Step 2: the backup, and the witness that there is one, or that its absence was acknowledged.
+//!
+//! `dumper` does the work; here are the request, the events and the words. Absent here: restoring.
+
+use std::path::{Path, PathBuf};
+
+use dumper::{
+    Archive, Compression, DumpError, DumpRequest, GzipLevel, Password, PgDump, Progress, find_pg_dump,
+};
+use jiff::{Timestamp, Zoned};
+use pgdriver::server::ServerFacts;
+
+use crate::database::Reach;
+use crate::event::{BackupFinished, EventKind, NoteLevel};
+use crate::exit::Class;
+use crate::failure::Failure;
+use crate::reporter::Reporter;
+use crate::settings::{BackupFirst, BackupSettings, Compress};
+use crate::signal::{Asked, Signals};
+
+/// Proof that the way back was thought of.
+#[derive(Debug)]
+pub(crate) struct BackupReceipt {
+    _private: (),
+}
+
+/// What a backup needs to know.
+pub(crate) struct BackupPlan<'a> {
+    pub(crate) settings: &'a BackupSettings,
+    pub(crate) root: &'a Path,
+    pub(crate) reach: &'a Reach,
+    pub(crate) server: &'a ServerFacts,
+    pub(crate) reporter: &'a Reporter,
+    pub(crate) signals: &'a Signals,
+}
+
+/// Finds a pg_dump that can dump this server. Before anything else starts: an older one is refused at once.
+pub(crate) fn pg_dump(settings: &BackupSettings, server: &ServerFacts) -> Result<PgDump, Failure> {
+    find_pg_dump(settings.pg_dump.as_deref(), server.version_num).map_err(|e| failure(&e))
+}
+
+/// Takes the backup of `run`, or notes that there is none because somebody said so.
+pub(crate) async fn take_first(
+    first: BackupFirst,
+    pg_dump: Option<PgDump>,
+    plan: &BackupPlan<'_>,
+) -> Result<BackupReceipt, Failure> {
+    match (first, pg_dump) {
+        (BackupFirst::Yes, Some(pg_dump)) => {
+            take(pg_dump, plan).await?;
+        }
+        (BackupFirst::Yes, None) => return Err(Failure::new(Class::Bug, "pg_dump was not looked for")),
+        (BackupFirst::No { .. }, _) => {
+            let why = "--no-backup was acknowledged".to_owned();
+            plan.reporter.emit(EventKind::BackupSkipped { why });
+        }
+    }
+    Ok(BackupReceipt { _private: () })
+}
+
+/// Dumps the database into a verified archive.
+pub(crate) async fn take(pg_dump: PgDump, plan: &BackupPlan<'_>) -> Result<Archive, Failure> {
+    let request = request(pg_dump, plan);
+    plan.reporter.emit(EventKind::BackupStarted {
+        file: format!("{}/", shown(&request.directory)),
+        pg_dump: format!("pg_dump {} ({})", request.pg_dump.version, request.pg_dump.path.display()),
+        estimated_bytes: request.estimated_bytes,
+    });
+    let stop = async {
+        plan.signals.more_than(Asked::default()).await;
+    };
+    let archive = dumper::dump(&request, |progress| tell(&progress, plan.reporter), stop).await;
+    let archive = archive.map_err(|e| {
+        if e.is_interrupted() { plan.signals.asked().failure() } else { failure(&e) }
+    })?;
+    for message in &archive.warnings {
+        plan.reporter.emit(EventKind::Note { level: NoteLevel::Warning, message: message.clone() });
+    }
+    plan.reporter.emit(EventKind::BackupFinished(finished(&archive)));
+    Ok(archive)
+}
+
+fn request(pg_dump: PgDump, plan: &BackupPlan<'_>) -> DumpRequest {
+    let options = plan.reach.options();
+    let timeout = plan.settings.lock_wait_timeout;
+    DumpRequest {
+        pg_dump,
+        environment: options.libpq_environment(),
+        password: options.password().map(|p| Password::new(p.expose())),
+        database: options.database().to_owned(),
+        server_version_num: plan.server.version_num,
+        directory: directory(plan.settings, plan.root),
+        timestamp: Zoned::now().strftime("%Y%m%d_%H%M%S").to_string(),
+        created_at: format!("{:.3}", Timestamp::now()),
+        tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+        compression: match plan.settings.compress {
+            Compress::None => Compression::None,
+            Compress::Gzip(level) => {
+                Compression::Gzip(u8::try_from(level).ok().and_then(GzipLevel::new).unwrap_or_default())
+            }
+        },
+        lock_wait_timeout: (!timeout.is_zero()).then_some(timeout),
+        estimated_bytes: plan.server.database_bytes,
+    }
+}
+
+/// `--backup-dir`, from the project's root.
+pub(crate) fn directory(settings: &BackupSettings, root: &Path) -> PathBuf {
+    if root == Path::new(".") { settings.dir.clone() } else { root.join(&settings.dir) }
+}
+
+fn tell(progress: &Progress, reporter: &Reporter) {
+    match progress {
+        Progress::Warning(message) => {
+            reporter.emit(EventKind::Note { level: NoteLevel::Warning, message: message.clone() });
+        }
+        Progress::Dumping(d) => reporter.emit(EventKind::BackupProgress {
+            raw_bytes: d.raw_bytes,
+            bytes: d.bytes,
+            tables: d.tables,
+            estimated_bytes: d.estimated_bytes,
+        }),
+        Progress::Verifying { .. } => reporter.emit(EventKind::Working { what: "reading the backup back".to_owned() }),
+    }
+}
+
+pub(crate) fn finished(archive: &Archive) -> BackupFinished {
+    BackupFinished {
+        file: shown(&archive.path),
+        format: "plain".to_owned(),
+        bytes: archive.bytes,
+        sha256: archive.sha256.clone(),
+        tables: archive.tables.len() as u64,
+        rows: archive.rows,
+        verified: archive.verified.as_str().to_owned(),
+        pg_dump: archive.pg_dump_version.to_string(),
+        seconds: archive.seconds,
+    }
+}
+
+fn shown(path: &Path) -> String {
+    path.strip_prefix("./").unwrap_or(path).display().to_string()
+}
+
+/// Which class a failed backup is. One `match` without `_`.
+pub(crate) fn failure(error: &DumpError) -> Failure {
+    use DumpError as D;
+    let class = match error {
+        D::PgDumpMissing { .. } => Class::PgDumpMissing,
+        D::PgDumpTooOld { .. } => Class::PgDumpTooOld,
+        D::Refused { .. } => Class::BackupRefused,
+        D::LockTimeout { .. } => Class::BackupLockTimeout,
+        D::OutOfDisk { .. } => Class::BackupOutOfDisk,
+        D::Empty { .. } => Class::BackupEmpty,
+        D::ConnectionLost { .. } | D::Failed { .. } | D::Start { .. } | D::File { .. } => Class::BackupFailed,
+        D::Unverified(_) => Class::BackupUnverified,
+        D::Interrupted => Class::Interrupted,
+    };
+    let failure = Failure::new(class, error.to_string());
+    match error.hint() {
+        Some(hint) => failure.hint(hint),
+        None => failure.hint("nothing was changed; no backup, no migration"),
+    }
+}

@@ -1,0 +1,237 @@
+//! `check`: phase 1 alone: project, Django checks, connection, graph, history, blockers, pg_dump. Renders no SQL.
+
+use std::time::Duration;
+
+use pgdriver::activity;
+use serde::Serialize;
+
+use super::steps::Observed;
+use super::{Context, preview, steps};
+use crate::args::{CheckArgs, Format};
+use crate::backup;
+use crate::database::query_failure;
+use crate::django::wire::{MigrationState, Part};
+use crate::django::{Django, ProjectFacts};
+use crate::exit::{Changed, Class};
+use crate::failure::Failure;
+use crate::gates;
+use crate::hazards::{Finding, Severity};
+use crate::plan::Plan;
+use crate::preview::Verdict;
+use crate::settings::{self, BackupSettings, FailOn, Layers};
+use crate::ui::style::{Look, paint};
+use crate::ui::{count, out, seconds};
+
+/// A transaction older than this would hold up DDL, or be held up by it.
+const LONG: Duration = Duration::from_secs(5);
+
+pub(crate) async fn check(args: CheckArgs, mut layers: Layers, context: &Context) -> Result<u8, Failure> {
+    let CheckArgs { app, django, backup, findings, format } = args;
+    let target = settings::target_of(crate::args::TargetArgs { app, migration: None }, &mut layers)?;
+    let fail_on = settings::fail_on(findings, FailOn::Stop, &mut layers)?;
+    let backup = settings::backup(backup, &mut layers)?;
+    let django = Django::locate(&settings::django(django, &mut layers)?)?;
+    steps::tell_settings(&layers, context);
+    let facts = steps::working(
+        context,
+        "checking the project",
+        steps::inspect(&django, &target, &[Part::Checks, Part::Graph], context),
+    )
+    .await?;
+    let mut checked = Checked::default();
+    checked.project(&facts, &django);
+    if checked.failure.is_none() {
+        checked.database(&facts, &django, &backup, context).await;
+    }
+    let document = Document {
+        schema_version: 1,
+        command: "check",
+        verdict: checked.verdict(),
+        checks: checked.checks,
+        findings: checked.findings,
+    };
+    let worst = document.findings.iter().map(|f| f.severity).max();
+    match (format, &checked.failure) {
+        // a failure prints a document of its own: one answer, not two
+        (Format::Json, Some(_)) => {}
+        (Format::Json, None) => out::document(&document),
+        (Format::Text, _) => out::answer(text(&document)),
+    }
+    if let Some(failure) = checked.failure {
+        return Err(failure);
+    }
+    let over = worst.is_some_and(|worst| preview::reaches(worst, fail_on));
+    Ok(if over { Class::Findings.code(Changed::No) } else { 0 })
+}
+
+#[derive(Debug, Serialize)]
+struct Document {
+    schema_version: u32,
+    command: &'static str,
+    checks: Vec<CheckLine>,
+    findings: Vec<Finding>,
+    verdict: Verdict,
+}
+
+#[derive(Debug, Serialize)]
+struct CheckLine {
+    name: &'static str,
+    ok: bool,
+    detail: String,
+}
+
+#[derive(Default)]
+struct Checked {
+    checks: Vec<CheckLine>,
+    findings: Vec<Finding>,
+    failure: Option<Failure>,
+}
+
+impl Checked {
+    fn verdict(&self) -> Verdict {
+        match self.findings.iter().map(|f| f.severity).max() {
+            _ if self.failure.is_some() => Verdict::Stop,
+            Some(Severity::Stop) => Verdict::Stop,
+            Some(Severity::Ask) => Verdict::Ask,
+            _ => Verdict::Go,
+        }
+    }
+
+    /// Notes a check; the first failure is the command's.
+    fn line(&mut self, name: &'static str, result: Result<String, Failure>) {
+        let (ok, detail) = match result {
+            Ok(detail) => (true, detail),
+            Err(failure) => {
+                let detail = failure.message.clone();
+                self.failure.get_or_insert(failure);
+                (false, detail)
+            }
+        };
+        self.checks.push(CheckLine { name, ok, detail });
+    }
+
+    fn project(&mut self, facts: &ProjectFacts, django: &Django) {
+        self.line("project", gates::project(facts).map(|()| describe(facts, django)));
+        if self.failure.is_some() {
+            return;
+        }
+        let connected = gates::connection(facts);
+        if connected.is_ok() {
+            self.line("django", gates::checks(facts).map(|()| checks_detail(facts)));
+        }
+        let target = facts.database().map(gates::target).unwrap_or_default();
+        self.line("connection", connected.map(|()| target));
+        self.line("graph", gates::graph(facts).map(|()| plan_detail(facts)));
+    }
+
+    async fn database(
+        &mut self,
+        facts: &ProjectFacts,
+        django: &Django,
+        backup: &BackupSettings,
+        context: &Context,
+    ) {
+        let observed = match steps::observe(facts, django, context).await {
+            Ok(observed) => observed,
+            Err(failure) => {
+                return self.line("connection", Err(failure));
+            }
+        };
+        self.history(facts);
+        let blockers = self.blockers(&observed).await;
+        self.line("blockers", blockers);
+        let pg_dump = backup::pg_dump(backup, &observed.server);
+        self.line("pg_dump", pg_dump.map(|p| format!("pg_dump {} ({})", p.version, p.path.display())));
+    }
+
+    fn history(&mut self, facts: &ProjectFacts) {
+        let rows = facts.history.as_ref().map(|h| h.rows.len()).unwrap_or_default();
+        let mut seen = std::collections::BTreeMap::<(&str, &str), usize>::new();
+        for row in facts.history.iter().flat_map(|h| &h.rows) {
+            *seen.entry((&row.app, &row.name)).or_default() += 1;
+        }
+        let mut note = |code, severity, message: String, remedy: &str| {
+            self.findings.push(Finding { code, severity, message, remedy: remedy.to_owned(), relation: None });
+        };
+        for ((app, name), n) in seen.iter().filter(|(_, n)| **n > 1) {
+            note(
+                "history-duplicate",
+                Severity::Ask,
+                format!("{app}.{name} is recorded {n} times: two `migrate` ran at the same time"),
+                "find out whether its data migration ran twice, then delete the extra rows of django_migrations",
+            );
+        }
+        for m in facts.migrations.iter().filter(|m| m.state == MigrationState::Missing) {
+            note(
+                "history-missing-file",
+                Severity::Note,
+                format!("{}.{} is applied, but its file is missing", m.app, m.name),
+                "restore the file, or make sure that a squash replaced it",
+            );
+        }
+        self.line("history", Ok(count(rows as u64, "row of django_migrations").replace("migrationss", "migrations")));
+    }
+
+    async fn blockers(&mut self, observed: &Observed) -> Result<String, Failure> {
+        let long = activity::long_transactions(&observed.observer, LONG).await.map_err(|e| query_failure(&e))?;
+        for session in &long.sessions {
+            let age = session.detail.seen().and_then(|d| d.xact_age).unwrap_or_default();
+            let user = session.user.as_deref().unwrap_or("the server");
+            let state = session.detail.seen().and_then(|d| d.state.clone()).unwrap_or_default();
+            self.findings.push(Finding {
+                code: "long-transaction",
+                severity: Severity::Note,
+                message: format!("{user}, backend {}, {state}, in a transaction for {}", session.pid, seconds(age.as_secs_f64())),
+                remedy: "a migration that needs a lock on what it uses waits for it, and everybody waits for the migration".to_owned(),
+                relation: None,
+            });
+        }
+        for prepared in &observed.server.prepared_transactions {
+            self.findings.push(Finding {
+                code: "prepared-transaction",
+                severity: Severity::Ask,
+                message: format!("prepared transaction {} of {} holds its locks for {}", prepared.gid, prepared.owner, seconds(prepared.age.as_secs_f64())),
+                remedy: "COMMIT PREPARED or ROLLBACK PREPARED ends it".to_owned(),
+                relation: None,
+            });
+        }
+        let hidden = match long.hidden {
+            0 => String::new(),
+            n => format!("; not permitted to see {} (pg_monitor would help)", count(n, "session")),
+        };
+        let many = long.sessions.len() as u64;
+        Ok(format!("{} over {}{hidden}", count(many, "transaction"), seconds(LONG.as_secs_f64())))
+    }
+}
+
+fn describe(facts: &ProjectFacts, django: &Django) -> String {
+    let version = facts.django.as_ref().map(|d| d.version.as_str()).unwrap_or("?");
+    let python = facts.hello.as_ref().map(|h| h.python.as_str()).unwrap_or("?");
+    let found = django.python.found_by;
+    format!("{}, Django {version}, Python {python} (by {found})", django.project.entry_text())
+}
+
+fn checks_detail(facts: &ProjectFacts) -> String {
+    let warnings = facts.checks.iter().filter(|c| c.level >= 30 && c.level < gates::ERROR && !c.silenced).count();
+    format!("no errors, {}", count(warnings as u64, "warning"))
+}
+
+fn plan_detail(facts: &ProjectFacts) -> String {
+    let nodes = facts.graph.as_ref().map(|g| u64::from(g.nodes)).unwrap_or_default();
+    let pending = Plan::of(facts).steps.len();
+    format!("{}, {pending} pending", count(nodes, "migration"))
+}
+
+fn text(document: &Document) -> String {
+    let mut lines = Vec::new();
+    for check in &document.checks {
+        let mark = if check.ok { paint(Look::Good, "✓") } else { paint(Look::Bad, "✗") };
+        let first = check.detail.lines().next().unwrap_or_default();
+        lines.push(format!("{mark} {:<11} {first}", check.name));
+    }
+    for finding in &document.findings {
+        lines.push(format!("  {} {}: {}", finding.severity, paint(Look::Warning, finding.code), finding.message));
+    }
+    lines.push(format!("verdict {}", document.verdict.name()));
+    lines.join("\n")
+}

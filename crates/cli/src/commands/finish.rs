@@ -1,0 +1,99 @@
+//! Step 7 and the end of a run: the report is written, the last event told, the code given.
+
+use crate::args::Format;
+use crate::event::{ErrorLine, EventKind, Line, NoteLevel, RunFinished, SCHEMA_VERSION, Step};
+use crate::exit::Changed;
+use crate::failure::Failure;
+use crate::journal::{self, RunFolder};
+use crate::report::{self, RunReport};
+use crate::reporter::Reporter;
+use crate::ui::out;
+
+/// Whatever happened, the world hears `run_finished`, and a run that had a folder has a report.
+pub(super) fn finish(
+    result: Result<(), Failure>,
+    folder: Option<&RunFolder>,
+    format: Format,
+    reporter: &Reporter,
+) -> Result<u8, Failure> {
+    let mut finished = RunFinished {
+        exit_code: result.as_ref().map_or_else(Failure::code, |()| 0),
+        changed: changed(&result, reporter),
+        run: folder.map(|f| f.id.clone()).unwrap_or_default(),
+        report: None,
+        error: result.as_ref().err().map(error_line),
+    };
+    if let Some(folder) = folder {
+        reporter.emit(EventKind::StepStarted { step: Step::Report });
+        finished.report = Some(folder.path.join("report.md").display().to_string());
+        let written = write(folder, &folded(&finished, reporter));
+        if let Err(e) = &written {
+            finished.report = None;
+            let message = format!("the report cannot be written: {e}");
+            reporter.emit(EventKind::Note { level: NoteLevel::Warning, message });
+        }
+        if let Some(why) = reporter.journal_error() {
+            let message = format!("the journal is incomplete: {why}");
+            reporter.emit(EventKind::Note { level: NoteLevel::Warning, message });
+        }
+        reporter.emit(EventKind::StepFinished { step: Step::Report, ok: written.is_ok(), seconds: 0.0 });
+    }
+    let report = folder.and_then(|_| folded(&finished, reporter));
+    let path = finished.report.clone();
+    reporter.emit(EventKind::RunFinished(finished));
+    if format == Format::Text
+        && let Some(report) = report
+    {
+        out::answer(report::text(&report));
+        if let Some(path) = path {
+            out::answer(format!("\nreport: {}", path.strip_prefix("./").unwrap_or(&path)));
+        }
+    }
+    result.map(|()| 0)
+}
+
+/// A run that ended well changed what it was asked to change.
+fn changed(result: &Result<(), Failure>, reporter: &Reporter) -> Changed {
+    match result {
+        Err(failure) => failure.changed,
+        Ok(()) => {
+            let applied = |line: &Line| matches!(line.kind, EventKind::MigrationApplied { .. });
+            if reporter.lines().iter().any(applied) { Changed::Yes } else { Changed::No }
+        }
+    }
+}
+
+fn error_line(failure: &Failure) -> ErrorLine {
+    ErrorLine {
+        code: failure.code(),
+        class: failure.class.name().to_owned(),
+        message: failure.message.clone(),
+        hint: failure.hint.clone(),
+        sources: failure.sources.clone(),
+    }
+}
+
+/// The report as it will read once the last event is told.
+fn folded(finished: &RunFinished, reporter: &Reporter) -> Option<RunReport> {
+    let mut lines = reporter.lines();
+    let elapsed_ms = lines.last().map(|l| l.elapsed_ms).unwrap_or_default();
+    // the step that writes the report is at its end when somebody reads it
+    if let Some(Line { kind: EventKind::StepStarted { step: Step::Report }, .. }) = lines.last() {
+        let kind = EventKind::StepFinished { step: Step::Report, ok: true, seconds: 0.0 };
+        lines.push(Line { schema_version: SCHEMA_VERSION, at: now(), elapsed_ms, kind });
+    }
+    let kind = EventKind::RunFinished(finished.clone());
+    lines.push(Line { schema_version: SCHEMA_VERSION, at: now(), elapsed_ms, kind });
+    report::fold(&lines)
+}
+
+fn now() -> String {
+    format!("{:.3}", jiff::Timestamp::now())
+}
+
+fn write(folder: &RunFolder, report: &Option<RunReport>) -> std::io::Result<()> {
+    let Some(report) = report else { return Ok(()) };
+    journal::write_whole(&folder.path.join("report.md"), report::markdown(report).as_bytes())?;
+    let json = serde_json::to_vec_pretty(&report::document(report))?;
+    journal::write_whole(&folder.path.join("report.json"), &json)
+}

@@ -1,0 +1,21 @@
+//! One file, one verb. Each takes settings and the context and ends with an exit code or a failure.
+
+mod backup;
+mod check;
+mod context;
+mod finish;
+mod pages;
+mod preview;
+mod report;
+mod run;
+mod status;
+mod steps;
+
+pub(crate) use backup::backup;
+pub(crate) use check::check;
+pub(crate) use context::Context;
+pub(crate) use pages::{completions, man};
+pub(crate) use preview::preview;
+pub(crate) use report::report;
+pub(crate) use run::run;
+pub(crate) use status::status;

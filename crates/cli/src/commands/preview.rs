@@ -1,0 +1,61 @@
+//! `preview`: SQL of every pending migration with locks, rewrites, scans, hazards. Changes nothing, asks nothing.
+
+use super::{Context, steps};
+use crate::args::{Format, PreviewArgs};
+use crate::database;
+use crate::django::Django;
+use crate::django::wire::Part;
+use crate::exit::Class;
+use crate::failure::Failure;
+use crate::gates;
+use crate::hazards::Severity;
+use crate::plan::Plan;
+use crate::preview::{self, Described, Preview};
+use crate::settings::{self, FailOn, Layers};
+use crate::ui::{self, out};
+
+pub(crate) async fn preview(args: PreviewArgs, mut layers: Layers, context: &Context) -> Result<u8, Failure> {
+    let PreviewArgs { target, django, findings, format } = args;
+    let target = settings::target_of(target, &mut layers)?;
+    let fail_on = settings::fail_on(findings, FailOn::Never, &mut layers)?;
+    let django = Django::locate(&settings::django(django, &mut layers)?)?;
+    steps::tell_settings(&layers, context);
+    let parts = [Part::Checks, Part::Graph, Part::Sql];
+    let (facts, observed) = steps::working(context, "reading the project and rendering its SQL", async {
+        let facts = steps::inspect(&django, &target, &parts, context).await?;
+        gates::pass(&facts)?;
+        let observed = steps::observe(&facts, &django, context).await?;
+        Ok::<_, Failure>((facts, observed))
+    })
+    .await?;
+    let plan = Plan::of(&facts);
+    let known = database::context(&observed.observer).await?;
+    let preview = preview::preview(&plan, &facts.sql, &known)?;
+    match format {
+        Format::Json => {
+            let described = Described {
+                alias: django.settings.database.clone(),
+                name: observed.server.database.clone(),
+                server_version: observed.server.version_num,
+            };
+            out::document(&preview::document(&preview, described));
+        }
+        Format::Text => out::answer(ui::preview(&preview, usize::MAX)),
+    }
+    Ok(over(&preview, fail_on).map_or(0, |class| class.code(crate::exit::Changed::No)))
+}
+
+/// 12 where a finding is as grave as `--fail-on`.
+fn over(preview: &Preview, fail_on: FailOn) -> Option<Class> {
+    let worst = preview.migrations.iter().flat_map(|m| m.all_findings()).map(|f| f.severity).max()?;
+    reaches(worst, fail_on).then_some(Class::Findings)
+}
+
+pub(super) fn reaches(severity: Severity, fail_on: FailOn) -> bool {
+    match fail_on {
+        FailOn::Note => true,
+        FailOn::Ask => severity >= Severity::Ask,
+        FailOn::Stop => severity >= Severity::Stop,
+        FailOn::Never => false,
+    }
+}

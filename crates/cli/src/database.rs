@@ -1,0 +1,273 @@
+//! The project's database as our own connections reach it: where, whether it is fit, and what its history says.
+//!
+//! Connections come from Django's settings, as libpq resolved them; `--dsn` may give another way to the same
+//! database. Absent here: what is done with the facts.
+
+use std::collections::BTreeSet;
+
+use pgdriver::catalog::RelationName;
+use pgdriver::server::ServerFacts;
+use pgdriver::{ConnectError, ConnectOptions, QueryError, Session, tables};
+
+use crate::django::ProjectFacts;
+use crate::django::wire::{Database, Server};
+use crate::exit::Class;
+use crate::failure::Failure;
+use crate::gates;
+use crate::hazards::Context;
+use crate::names::MigrationId;
+use crate::plan::Plan;
+use crate::settings::DjangoSettings;
+use crate::sql::{Catalog, ForeignKey, Relation, TableFacts};
+
+/// PostgreSQL 14.
+const OLDEST: u32 = 140_000;
+
+/// How our own connections go.
+#[derive(Debug, Clone)]
+pub(crate) struct Reach {
+    options: ConnectOptions,
+}
+
+impl Reach {
+    pub(crate) fn of(facts: &ProjectFacts, settings: &DjangoSettings) -> Result<Self, Failure> {
+        let database = facts
+            .database()
+            .ok_or_else(|| Failure::new(Class::Bug, "the bridge described no database of the alias"))?;
+        let bad = |e: pgdriver::OptionsError| Failure::new(Class::DatabaseError, e.to_string());
+        let options =
+            ConnectOptions::from_keywords(&database.parameters, database.password.clone()).map_err(bad)?;
+        let options = match &settings.dsn {
+            None => options,
+            Some(dsn) => {
+                let other = ConnectOptions::parse(dsn)
+                    .map_err(|e| Failure::new(Class::Settings, format!("--dsn cannot be used: {e}")))?;
+                options.with_route_of(&other)
+            }
+        };
+        Ok(Self { options: options.with_application_name("django-migrate") })
+    }
+
+    /// `shop@db1:5432/shop`, never a password.
+    pub(crate) fn describe(&self) -> String {
+        self.options.describe()
+    }
+
+    pub(crate) fn options(&self) -> &ConnectOptions {
+        &self.options
+    }
+
+    /// A session that reads only, and waits for nothing.
+    pub(crate) async fn observer(&self) -> Result<Session, Failure> {
+        pgdriver::connect_observer(&self.options).await.map_err(|e| connect_failure(&e))
+    }
+
+    /// A session of full rights, for the advisory lock.
+    pub(crate) async fn session(&self) -> Result<Session, Failure> {
+        pgdriver::connect(&self.options).await.map_err(|e| connect_failure(&e))
+    }
+
+    /// Which migrations of the plan the history has, in the plan's order, read over a new connection.
+    pub(crate) async fn recorded(&self, plan: &Plan) -> Result<Vec<MigrationId>, Failure> {
+        let session = self.observer().await?;
+        let applied = applied(&session).await?;
+        session.close().await;
+        Ok(plan.ids().filter(|id| applied.contains(id)).cloned().collect())
+    }
+}
+
+/// What the history says is applied.
+pub(crate) async fn applied(session: &Session) -> Result<BTreeSet<MigrationId>, Failure> {
+    let history = pgdriver::history::read(session).await.map_err(|e| query_failure(&e))?;
+    let rows = history.map(|h| h.rows).unwrap_or_default();
+    Ok(rows.iter().map(|row| MigrationId::new(&row.app, &row.name)).collect())
+}
+
+/// The history must say what it said when the plan was made.
+pub(crate) async fn same_history(session: &Session, facts: &ProjectFacts) -> Result<(), Failure> {
+    let now = applied(session).await?;
+    let rows = facts.history.as_ref().map(|h| h.rows.as_slice()).unwrap_or_default();
+    let then: BTreeSet<MigrationId> = rows.iter().map(|row| MigrationId::new(&row.app, &row.name)).collect();
+    if now == then {
+        return Ok(());
+    }
+    let list = |a: &BTreeSet<MigrationId>, b: &BTreeSet<MigrationId>| {
+        a.difference(b).map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    };
+    let mut failure = Failure::new(Class::PlanChanged, "the history of migrations changed while the run waited");
+    for (name, ids) in [("applied since", list(&now, &then)), ("gone since", list(&then, &now))] {
+        if !ids.is_empty() {
+            failure = failure.source(name, ids);
+        }
+    }
+    Err(failure.hint("somebody else migrates this database: find out who, then run again"))
+}
+
+/// The live catalog as the assessment wants it: sizes, indexes and foreign keys of every table.
+pub(crate) async fn context(session: &Session) -> Result<Context, Failure> {
+    let failed = |e: QueryError| query_failure(&e);
+    let tables = tables::tables(session).await.map_err(failed)?;
+    let relation = |n: &RelationName| Relation::new(n.schema.clone().unwrap_or_default(), n.name.clone());
+    let facts = tables.iter().map(|t| {
+        let facts = TableFacts {
+            rows: t.estimated_rows,
+            bytes: t.bytes,
+            indexes: t.indexes.iter().map(relation).collect(),
+            foreign_keys: t
+                .foreign_keys
+                .iter()
+                .map(|k| ForeignKey { name: k.name.clone(), columns: k.columns.clone(), to: relation(&k.to) })
+                .collect(),
+        };
+        (relation(&t.name), facts)
+    });
+    Ok(Context { catalog: Some(Catalog { tables: facts.collect() }) })
+}
+
+/// Whether the server has a database of that name.
+pub(crate) async fn exists(session: &Session, database: &str) -> Result<bool, Failure> {
+    tables::database_exists(session, database).await.map_err(|e| query_failure(&e))
+}
+
+/// Whether a run may work there at all. Pure.
+pub(crate) fn fit(server: &ServerFacts, django: &Database) -> Result<(), Failure> {
+    if server.version_num < OLDEST {
+        return Err(Failure::new(
+            Class::ServerTooOld,
+            format!("the server is PostgreSQL {}", server.short_version()),
+        )
+        .hint("django-migrate knows PostgreSQL 14 and newer"));
+    }
+    if let Some(seen) = &django.server {
+        same_database(server, seen)?;
+    }
+    if server.in_recovery {
+        return Err(Failure::new(Class::Standby, "the server is a standby: it takes no changes")
+            .hint("name the primary in the settings, or say target_session_attrs=read-write"));
+    }
+    if server.behind_pooler {
+        return Err(Failure::new(
+            Class::Pooler,
+            "a transaction pooler stands between us and PostgreSQL: a dump through it can poison other clients' \
+             sessions, and timeouts set for a session leak",
+        )
+        .hint("connect to the server itself: in the settings, or for our own connections with --dsn"));
+    }
+    Ok(())
+}
+
+/// `--dsn`, a load balancer or two hosts must not lead us elsewhere than Django.
+fn same_database(ours: &ServerFacts, django: &Server) -> Result<(), Failure> {
+    let identifiers_differ = match (&ours.system_identifier, &django.system_identifier) {
+        (Some(ours), Some(django)) => ours != django,
+        // one of both may not be read: the oid and the name have to do
+        _ => ours.database != django.database,
+    };
+    if !identifiers_differ && ours.database_oid == django.database_oid {
+        return Ok(());
+    }
+    let of = |system: Option<&String>, oid: u32, name: &str| {
+        format!("database {name}, oid {oid}, system {}", system.map_or("not permitted to see", String::as_str))
+    };
+    Err(Failure::new(Class::NotTheSameDatabase, "our connection leads to another database than Django's")
+        .source("django", of(django.system_identifier.as_ref(), django.database_oid, &django.database))
+        .source("ours", of(ours.system_identifier.as_ref(), ours.database_oid, &ours.database))
+        .hint("correct --dsn: it may name another way, never another database"))
+}
+
+pub(crate) fn connect_failure(error: &ConnectError) -> Failure {
+    let failure = Failure::new(gates::connect_class(error.kind()), format!("no {error}"));
+    match error.hint() {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}
+
+pub(crate) fn query_failure(error: &QueryError) -> Failure {
+    let class = if error.is_permission_denied() { Class::Privilege } else { Class::DatabaseError };
+    Failure::new(class, error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    fn seen(system: Option<&str>, oid: u32) -> Server {
+        Server {
+            version_num: 150_018,
+            database: "shop".into(),
+            database_oid: oid,
+            user: "shop".into(),
+            system_identifier: system.map(Into::into),
+            backend_pid: 1,
+            in_recovery: false,
+            schemas: vec![],
+            settings: BTreeMap::new(),
+        }
+    }
+
+    fn ours() -> ServerFacts {
+        ServerFacts {
+            version_num: 150_018,
+            version: "PostgreSQL 15.18".into(),
+            role: "shop".into(),
+            is_superuser: false,
+            sees_all_sessions: false,
+            may_signal_backends: false,
+            in_recovery: false,
+            system_identifier: Some("7".into()),
+            database: "shop".into(),
+            database_oid: 16_384,
+            database_bytes: None,
+            encoding: "UTF8".into(),
+            current_schema: Some("public".into()),
+            may_create_schemas: true,
+            may_create_tables: true,
+            connections: pgdriver::server::Connections { max: 100, reserved: 3, used: 1 },
+            behind_pooler: false,
+            backend_pid: 2,
+            defaults: pgdriver::server::SessionDefaults {
+                lock_timeout: None,
+                statement_timeout: None,
+                idle_in_transaction_timeout: None,
+                deadlock_timeout: None,
+                read_only: false,
+                time_zone: "UTC".into(),
+            },
+            replicas: vec![],
+            prepared_transactions: vec![],
+        }
+    }
+
+    #[test]
+    fn another_system_or_another_oid_is_another_database() {
+        assert!(same_database(&ours(), &seen(Some("7"), 16_384)).is_ok());
+        assert!(same_database(&ours(), &seen(None, 16_384)).is_ok());
+        for other in [seen(Some("8"), 16_384), seen(Some("7"), 99), seen(None, 99)] {
+            assert_eq!(same_database(&ours(), &other).unwrap_err().class, Class::NotTheSameDatabase);
+        }
+    }
+
+    #[test]
+    fn unfit_servers_are_told_apart() {
+        let database = |server| Database {
+            alias: "default".into(),
+            selected: true,
+            engine: String::new(),
+            vendor: "postgresql".into(),
+            name: "shop".into(),
+            driver: None,
+            parameters: BTreeMap::new(),
+            password: None,
+            resolved: true,
+            test: crate::django::wire::TestDatabase { name: "test_shop".into(), mirror: None },
+            server,
+        };
+        let class = |server: &ServerFacts| fit(server, &database(None)).map_err(|f| f.class);
+        assert_eq!(class(&ours()), Ok(()));
+        assert_eq!(class(&ServerFacts { version_num: 130_010, ..ours() }), Err(Class::ServerTooOld));
+        assert_eq!(class(&ServerFacts { in_recovery: true, ..ours() }), Err(Class::Standby));
+        assert_eq!(class(&ServerFacts { behind_pooler: true, ..ours() }), Err(Class::Pooler));
+    }
+}

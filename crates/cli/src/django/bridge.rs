@@ -1,0 +1,282 @@
+//! One Python process that runs `bridge.py`: start, answers, words, end.
+//!
+//! Spawn failure, crash and bad JSON are separate errors that show what the process said last, scrubbed of every
+//! secret that is known. Absent here: what an answer means.
+
+use std::collections::VecDeque;
+use std::path::Path;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use pgdriver::Secret;
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWriteExt, BufReader};
+use tokio::process::{Child, ChildStdin, Command};
+use tokio::sync::mpsc;
+
+use super::python::PythonCommand;
+use super::wire::{Answer, PROTOCOL, Request, Word};
+use crate::exit::Class;
+use crate::failure::Failure;
+
+const SCRIPT: &str = include_str!("bridge.py");
+const BOOTSTRAP: &str = include_str!("bootstrap.py");
+/// Lines of stderr kept for an error.
+const TAIL: usize = 30;
+
+/// A running bridge. Dropped, its process group is killed.
+#[derive(Debug)]
+pub(crate) struct Bridge {
+    command: String,
+    child: Child,
+    group: Option<Pid>,
+    words: Option<ChildStdin>,
+    lines: mpsc::Receiver<Heard>,
+    nonce: String,
+    tail: VecDeque<String>,
+    secrets: Vec<Secret>,
+    said_bye: bool,
+}
+
+#[derive(Debug)]
+enum Heard {
+    Out(String),
+    Talk(String),
+}
+
+/// What can go wrong with the process itself.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BridgeError {
+    #[error("`{command}` cannot be started: {source}")]
+    Spawn { command: String, source: std::io::Error },
+    #[error("`{command}` ended early ({status})")]
+    Crashed { command: String, status: String, tail: Vec<String> },
+    #[error("`{command}` gave an answer that cannot be read: {why}")]
+    BadAnswer { command: String, why: String, tail: Vec<String> },
+    #[error("`{command}` speaks protocol {found}, not {PROTOCOL}")]
+    Protocol { command: String, found: u32 },
+}
+
+impl BridgeError {
+    pub(crate) fn failure(self) -> Failure {
+        let message = self.to_string();
+        match self {
+            Self::Spawn { .. } => Failure::new(Class::PythonMissing, message)
+                .hint("say how to start the project's Python: --python .venv/bin/python"),
+            Self::Crashed { tail, .. } => Failure::new(Class::ProjectFailed, with_tail(message, &tail))
+                .hint("`manage.py check` should fail in the same way; -v shows all that the project prints"),
+            Self::BadAnswer { tail, .. } => Failure::new(Class::Bug, with_tail(message, &tail)),
+            Self::Protocol { .. } => Failure::new(Class::Bug, message),
+        }
+    }
+}
+
+fn with_tail(message: String, tail: &[String]) -> String {
+    if tail.is_empty() {
+        return format!("{message}; it said nothing");
+    }
+    format!("{message}; it said last:\n{}", tail.join("\n"))
+}
+
+impl Bridge {
+    pub(crate) async fn start(python: &PythonCommand, root: &Path, request: &Request) -> Result<Self, BridgeError> {
+        let shown = python.to_string();
+        let spawn = |source| BridgeError::Spawn { command: shown.clone(), source };
+        let (program, arguments) = python
+            .words
+            .split_first()
+            .ok_or_else(|| spawn(std::io::Error::new(std::io::ErrorKind::InvalidInput, "it is empty")))?;
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
+            .args(["-c", BOOTSTRAP.trim_end(), &SCRIPT.len().to_string()])
+            .current_dir(root)
+            // defaults and sets in migrations iterate in hash order; a preview should read the same twice
+            .env("PYTHONHASHSEED", "0")
+            .env("PYTHONUNBUFFERED", "1")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .kill_on_drop(true);
+        let mut child = command.spawn().map_err(spawn)?;
+        let (sender, lines) = mpsc::channel(1024);
+        if let Some(out) = child.stdout.take() {
+            forward(out, sender.clone(), Heard::Out);
+        }
+        if let Some(err) = child.stderr.take() {
+            forward(err, sender, Heard::Talk);
+        }
+        let group = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+        let words = child.stdin.take();
+        let mut bridge = Self {
+            command: shown,
+            child,
+            group,
+            words,
+            lines,
+            nonce: request.nonce.clone(),
+            tail: VecDeque::new(),
+            secrets: Vec::new(),
+            said_bye: false,
+        };
+        bridge.send_request(request).await;
+        Ok(bridge)
+    }
+
+    /// A broken pipe is not an error here: the process is gone, and its end will say why.
+    async fn send_request(&mut self, request: &Request) {
+        let Ok(mut line) = serde_json::to_vec(request) else { return };
+        line.push(b'\n');
+        if let Some(stdin) = &mut self.words {
+            let _ = stdin.write_all(SCRIPT.as_bytes()).await;
+            let _ = stdin.write_all(&line).await;
+            let _ = stdin.flush().await;
+        }
+    }
+
+    /// The next answer; none after the last. Cancel safe. `hear` is told each line that the project prints.
+    pub(crate) async fn next(&mut self, hear: &dyn Fn(&str)) -> Result<Option<Answer>, BridgeError> {
+        let mark = format!("\u{1e}{} ", self.nonce);
+        while let Some(heard) = self.lines.recv().await {
+            match heard {
+                Heard::Out(line) => match line.strip_prefix(&mark) {
+                    Some(json) => return self.answer(json).map(Some),
+                    None => self.talk(&line, hear),
+                },
+                Heard::Talk(line) => self.talk(&line, hear),
+            }
+        }
+        Ok(None)
+    }
+
+    fn answer(&mut self, json: &str) -> Result<Answer, BridgeError> {
+        let answer = serde_json::from_str(json).map_err(|e| BridgeError::BadAnswer {
+            command: self.command.clone(),
+            why: format!("{e} in {}", json.chars().take(200).collect::<String>()),
+            tail: self.tail(),
+        })?;
+        match &answer {
+            Answer::Hello(hello) if hello.protocol != PROTOCOL => {
+                return Err(BridgeError::Protocol { command: self.command.clone(), found: hello.protocol });
+            }
+            Answer::Bye { .. } => self.said_bye = true,
+            _ => {}
+        }
+        Ok(answer)
+    }
+
+    fn talk(&mut self, line: &str, hear: &dyn Fn(&str)) {
+        let line = self.secrets.iter().fold(line.to_owned(), |line, secret| scrubbed(&line, secret));
+        hear(&line);
+        if self.tail.len() == TAIL {
+            self.tail.pop_front();
+        }
+        self.tail.push_back(line);
+    }
+
+    /// From now on this never shows in what the process said.
+    pub(crate) fn scrub(&mut self, secret: &Secret) {
+        self.secrets.push(secret.clone());
+        for line in &mut self.tail {
+            *line = scrubbed(line, secret);
+        }
+    }
+
+    /// What the process said last.
+    pub(crate) fn tail(&self) -> Vec<String> {
+        self.tail.iter().cloned().collect()
+    }
+
+    /// Says a word. A process that is gone does not hear; its end says why.
+    pub(crate) async fn say(&mut self, word: Word) {
+        let Ok(mut line) = serde_json::to_vec(&word_line(word)) else { return };
+        line.push(b'\n');
+        if let Some(stdin) = &mut self.words {
+            let _ = stdin.write_all(&line).await;
+            let _ = stdin.flush().await;
+        }
+    }
+
+    /// Waits for the end. It is a crash unless the bridge said `bye`.
+    pub(crate) async fn finish(mut self) -> Result<(), BridgeError> {
+        drop(self.words.take());
+        let status = self.child.wait().await;
+        if self.said_bye {
+            return Ok(());
+        }
+        let status = status.map_or_else(|e| e.to_string(), describe);
+        Err(BridgeError::Crashed { command: self.command.clone(), status, tail: self.tail() })
+    }
+
+    /// Asks the whole process group to stop, then makes it stop. The answers read so far stay valid.
+    pub(crate) async fn stop(&mut self, patience: Duration) {
+        self.signal(Signal::TERM);
+        drop(self.words.take());
+        if tokio::time::timeout(patience, self.child.wait()).await.is_err() {
+            self.signal(Signal::KILL);
+            let _ = self.child.wait().await;
+        }
+    }
+
+    fn signal(&self, signal: Signal) {
+        if let Some(group) = self.group {
+            let _ = kill_process_group(group, signal);
+        }
+    }
+}
+
+impl Drop for Bridge {
+    fn drop(&mut self) {
+        if self.child.try_wait().is_ok_and(|status| status.is_none()) {
+            self.signal(Signal::KILL);
+        }
+    }
+}
+
+#[derive(serde::Serialize)]
+struct WordLine {
+    word: Word,
+}
+
+fn word_line(word: Word) -> WordLine {
+    WordLine { word }
+}
+
+fn describe(status: ExitStatus) -> String {
+    status.to_string()
+}
+
+fn scrubbed(line: &str, secret: &Secret) -> String {
+    match secret.expose() {
+        "" => line.to_owned(),
+        secret => line.replace(secret, "***"),
+    }
+}
+
+fn forward<R>(stream: R, to: mpsc::Sender<Heard>, wrap: fn(String) -> Heard)
+where
+    R: AsyncRead + Unpin + Send + 'static,
+{
+    tokio::spawn(async move {
+        let mut reader = BufReader::new(stream);
+        let mut bytes = Vec::new();
+        loop {
+            bytes.clear();
+            match reader.read_until(b'\n', &mut bytes).await {
+                Ok(0) | Err(_) => return,
+                Ok(_) => {}
+            }
+            let line = String::from_utf8_lossy(&bytes).trim_end_matches(['\n', '\r']).to_owned();
+            if to.send(wrap(line)).await.is_err() {
+                return;
+            }
+        }
+    });
+}
+
+/// A mark that a stranger on the same stream cannot guess by accident.
+pub(super) fn nonce() -> String {
+    use std::hash::{BuildHasher, RandomState};
+    format!("{:016x}", RandomState::new().hash_one(std::process::id()))
+}

@@ -1,0 +1,261 @@
+//! The one closed enum by which the world hears what happens, and the line that carries it.
+//!
+//! `run --format json` prints these lines and the journal keeps them, so names and fields are a promise (cli.md).
+//! The report is a fold over them. Absent here: any rendering, and any clock but the one that stamps.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use strum::IntoStaticStr;
+
+use crate::exit::Changed;
+
+/// The version of [`Line`].
+pub(crate) const SCHEMA_VERSION: u32 = 1;
+
+/// One event, stamped.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Line {
+    pub(crate) schema_version: u32,
+    /// RFC 3339, UTC.
+    pub(crate) at: String,
+    pub(crate) elapsed_ms: u64,
+    #[serde(flatten)]
+    pub(crate) kind: EventKind,
+}
+
+/// The steps of `run`, in their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, IntoStaticStr)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub(crate) enum Step {
+    Pending,
+    Backup,
+    Preview,
+    Apply,
+    Verify,
+    Tests,
+    Report,
+}
+
+impl Step {
+    pub(crate) const COUNT: usize = 7;
+
+    /// 1 to 7.
+    pub(crate) fn number(self) -> usize {
+        self as usize + 1
+    }
+
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Self::Pending => "Pending migrations",
+            Self::Backup => "Backup",
+            Self::Preview => "SQL preview",
+            Self::Apply => "Apply",
+            Self::Verify => "Verify",
+            Self::Tests => "Tests",
+            Self::Report => "Report",
+        }
+    }
+}
+
+/// What can happen.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub(crate) enum EventKind {
+    RunStarted(RunStarted),
+    StepStarted { step: Step },
+    StepFinished { step: Step, ok: bool, seconds: f64 },
+    /// Something is under way that may take a while; never journalled.
+    Working { what: String },
+    ProjectInspected(ProjectInspected),
+    Planned(Planned),
+    LockTaken { holder: String },
+    BackupStarted { file: String, pg_dump: String, estimated_bytes: Option<u64> },
+    /// Never journalled.
+    BackupProgress { raw_bytes: u64, bytes: u64, tables: u64, estimated_bytes: Option<u64> },
+    BackupFinished(BackupFinished),
+    BackupSkipped { why: String },
+    PreviewFinished(PreviewFinished),
+    /// A question and its answer: typed, or given by a flag.
+    Answered { question: String, answer: String, by: String },
+    MigrationStarted { app: String, name: String, atomic: bool },
+    StatementStarted { number: u64, app: Option<String>, name: Option<String>, sql: String },
+    StatementFinished { number: u64, seconds: f64 },
+    MigrationApplied { app: String, name: String, seconds: f64 },
+    MigrationFailed(MigrationFailed),
+    LockWaiting { relation: Option<String>, mode: Option<String>, waited_ms: u64, blockers: Vec<Blocker> },
+    Verified { checks: Vec<VerifyCheck> },
+    TestsStarted { command: String, server: String, database: String },
+    /// Never journalled: the log in the run folder has it.
+    TestOutput { line: String },
+    TestsFinished(TestsFinished),
+    Note { level: NoteLevel, message: String },
+    RunFinished(RunFinished),
+}
+
+impl EventKind {
+    /// Whether the journal keeps it.
+    pub(crate) fn journalled(&self) -> bool {
+        !matches!(self, Self::Working { .. } | Self::BackupProgress { .. } | Self::TestOutput { .. })
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum NoteLevel {
+    Note,
+    Warning,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct RunStarted {
+    pub(crate) run: String,
+    pub(crate) tool_version: String,
+    pub(crate) dry_run: bool,
+    pub(crate) backup_first: bool,
+    pub(crate) app: Option<String>,
+    pub(crate) migration: Option<String>,
+    /// The alias.
+    pub(crate) database: String,
+    pub(crate) project: String,
+    pub(crate) host: String,
+    pub(crate) pid: u32,
+}
+
+/// Step 1's description of project and database.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct ProjectInspected {
+    pub(crate) python: String,
+    pub(crate) django: String,
+    pub(crate) driver: Option<String>,
+    pub(crate) settings_module: Option<String>,
+    /// How the project's Python is started, for the commands that the report prints.
+    pub(crate) python_command: Vec<String>,
+    /// `manage.py`, or `MODULE:FUNC`.
+    pub(crate) entry: String,
+    /// `shop@db1:5432/shop`
+    pub(crate) target: String,
+    pub(crate) database_name: String,
+    pub(crate) server_version: String,
+    pub(crate) database_bytes: Option<u64>,
+    pub(crate) check_warnings: Vec<String>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Planned {
+    pub(crate) plan_fingerprint: String,
+    pub(crate) migrations: Vec<PlannedMigration>,
+    /// Where each app of the plan stands before the run: its last applied migration, or none.
+    pub(crate) previous: BTreeMap<String, Option<String>>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct PlannedMigration {
+    pub(crate) app: String,
+    pub(crate) name: String,
+    pub(crate) atomic: bool,
+    pub(crate) operations: Vec<String>,
+    /// `describe()` of the operations without a way back.
+    pub(crate) irreversible: Vec<String>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct BackupFinished {
+    pub(crate) file: String,
+    pub(crate) format: String,
+    pub(crate) bytes: u64,
+    pub(crate) sha256: String,
+    pub(crate) tables: u64,
+    pub(crate) rows: u64,
+    pub(crate) verified: String,
+    pub(crate) pg_dump: String,
+    pub(crate) seconds: f64,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct PreviewFinished {
+    pub(crate) verdict: String,
+    pub(crate) plan_fingerprint: String,
+    pub(crate) statements: u64,
+    pub(crate) migrations: Vec<PreviewedMigration>,
+}
+
+/// What the preview found, as the report needs it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct PreviewedMigration {
+    pub(crate) app: String,
+    pub(crate) name: String,
+    pub(crate) complete: bool,
+    pub(crate) statements: u64,
+    pub(crate) findings: Vec<FindingLine>,
+    /// What the migration destroys: `table public.shop_old (about 12 rows)`.
+    pub(crate) destroys: Vec<String>,
+    /// What its reverse would destroy.
+    pub(crate) reverse_destroys: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct FindingLine {
+    pub(crate) code: String,
+    pub(crate) severity: String,
+    pub(crate) message: String,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct MigrationFailed {
+    pub(crate) app: String,
+    pub(crate) name: String,
+    pub(crate) sqlstate: Option<String>,
+    pub(crate) message: String,
+    pub(crate) detail: Option<String>,
+    pub(crate) constraint: Option<String>,
+    pub(crate) statement: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Blocker {
+    pub(crate) pid: i32,
+    /// Who and what, in one line.
+    pub(crate) what: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct VerifyCheck {
+    pub(crate) name: String,
+    pub(crate) ok: bool,
+    pub(crate) detail: String,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct TestsFinished {
+    /// `passed`, `failed`, `none` (the project has none), `skipped`, `not_run`
+    pub(crate) outcome: String,
+    pub(crate) passed: u64,
+    pub(crate) failed: u64,
+    pub(crate) skipped: u64,
+    pub(crate) seconds: f64,
+    pub(crate) detail: String,
+    pub(crate) log: Option<String>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct RunFinished {
+    pub(crate) exit_code: u8,
+    pub(crate) changed: Changed,
+    pub(crate) run: String,
+    /// Path of report.md; none where no run folder could be made.
+    pub(crate) report: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) error: Option<ErrorLine>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct ErrorLine {
+    pub(crate) code: u8,
+    pub(crate) class: String,
+    pub(crate) message: String,
+    pub(crate) hint: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) sources: Vec<(String, String)>,
+}

@@ -1,0 +1,253 @@
+//! Step 4: the project's own `migrate`, under guard. What happened is decided from what the database says.
+//!
+//! `progress` folds the bridge's answers, `settle` decides; both are pure. Absent here: verification of the result.
+
+mod monitor;
+mod progress;
+mod settle;
+
+use std::time::Duration;
+
+use crate::backup::BackupReceipt;
+use crate::consent::Approved;
+use crate::database::Reach;
+use crate::django::wire::Answer;
+use crate::django::{Bridge, BridgeError, Django};
+use crate::event::{EventKind, MigrationFailed, NoteLevel};
+use crate::exit::Class;
+use crate::failure::Failure;
+use crate::lock::MigrationLock;
+use crate::names::MigrationId;
+use crate::plan::Plan;
+use crate::reporter::Reporter;
+use crate::settings::{GuardSettings, Target};
+use crate::signal::{Asked, Signals};
+use monitor::Monitor;
+use progress::{End, Progress};
+
+/// How often a running statement's own wait is looked at; 0.05 ms of the server's time each (facts.md).
+const LOOK: Duration = Duration::from_millis(50);
+/// How long a stopped migration may take to roll back before its Python is killed.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// What applying needs besides its witnesses.
+pub(crate) struct Execution<'a> {
+    pub(crate) django: &'a Django,
+    pub(crate) target: &'a Target,
+    pub(crate) guard: &'a GuardSettings,
+    pub(crate) reach: &'a Reach,
+    pub(crate) run: &'a str,
+    pub(crate) reporter: &'a Reporter,
+    pub(crate) signals: &'a Signals,
+    pub(crate) hear: &'a dyn Fn(&str),
+}
+
+/// The plan was run to its end. Whether all of it is recorded is for verification to say.
+#[derive(Debug)]
+pub(crate) struct Applied {
+    pub(crate) recorded: Vec<MigrationId>,
+    pub(crate) warnings: Vec<String>,
+}
+
+/// Applies the plan that was approved, holding the lock, with the backup at hand.
+pub(crate) async fn execute(
+    lock: &MigrationLock,
+    plan: &Plan,
+    approved: &Approved,
+    _backup: &BackupReceipt,
+    around: &Execution<'_>,
+) -> Result<Applied, Failure> {
+    if approved.fingerprint() != plan.fingerprint {
+        return Err(Failure::new(Class::PlanChanged, "the approval is for another plan"));
+    }
+    around.reporter.ensure_journal()?;
+    let mut monitor = Monitor::open(around.reach).await?;
+    let mut progress = Progress::default();
+    let bridge = around.django.migrate(around.target, session(around)).await.map_err(BridgeError::failure)?;
+    let ended = drive(bridge, lock, plan, &mut progress, &mut monitor, around).await;
+    monitor.wait_until_gone(progress.backends()).await;
+    let recorded = around.reach.recorded(plan).await;
+    let verdict = settle::settle(plan, &progress, &ended, recorded, monitor.last_blockers());
+    if let Err(failure) = &verdict {
+        tell_failure(&progress, failure, around.reporter);
+    }
+    verdict
+}
+
+/// The settings of every session of `migrate`: they hold for RunSQL and RunPython too.
+fn session(around: &Execution<'_>) -> Vec<(String, String)> {
+    let ms = |d: Duration| d.as_millis().to_string();
+    [
+        ("lock_timeout", ms(around.guard.lock_timeout)),
+        ("statement_timeout", ms(around.guard.statement_timeout)),
+        // Django holds its locks, idle in transaction, while it renders models: a low limit would kill it there
+        ("idle_in_transaction_session_timeout", "0".to_owned()),
+        // a killed client's backend goes on with its locks for the statement's whole length without this
+        ("client_connection_check_interval", "500".to_owned()),
+        ("application_name", format!("django-migrate {}", around.run)),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .to_vec()
+}
+
+/// How the process ended, from outside.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) crash: Option<Failure>,
+    /// Signals that were heard.
+    pub(crate) asked: Asked,
+    /// We stopped it ourselves, for this reason.
+    pub(crate) stopped_for: Option<Failure>,
+}
+
+async fn drive(
+    mut bridge: Bridge,
+    lock: &MigrationLock,
+    plan: &Plan,
+    progress: &mut Progress,
+    monitor: &mut Monitor,
+    around: &Execution<'_>,
+) -> Ended {
+    let mut heard = Asked::default();
+    let mut ended = Ended { crash: None, asked: heard, stopped_for: None };
+    let mut look = tokio::time::interval(LOOK);
+    look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut deadline: Option<tokio::time::Instant> = None;
+    loop {
+        tokio::select! {
+            biased;
+            asked = around.signals.more_than(heard) => {
+                heard = asked;
+                ended.asked = asked;
+                if stop(&mut bridge, asked, progress, monitor, around.reporter).await == Stopping::Now {
+                    deadline.get_or_insert(tokio::time::Instant::now() + PATIENCE);
+                }
+            }
+            answer = bridge.next(around.hear) => match answer {
+                Ok(Some(answer)) => {
+                    if let Some(why) = hear(&answer, &mut bridge, progress, around) {
+                        ended.stopped_for.get_or_insert(why);
+                        bridge.say(crate::django::wire::Word::StopNow).await;
+                        deadline.get_or_insert(tokio::time::Instant::now() + PATIENCE);
+                    }
+                }
+                Ok(None) => break,
+                Err(error) => {
+                    ended.crash = Some(error.failure());
+                    break;
+                }
+            },
+            () = lock.lost(), if ended.stopped_for.is_none() => {
+                ended.stopped_for = Some(lock_lost());
+                bridge.say(crate::django::wire::Word::StopNow).await;
+                monitor.cancel(progress.backends()).await;
+                deadline.get_or_insert(tokio::time::Instant::now() + PATIENCE);
+            }
+            () = until(deadline) => {
+                bridge.stop(Duration::from_secs(2)).await;
+                deadline = None;
+            }
+            _ = look.tick(), if progress.statement_runs_for() > LOOK => {
+                monitor.look(progress, around.reporter).await;
+            }
+        }
+    }
+    if let Err(error) = bridge.finish().await
+        && progress.end != Some(End::Done)
+    {
+        ended.crash.get_or_insert(error.failure());
+    }
+    let _ = plan;
+    ended
+}
+
+async fn until(deadline: Option<tokio::time::Instant>) {
+    match deadline {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn lock_lost() -> Failure {
+    Failure::new(Class::DatabaseError, "the connection that held the advisory lock was lost, so the run stopped itself")
+        .hint("look at the server's log, then run again")
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stopping {
+    AfterMigration,
+    Now,
+}
+
+/// Ctrl-C once: the current migration finishes. Twice, or SIGTERM: it is cancelled and rolls back.
+async fn stop(
+    bridge: &mut Bridge,
+    asked: Asked,
+    progress: &Progress,
+    monitor: &mut Monitor,
+    reporter: &Reporter,
+) -> Stopping {
+    use crate::django::wire::Word;
+    let note = |message: &str| {
+        reporter.emit(EventKind::Note { level: NoteLevel::Warning, message: message.to_owned() });
+    };
+    if asked.interrupts == 1 && !asked.terminated {
+        note("stopping after the current migration; Ctrl-C again cancels it and rolls it back");
+        bridge.say(Word::StopAfterMigration).await;
+        return Stopping::AfterMigration;
+    }
+    note("cancelling: the current migration is rolled back");
+    bridge.say(Word::StopNow).await;
+    monitor.cancel(progress.backends()).await;
+    Stopping::Now
+}
+
+/// Takes one answer in, tells the world, and gives a reason to stop if there is one.
+fn hear(answer: &Answer, bridge: &mut Bridge, progress: &mut Progress, around: &Execution<'_>) -> Option<Failure> {
+    let emit = |kind| around.reporter.emit(kind);
+    match answer {
+        Answer::Database(database) => {
+            if let Some(password) = &database.password {
+                bridge.scrub(password);
+            }
+        }
+        Answer::Connected { alias, settings, .. } if *alias == around.django.settings.database => {
+            if let Some(why) = monitor::not_in_force(&session(around), settings) {
+                return Some(why);
+            }
+        }
+        Answer::MigrationStarted { app, name, atomic, .. } => {
+            emit(EventKind::MigrationStarted { app: app.clone(), name: name.clone(), atomic: *atomic });
+        }
+        Answer::StatementStarted { number, app, name, sql, .. } => emit(EventKind::StatementStarted {
+            number: *number,
+            app: app.clone(),
+            name: name.clone(),
+            sql: sql.clone(),
+        }),
+        Answer::StatementFinished { number, seconds } => {
+            emit(EventKind::StatementFinished { number: *number, seconds: *seconds });
+        }
+        Answer::MigrationApplied { app, name, seconds, .. } => {
+            emit(EventKind::MigrationApplied { app: app.clone(), name: name.clone(), seconds: *seconds });
+        }
+        _ => {}
+    }
+    progress.absorb(answer);
+    // nothing further of the plan is started once the journal cannot keep up before the first change
+    None
+}
+
+fn tell_failure(progress: &Progress, failure: &Failure, reporter: &Reporter) {
+    let Some((id, exception)) = &progress.failed else { return };
+    let first = failure.message.lines().next().unwrap_or_default().to_owned();
+    reporter.emit(EventKind::MigrationFailed(MigrationFailed {
+        app: id.app.0.clone(),
+        name: id.name.0.clone(),
+        sqlstate: exception.sqlstate.clone(),
+        message: if exception.message.is_empty() { first } else { exception.message.clone() },
+        detail: exception.detail.clone(),
+        constraint: exception.constraint.clone(),
+        statement: progress.failed_statement.clone(),
+    }));
+}

@@ -1,0 +1,108 @@
+//! How far a running `migrate` is, folded from the bridge's answers. Pure but for the clock of a running statement.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use crate::django::wire::{Answer, Exception, MigrateOutcome, Problem};
+use crate::names::MigrationId;
+
+/// How `migrate` said that it ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    Done,
+    Stopped,
+    Failed,
+}
+
+/// The migration that is running.
+#[derive(Debug, Clone)]
+pub(crate) struct Current {
+    pub(crate) id: MigrationId,
+    pub(crate) atomic: bool,
+    /// Statements of it that came to their end.
+    pub(crate) statements: u64,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Statement {
+    pub(crate) number: u64,
+    pub(crate) sql: String,
+    pub(crate) since: Instant,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    pub(crate) current: Option<Current>,
+    pub(crate) statement: Option<Statement>,
+    pub(crate) failed: Option<(MigrationId, Exception)>,
+    pub(crate) failed_current: Option<Current>,
+    pub(crate) failed_statement: Option<String>,
+    /// The statement in flight when the answers stopped: none means between statements, perhaps in a COMMIT.
+    pub(crate) problem: Option<Problem>,
+    pub(crate) warnings: Vec<String>,
+    pub(crate) end: Option<End>,
+    backends: BTreeMap<i32, ()>,
+    last_backend: Option<i32>,
+}
+
+impl Progress {
+    pub(crate) fn absorb(&mut self, answer: &Answer) {
+        match answer {
+            Answer::Connected { backend_pid, .. } => {
+                self.backends.insert(*backend_pid, ());
+                self.last_backend = Some(*backend_pid);
+            }
+            Answer::MigrationStarted { app, name, atomic, .. } => {
+                self.current = Some(Current { id: MigrationId::new(app, name), atomic: *atomic, statements: 0 });
+            }
+            Answer::StatementStarted { number, sql, .. } => {
+                self.statement = Some(Statement { number: *number, sql: sql.clone(), since: Instant::now() });
+            }
+            Answer::StatementFinished { number, .. } => {
+                if self.statement.as_ref().is_some_and(|s| s.number == *number) {
+                    self.statement = None;
+                }
+                if let Some(current) = &mut self.current {
+                    current.statements += 1;
+                }
+            }
+            Answer::StatementFailed { number, .. } => {
+                if let Some(statement) = self.statement.take_if(|s| s.number == *number) {
+                    self.failed_statement = Some(statement.sql);
+                }
+            }
+            Answer::MigrationApplied { .. } => {
+                self.current = None;
+                self.failed_statement = None;
+            }
+            Answer::MigrationFailed { app, name, exception, .. } => {
+                self.failed = Some((MigrationId::new(app, name), exception.clone()));
+                self.failed_current = self.current.take();
+            }
+            Answer::MigrateDone { outcome, .. } => {
+                self.end = Some(match outcome {
+                    MigrateOutcome::Done => End::Done,
+                    MigrateOutcome::Stopped => End::Stopped,
+                    MigrateOutcome::Failed => End::Failed,
+                });
+            }
+            Answer::Problem(problem) => self.problem = Some(problem.clone()),
+            Answer::Warning(warning) => self.warnings.push(format!("{}: {}", warning.category, warning.message)),
+            _ => {}
+        }
+    }
+
+    /// Every server process that `migrate` had.
+    pub(crate) fn backends(&self) -> Vec<i32> {
+        self.backends.keys().copied().collect()
+    }
+
+    /// The server process that runs the statements now.
+    pub(crate) fn backend(&self) -> Option<i32> {
+        self.last_backend
+    }
+
+    pub(crate) fn statement_runs_for(&self) -> Duration {
+        self.statement.as_ref().map_or(Duration::ZERO, |s| s.since.elapsed())
+    }
+}

@@ -1,0 +1,304 @@
+//! What a `migrate` that ended means: facts in, `Applied` or a failure out. Pure.
+//!
+//! What is recorded in django_migrations decides, not what Python said last. Django records a migration in the same
+//! transaction unless deferred SQL is left over, and then in a second one: only there an atomic migration whose
+//! connection was lost may be applied without a row.
+
+use super::progress::{Current, End, Progress};
+use super::{Applied, Ended};
+use crate::django::wire::Exception;
+use crate::event::Blocker;
+use crate::exit::{Changed, Class};
+use crate::failure::Failure;
+use crate::names::MigrationId;
+use crate::plan::Plan;
+
+pub(super) fn settle(
+    plan: &Plan,
+    progress: &Progress,
+    ended: &Ended,
+    recorded: Result<Vec<MigrationId>, Failure>,
+    blockers: &[Blocker],
+) -> Result<Applied, Failure> {
+    let known = recorded.as_ref().map(Vec::as_slice).map_err(|f| f.message.clone());
+    if progress.end == Some(End::Done) && ended.stopped_for.is_none() {
+        return recorded.map(|recorded| Applied { recorded, warnings: progress.warnings.clone() }).map_err(|f| {
+            f.changed(Changed::Yes).hint("`migrate` ended well; its result could not be read back: run `django-migrate status`")
+        });
+    }
+    let changed = changed(progress, known.as_ref().map(|ids| ids.len()).ok());
+    let failure = reason(plan, progress, ended, blockers);
+    let failure = match &known {
+        Ok(ids) => failure.source("applied", format!("{} of {} migrations of the plan", ids.len(), plan.steps.len())),
+        Err(why) => failure.source("applied", format!("unknown: {why}")),
+    };
+    Err(told(failure.changed(changed), progress, changed))
+}
+
+/// Whether anything of the plan stayed.
+fn changed(progress: &Progress, recorded: Option<usize>) -> Changed {
+    let open: Option<&Current> = progress.failed_current.as_ref().or(progress.current.as_ref());
+    match recorded {
+        Some(n) if n > 0 => Changed::Yes,
+        None => Changed::Unknown,
+        Some(_) => match open {
+            None => Changed::No,
+            Some(current) if !current.atomic && current.statements > 0 => Changed::Yes,
+            // a statement in flight or one that failed: the transaction never reached its COMMIT
+            Some(_) if progress.statement.is_some() || progress.failed_statement.is_some() => Changed::No,
+            Some(current) if current.statements > 0 && lost(progress) => Changed::Unknown,
+            Some(_) => Changed::No,
+        },
+    }
+}
+
+fn lost(progress: &Progress) -> bool {
+    match &progress.failed {
+        Some((_, exception)) => is_connection_lost(exception),
+        // no word at all of how it ended: Python was killed
+        None => progress.end.is_none(),
+    }
+}
+
+fn reason(plan: &Plan, progress: &Progress, ended: &Ended, blockers: &[Blocker]) -> Failure {
+    if let Some(why) = &ended.stopped_for {
+        return why.clone();
+    }
+    if ended.asked.anything() {
+        let failure = ended.asked.failure();
+        let at = progress.failed_current.as_ref().or(progress.current.as_ref()).map(|c| c.id.clone());
+        return match at {
+            Some(id) => failure.source("in", id.to_string()),
+            None => failure,
+        };
+    }
+    if let Some((id, exception)) = &progress.failed {
+        return migration_failed(plan, id, exception, progress, blockers);
+    }
+    if let Some(problem) = &progress.problem {
+        return Failure::new(Class::MigrationFailed, format!("`migrate` failed: {}", problem.message.trim()));
+    }
+    match (&ended.crash, &progress.current) {
+        (Some(crash), Some(current)) => {
+            let mut failure = crash.clone();
+            failure.class = Class::MigrationConnectionLost;
+            failure.message = format!("migration `{}` was cut off: {}", current.id, failure.message);
+            failure
+        }
+        (Some(crash), None) => crash.clone(),
+        (None, _) => Failure::new(Class::MigrationFailed, "`migrate` ended without saying how"),
+    }
+}
+
+fn migration_failed(
+    plan: &Plan,
+    id: &MigrationId,
+    exception: &Exception,
+    progress: &Progress,
+    blockers: &[Blocker],
+) -> Failure {
+    let class = class_of(exception);
+    let sqlstate = exception.sqlstate.as_deref().map(|s| format!(" (SQLSTATE {s})")).unwrap_or_default();
+    let message = format!("migration `{id}` failed: {}{sqlstate}", first_line(&exception.message));
+    let mut failure = Failure::new(class, message);
+    let rows = [
+        ("detail", exception.detail.clone()),
+        ("constraint", exception.constraint.clone()),
+        ("table", exception.table.clone()),
+        ("column", exception.column.clone()),
+        ("statement", progress.failed_statement.as_deref().map(one_line)),
+        ("file", plan.steps.iter().find(|s| s.id == *id).and_then(|s| s.file.clone())),
+    ];
+    for (name, value) in rows {
+        if let Some(value) = value {
+            failure = failure.source(name, value);
+        }
+    }
+    if matches!(class, Class::MigrationLockTimeout) {
+        for blocker in blockers {
+            failure = failure.source("blocked by", blocker.what.clone());
+        }
+    }
+    failure
+}
+
+/// By SQLSTATE; a connection that is gone often has none.
+fn class_of(exception: &Exception) -> Class {
+    match exception.sqlstate.as_deref() {
+        Some("55P03") => Class::MigrationLockTimeout,
+        Some("57014") => Class::MigrationTimeout,
+        Some(s) if s.starts_with("22") || s.starts_with("23") => Class::MigrationIntegrity,
+        _ if is_connection_lost(exception) => Class::MigrationConnectionLost,
+        _ => Class::MigrationFailed,
+    }
+}
+
+fn is_connection_lost(exception: &Exception) -> bool {
+    const SAID: [&str; 6] = [
+        "server closed the connection",
+        "connection is closed",
+        "connection already closed",
+        "terminating connection",
+        "the connection is lost",
+        "consuming input failed",
+    ];
+    let state = exception.sqlstate.as_deref();
+    state.is_some_and(|s| s.starts_with("08") || s.starts_with("57P"))
+        || SAID.iter().any(|said| exception.message.contains(said))
+}
+
+/// The failure with what is true now and what to do next.
+fn told(failure: Failure, progress: &Progress, changed: Changed) -> Failure {
+    let hint = hint(&failure, progress, changed);
+    let mut failure = failure.hint(hint);
+    if changed == Changed::Unknown && failure.class == Class::MigrationConnectionLost {
+        failure.class = Class::OutcomeUnknown;
+    }
+    failure
+}
+
+fn hint(failure: &Failure, progress: &Progress, changed: Changed) -> String {
+    let open = progress.failed_current.as_ref().or(progress.current.as_ref());
+    let state = match (changed, open) {
+        (Changed::No, _) => "it was rolled back whole and nothing stayed".to_owned(),
+        (Changed::Yes, Some(c)) if !c.atomic && c.statements > 0 => format!(
+            "`{}` is not atomic: {} of its statements stayed. Look at what it left \
+             (an INVALID index must be dropped by hand) before you run again",
+            c.id, c.statements
+        ),
+        (Changed::Yes, Some(c)) => format!("`{}` was rolled back; the migrations before it stayed", c.id),
+        (Changed::Yes, None) => "the migrations that were applied stayed".to_owned(),
+        (Changed::Unknown, _) => {
+            "whether the last commit arrived is unknown: compare the schema with the migration, then \
+             `migrate --fake` it if it is there"
+                .to_owned()
+        }
+    };
+    let next = match failure.class {
+        Class::MigrationIntegrity => "mend the rows that the detail names, or change the migration to, then run again",
+        Class::MigrationLockTimeout => {
+            "run again when the table is quieter, or give it longer with --lock-timeout"
+        }
+        Class::MigrationTimeout => "give it longer with --statement-timeout, or do the work in smaller steps",
+        Class::MigrationConnectionLost => "look at the server's log, then run again",
+        _ => "the report lists the way back",
+    };
+    format!("{state}; {next}")
+}
+
+fn first_line(text: &str) -> &str {
+    text.trim().lines().next().unwrap_or("")
+}
+
+fn one_line(sql: &str) -> String {
+    let folded = sql.split_whitespace().collect::<Vec<_>>().join(" ");
+    match folded.char_indices().nth(300) {
+        Some((at, _)) => format!("{}…", &folded[..at]),
+        None => folded,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::django::wire::{Answer, MigrateOutcome};
+    use crate::signal::Asked;
+    use std::collections::BTreeMap;
+
+    fn exception(sqlstate: Option<&str>, message: &str) -> Exception {
+        Exception {
+            class: "django.db.utils.OperationalError".into(),
+            message: message.into(),
+            cause: None,
+            sqlstate: sqlstate.map(Into::into),
+            detail: None,
+            hint: None,
+            constraint: None,
+            table: None,
+            column: None,
+            traceback: vec![],
+        }
+    }
+
+    fn started(atomic: bool) -> Answer {
+        Answer::MigrationStarted { app: "shop".into(), name: "0002".into(), backward: false, atomic }
+    }
+
+    fn statement(number: u64) -> Answer {
+        let sql = "ALTER TABLE shop_item ADD x int".into();
+        Answer::StatementStarted { number, app: None, name: None, sql, in_transaction: true }
+    }
+
+    fn failed(exception: &Exception) -> Answer {
+        Answer::MigrationFailed {
+            app: "shop".into(),
+            name: "0002".into(),
+            backward: false,
+            seconds: 0.1,
+            exception: exception.clone(),
+        }
+    }
+
+    #[track_caller]
+    fn check(answers: &[Answer], recorded: usize, class: Class, changed: Changed) {
+        let mut progress = Progress::default();
+        answers.iter().for_each(|a| progress.absorb(a));
+        let plan = Plan { steps: vec![], fingerprint: String::new(), previous: BTreeMap::new() };
+        let ids = (0..recorded).map(|n| MigrationId::new("shop", &n.to_string())).collect();
+        let ended = Ended { crash: None, asked: Asked::default(), stopped_for: None };
+        let failure = settle(&plan, &progress, &ended, Ok(ids), &[]).expect_err("a failure");
+        assert_eq!((failure.class, failure.changed), (class, changed), "{}", failure.message);
+    }
+
+    #[test]
+    fn a_statement_that_fails_is_rolled_back_with_its_atomic_migration() {
+        let e = exception(Some("23505"), "duplicate key value violates unique constraint");
+        let answers = [
+            started(true),
+            statement(1),
+            Answer::StatementFailed { number: 1, seconds: 0.1, exception: e.clone() },
+            failed(&e),
+        ];
+        check(&answers, 0, Class::MigrationIntegrity, Changed::No);
+        check(&answers, 1, Class::MigrationIntegrity, Changed::Yes);
+    }
+
+    #[test]
+    fn half_of_a_migration_that_is_not_atomic_stays() {
+        let e = exception(Some("55P03"), "canceling statement due to lock timeout");
+        let answers = [
+            started(false),
+            statement(1),
+            Answer::StatementFinished { number: 1, seconds: 0.1 },
+            statement(2),
+            Answer::StatementFailed { number: 2, seconds: 2.0, exception: e.clone() },
+            failed(&e),
+        ];
+        check(&answers, 0, Class::MigrationLockTimeout, Changed::Yes);
+    }
+
+    #[test]
+    fn a_connection_lost_between_statements_may_have_been_a_commit() {
+        let e = exception(None, "server closed the connection unexpectedly");
+        let between =
+            [started(true), statement(1), Answer::StatementFinished { number: 1, seconds: 0.1 }, failed(&e)];
+        check(&between, 0, Class::OutcomeUnknown, Changed::Unknown);
+        let within = [
+            started(true),
+            statement(1),
+            Answer::StatementFailed { number: 1, seconds: 0.1, exception: e.clone() },
+            failed(&e),
+        ];
+        check(&within, 0, Class::MigrationConnectionLost, Changed::No);
+    }
+
+    #[test]
+    fn the_end_is_what_is_recorded() {
+        let mut progress = Progress::default();
+        progress.absorb(&Answer::MigrateDone { outcome: MigrateOutcome::Done, seconds: 1.0 });
+        let plan = Plan { steps: vec![], fingerprint: String::new(), previous: BTreeMap::new() };
+        let ended = Ended { crash: None, asked: Asked::default(), stopped_for: None };
+        let applied = settle(&plan, &progress, &ended, Ok(vec![MigrationId::new("shop", "0002")]), &[]).unwrap();
+        assert_eq!(applied.recorded.len(), 1);
+    }
+}

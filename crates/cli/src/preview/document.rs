@@ -1,0 +1,70 @@
+//! `preview --format json`, as cli.md promises it.
+
+use serde::Serialize;
+
+use super::{Deploy, Missing, Preview, PreviewMigration, Verdict};
+use crate::hazards::Finding;
+use crate::sql::Statement;
+
+/// The database of the document.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Described {
+    pub(crate) alias: String,
+    pub(crate) name: String,
+    pub(crate) server_version: u32,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Document<'a> {
+    schema_version: u32,
+    command: &'static str,
+    database: Described,
+    plan_fingerprint: &'a str,
+    migrations: Vec<Migration<'a>>,
+    verdict: Verdict,
+    findings: Vec<&'a Finding>,
+}
+
+#[derive(Debug, Serialize)]
+struct Migration<'a> {
+    app: &'a str,
+    name: &'a str,
+    atomic: bool,
+    reversible: bool,
+    complete: bool,
+    missing: &'a [Missing],
+    sql_source: &'static str,
+    deploy: Deploy,
+    statements: &'a [Statement],
+    reverse_statements: &'a [Statement],
+    findings: &'a [Finding],
+}
+
+pub(crate) fn document(preview: &Preview, database: Described) -> Document<'_> {
+    Document {
+        schema_version: 1,
+        command: "preview",
+        database,
+        plan_fingerprint: &preview.fingerprint,
+        migrations: preview.migrations.iter().map(migration).collect(),
+        verdict: preview.verdict(),
+        findings: preview.migrations.iter().flat_map(PreviewMigration::all_findings).collect(),
+    }
+}
+
+fn migration(m: &PreviewMigration) -> Migration<'_> {
+    let unavailable = m.statements.is_empty() && !m.complete();
+    Migration {
+        app: &m.id.app.0,
+        name: &m.id.name.0,
+        atomic: m.atomic,
+        reversible: m.reversible(),
+        complete: m.complete(),
+        missing: &m.missing,
+        sql_source: if unavailable { "unavailable" } else { "collected" },
+        deploy: m.deploy,
+        statements: &m.statements,
+        reverse_statements: &m.reverse,
+        findings: &m.findings,
+    }
+}

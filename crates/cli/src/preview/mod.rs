@@ -1,0 +1,301 @@
+//! Step 3: the SQL of the plan, what each statement does, and what is missing. Pure.
+//!
+//! A silent gap is never presented as complete: what the bridge could not render makes a migration incomplete, and an
+//! incomplete migration asks. Absent here: making the SQL (the bridge) and judging a statement (the hazards).
+
+mod deploy;
+mod document;
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::django::wire::{Operation, OperationSql, Sql};
+use crate::event::{FindingLine, PreviewFinished, PreviewedMigration};
+use crate::exit::Class;
+use crate::failure::Failure;
+use crate::hazards::{self, Atomic, Context, Finding, MigrationSql, Severity, SqlPart};
+use crate::names::MigrationId;
+use crate::plan::{Plan, PlanStep};
+use crate::sql::{ColumnBefore, Statement};
+
+pub(crate) use deploy::Deploy;
+pub(crate) use document::{Described, document};
+
+/// The whole plan, statement by statement.
+#[derive(Debug)]
+pub(crate) struct Preview {
+    pub(crate) migrations: Vec<PreviewMigration>,
+    pub(crate) fingerprint: String,
+}
+
+#[derive(Debug)]
+pub(crate) struct PreviewMigration {
+    pub(crate) id: MigrationId,
+    pub(crate) atomic: bool,
+    pub(crate) irreversible: Vec<String>,
+    pub(crate) missing: Vec<Missing>,
+    pub(crate) statements: Vec<Statement>,
+    /// The way back, where there is one and it could be rendered.
+    pub(crate) reverse: Vec<Statement>,
+    pub(crate) deploy: Deploy,
+    /// What concerns the migration as a whole.
+    pub(crate) findings: Vec<Finding>,
+}
+
+/// SQL that is not there, and why.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Missing {
+    pub(crate) operation: String,
+    pub(crate) why: String,
+}
+
+/// What the findings come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, strum::IntoStaticStr)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub(crate) enum Verdict {
+    Go,
+    Ask,
+    Stop,
+}
+
+impl Verdict {
+    pub(crate) fn name(self) -> &'static str {
+        self.into()
+    }
+}
+
+/// Joins plan, SQL and hazards. A migration that is itself broken is a failure: its SQL cannot be made.
+pub(crate) fn preview(plan: &Plan, sql: &BTreeMap<MigrationId, Sql>, context: &Context) -> Result<Preview, Failure> {
+    broken(plan, sql)?;
+    let forward = assessed(plan, sql, context, forward_parts);
+    let backward = assessed(plan, sql, context, backward_parts);
+    let migrations = plan.steps.iter().zip(forward).zip(backward);
+    Ok(Preview {
+        migrations: migrations.map(|((step, forward), reverse)| migration(step, sql.get(&step.id), forward, reverse)).collect(),
+        fingerprint: plan.fingerprint.clone(),
+    })
+}
+
+fn broken(plan: &Plan, sql: &BTreeMap<MigrationId, Sql>) -> Result<(), Failure> {
+    for step in &plan.steps {
+        let Some(found) = sql.get(&step.id) else { continue };
+        let Some(at) = found.forward.iter().find(|o| o.broken) else { continue };
+        let operation = step.operations.get(at.operation).map_or("?", |o| o.describe.as_str());
+        let why = at.exception.as_ref().map_or_else(
+            || at.missing.clone().unwrap_or_default(),
+            |e| format!("{}: {}", e.class, e.message),
+        );
+        let failure = Failure::new(
+            Class::SqlUnavailable,
+            format!("the SQL of `{}` cannot be made: {why}", step.id),
+        )
+        .source("operation", operation)
+        .hint("the migration itself is at fault; `manage.py sqlmigrate` should fail in the same way");
+        return Err(match &step.file {
+            Some(file) => failure.source("file", file.clone()),
+            None => failure,
+        });
+    }
+    Ok(())
+}
+
+type Parts = for<'a> fn(&'a PlanStep, &'a Sql) -> Vec<SqlPart<'a>>;
+
+fn assessed(plan: &Plan, sql: &BTreeMap<MigrationId, Sql>, context: &Context, parts: Parts) -> Vec<Vec<Statement>> {
+    let scripts: Vec<MigrationSql<'_>> = plan
+        .steps
+        .iter()
+        .map(|step| MigrationSql {
+            atomic: if step.atomic { Atomic::Yes } else { Atomic::No },
+            parts: sql.get(&step.id).map(|sql| parts(step, sql)).unwrap_or_default(),
+        })
+        .collect();
+    hazards::assess_migrations(&scripts, context)
+}
+
+fn forward_parts<'a>(step: &'a PlanStep, sql: &'a Sql) -> Vec<SqlPart<'a>> {
+    let operations = sql.forward.iter().flat_map(|o| {
+        let before = step.operations.get(o.operation).and_then(column_before);
+        o.statements.iter().map(move |sql| SqlPart { sql, before })
+    });
+    operations.chain(sql.forward_deferred.iter().map(|sql| SqlPart { sql, before: None })).collect()
+}
+
+fn backward_parts<'a>(step: &'a PlanStep, sql: &'a Sql) -> Vec<SqlPart<'a>> {
+    let operations = sql.backward.iter().flatten().flat_map(|o| {
+        let before = step.operations.get(o.operation).and_then(column_after);
+        o.statements.iter().map(move |sql| SqlPart { sql, before })
+    });
+    operations.chain(sql.backward_deferred.iter().map(|sql| SqlPart { sql, before: None })).collect()
+}
+
+fn column_before(operation: &Operation) -> Option<ColumnBefore<'_>> {
+    column(operation, operation.field_before.as_ref())
+}
+
+fn column_after(operation: &Operation) -> Option<ColumnBefore<'_>> {
+    column(operation, operation.field_after.as_ref())
+}
+
+fn column<'a>(
+    operation: &'a Operation,
+    field: Option<&'a crate::django::wire::FieldState>,
+) -> Option<ColumnBefore<'a>> {
+    let field = field?;
+    Some(ColumnBefore {
+        table: operation.table.as_deref()?,
+        column: field.column.as_deref()?,
+        db_type: field.db_type.as_deref()?,
+    })
+}
+
+fn migration(
+    step: &PlanStep,
+    sql: Option<&Sql>,
+    statements: Vec<Statement>,
+    reverse: Vec<Statement>,
+) -> PreviewMigration {
+    let missing = missing(step, sql);
+    let mut findings: Vec<Finding> = missing.iter().map(incomplete).collect();
+    findings.extend(step.irreversible.iter().map(|operation| Finding {
+        code: "irreversible-operation",
+        severity: Severity::Note,
+        message: format!("there is no way back by migrations: {operation}"),
+        remedy: "give it a reverse (RunPython's reverse_code, RunSQL's reverse_sql), or rely on the backup".to_owned(),
+        relation: None,
+    }));
+    PreviewMigration {
+        id: step.id.clone(),
+        atomic: step.atomic,
+        irreversible: step.irreversible.clone(),
+        deploy: Deploy::of(&statements, missing.is_empty(), &step.operations),
+        missing,
+        statements,
+        reverse,
+        findings,
+    }
+}
+
+fn missing(step: &PlanStep, sql: Option<&Sql>) -> Vec<Missing> {
+    let Some(sql) = sql else {
+        return vec![Missing { operation: "all".to_owned(), why: "its SQL was not rendered".to_owned() }];
+    };
+    let gap = |o: &OperationSql| {
+        let operation = step.operations.get(o.operation);
+        let describe = operation.map_or_else(|| format!("operation {}", o.operation), |o| o.describe.clone());
+        let opaque = || {
+            let code = operation.and_then(|o| o.code.as_deref()).unwrap_or("its code");
+            format!("{code} runs in Python; what SQL it sends is only known when it runs")
+        };
+        let why = match (&o.missing, o.opaque) {
+            (Some(why), _) => why.clone(),
+            (None, true) => opaque(),
+            (None, false) => return None,
+        };
+        Some(Missing { operation: describe, why })
+    };
+    sql.forward.iter().filter_map(gap).collect()
+}
+
+fn incomplete(missing: &Missing) -> Finding {
+    Finding {
+        code: "incomplete-sql",
+        severity: Severity::Ask,
+        message: format!("SQL may be missing for \"{}\": {}", missing.operation, missing.why),
+        remedy: "read the operation; what it sends is seen only when it runs".to_owned(),
+        relation: None,
+    }
+}
+
+impl PreviewMigration {
+    pub(crate) fn complete(&self) -> bool {
+        self.missing.is_empty()
+    }
+
+    pub(crate) fn reversible(&self) -> bool {
+        self.irreversible.is_empty()
+    }
+
+    /// Of the migration and of its statements.
+    pub(crate) fn all_findings(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().chain(self.statements.iter().flat_map(|s| &s.findings))
+    }
+
+    /// What it takes away for good, as a person reads it.
+    pub(crate) fn destroys(&self) -> Vec<String> {
+        losses(&self.statements)
+    }
+}
+
+fn losses(statements: &[Statement]) -> Vec<String> {
+    let mut seen = Vec::new();
+    for loss in statements.iter().filter(|s| s.destructive).flat_map(|s| &s.losses) {
+        let text = loss.to_string();
+        if !seen.contains(&text) {
+            seen.push(text);
+        }
+    }
+    seen
+}
+
+impl Preview {
+    pub(crate) fn verdict(&self) -> Verdict {
+        let worst = self.migrations.iter().flat_map(PreviewMigration::all_findings).map(|f| f.severity).max();
+        match worst {
+            Some(Severity::Stop) => Verdict::Stop,
+            Some(Severity::Ask) => Verdict::Ask,
+            Some(Severity::Note) | None => Verdict::Go,
+        }
+    }
+
+    pub(crate) fn asks(&self) -> usize {
+        let all = self.migrations.iter().flat_map(PreviewMigration::all_findings);
+        all.filter(|f| f.severity >= Severity::Ask).count()
+    }
+
+    pub(crate) fn is_destructive(&self) -> bool {
+        self.migrations.iter().any(|m| m.statements.iter().any(|s| s.destructive))
+    }
+
+    pub(crate) fn event(&self) -> PreviewFinished {
+        let line = |f: &Finding| FindingLine {
+            code: f.code.to_owned(),
+            severity: f.severity.to_string(),
+            message: f.message.clone(),
+        };
+        let migrations = self.migrations.iter().map(|m| PreviewedMigration {
+            app: m.id.app.0.clone(),
+            name: m.id.name.0.clone(),
+            complete: m.complete(),
+            statements: m.statements.len() as u64,
+            findings: m.all_findings().map(line).collect(),
+            destroys: m.destroys(),
+            reverse_destroys: losses(&m.reverse),
+        });
+        PreviewFinished {
+            verdict: self.verdict().name().to_owned(),
+            plan_fingerprint: self.fingerprint.clone(),
+            statements: self.migrations.iter().map(|m| m.statements.len() as u64).sum(),
+            migrations: migrations.collect(),
+        }
+    }
+
+    /// The whole SQL as one readable script.
+    pub(crate) fn script(&self) -> String {
+        let mut text = String::new();
+        for m in &self.migrations {
+            text.push_str(&format!("-- {}{}\n", m.id, if m.atomic { "" } else { " (not atomic)" }));
+            for missing in &m.missing {
+                text.push_str(&format!("-- SQL may be missing: {}: {}\n", missing.operation, missing.why.replace('\n', " ")));
+            }
+            for statement in &m.statements {
+                text.push_str(statement.sql.trim_end().trim_end_matches(';'));
+                text.push_str(";\n");
+            }
+            text.push('\n');
+        }
+        text
+    }
+}

@@ -1,0 +1,227 @@
+//! Events in, report out. Pure, and total: a journal that stops anywhere gives a true report.
+
+use std::collections::BTreeMap;
+
+use super::model::{
+    AnswerLine, BackupState, LockWaitLine, MigrationLine, MigrationProgress, RunReport, StepLine,
+};
+use super::rollback;
+use crate::event::{EventKind, Line, NoteLevel, Planned, PreviewFinished, RunStarted};
+use crate::exit::Changed;
+
+/// None where not even the start is there.
+pub(crate) fn fold(lines: &[Line]) -> Option<RunReport> {
+    let (first, rest) = lines.split_first()?;
+    let EventKind::RunStarted(started) = &first.kind else { return None };
+    let mut folding = Folding { report: empty(started, &first.at), previous: BTreeMap::new(), settled: false };
+    for line in rest {
+        folding.report.seconds = line.elapsed_ms as f64 / 1000.0;
+        folding.hear(line);
+    }
+    Some(folding.finish())
+}
+
+fn empty(started: &RunStarted, at: &str) -> RunReport {
+    RunReport {
+        started: started.clone(),
+        started_at: at.to_owned(),
+        finished_at: None,
+        seconds: 0.0,
+        exit_code: None,
+        changed: Changed::No,
+        error: None,
+        project_facts: None,
+        apps: Vec::new(),
+        plan_fingerprint: None,
+        verdict: None,
+        steps: Vec::new(),
+        migrations: Vec::new(),
+        backup: BackupState::NotReached,
+        answers: Vec::new(),
+        failed: None,
+        lock_waits: Vec::new(),
+        verification: Vec::new(),
+        tests: None,
+        rollback: Vec::new(),
+        notes: Vec::new(),
+    }
+}
+
+struct Folding {
+    report: RunReport,
+    previous: BTreeMap<String, Option<String>>,
+    /// `run_finished` was there.
+    settled: bool,
+}
+
+impl Folding {
+    fn hear(&mut self, line: &Line) {
+        let report = &mut self.report;
+        match &line.kind {
+            EventKind::StepStarted { step } => {
+                report.steps.push(StepLine { step: *step, ok: None, seconds: None });
+            }
+            EventKind::StepFinished { step, ok, seconds } => {
+                if let Some(line) = report.steps.iter_mut().find(|s| s.step == *step) {
+                    (line.ok, line.seconds) = (Some(*ok), Some(*seconds));
+                }
+            }
+            EventKind::ProjectInspected(facts) => report.project_facts = Some(facts.clone()),
+            EventKind::Planned(planned) => self.plan(planned),
+            EventKind::BackupFinished(backup) => report.backup = BackupState::Taken(backup.clone()),
+            EventKind::BackupSkipped { why } => report.backup = BackupState::Skipped { why: why.clone() },
+            EventKind::PreviewFinished(preview) => self.preview(preview),
+            EventKind::Answered { question, answer, by } => report.answers.push(AnswerLine {
+                question: question.clone(),
+                answer: answer.clone(),
+                by: by.clone(),
+            }),
+            EventKind::MigrationStarted { app, name, .. } => self.progress(app, name, MigrationProgress::Unknown, None),
+            EventKind::MigrationApplied { app, name, seconds } => {
+                self.progress(app, name, MigrationProgress::Applied, Some(*seconds));
+            }
+            EventKind::MigrationFailed(failed) => {
+                self.progress(&failed.app, &failed.name, MigrationProgress::Failed, None);
+                self.report.failed = Some(failed.clone());
+            }
+            EventKind::LockWaiting { relation, waited_ms, blockers, .. } => {
+                wait(&mut report.lock_waits, relation.as_ref(), *waited_ms, blockers.iter().map(|b| b.what.clone()));
+            }
+            EventKind::Verified { checks } => report.verification.clone_from(checks),
+            EventKind::TestsFinished(tests) => report.tests = Some(tests.clone()),
+            EventKind::Note { level, message } => {
+                let prefix = if *level == NoteLevel::Warning { "warning: " } else { "" };
+                report.notes.push(format!("{prefix}{message}"));
+            }
+            EventKind::RunFinished(finished) => {
+                self.settled = true;
+                report.exit_code = Some(finished.exit_code);
+                report.changed = finished.changed;
+                report.error.clone_from(&finished.error);
+                report.finished_at = Some(line.at.clone());
+            }
+            EventKind::RunStarted(_)
+            | EventKind::LockTaken { .. }
+            | EventKind::BackupStarted { .. }
+            | EventKind::StatementStarted { .. }
+            | EventKind::StatementFinished { .. }
+            | EventKind::TestsStarted { .. }
+            | EventKind::Working { .. }
+            | EventKind::BackupProgress { .. }
+            | EventKind::TestOutput { .. } => {}
+        }
+    }
+
+    fn plan(&mut self, planned: &Planned) {
+        self.previous.clone_from(&planned.previous);
+        self.report.plan_fingerprint = Some(planned.plan_fingerprint.clone());
+        for migration in &planned.migrations {
+            if !self.report.apps.contains(&migration.app) {
+                self.report.apps.push(migration.app.clone());
+            }
+        }
+        let line = |m: &crate::event::PlannedMigration| MigrationLine {
+            app: m.app.clone(),
+            name: m.name.clone(),
+            progress: MigrationProgress::Pending,
+            seconds: None,
+            complete: None,
+            irreversible: m.irreversible.clone(),
+            destroys: Vec::new(),
+            reverse_destroys: Vec::new(),
+            findings: Vec::new(),
+        };
+        self.report.migrations = planned.migrations.iter().map(line).collect();
+    }
+
+    fn preview(&mut self, preview: &PreviewFinished) {
+        self.report.verdict = Some(preview.verdict.clone());
+        for seen in &preview.migrations {
+            let found = self.report.migrations.iter_mut().find(|m| m.app == seen.app && m.name == seen.name);
+            if let Some(line) = found {
+                line.complete = Some(seen.complete);
+                line.destroys.clone_from(&seen.destroys);
+                line.reverse_destroys.clone_from(&seen.reverse_destroys);
+                line.findings.clone_from(&seen.findings);
+            }
+        }
+    }
+
+    fn progress(&mut self, app: &str, name: &str, progress: MigrationProgress, seconds: Option<f64>) {
+        if let Some(line) = self.report.migrations.iter_mut().find(|m| m.app == app && m.name == name) {
+            line.progress = progress;
+            line.seconds = seconds.or(line.seconds);
+        }
+    }
+
+    fn finish(mut self) -> RunReport {
+        if !self.settled {
+            self.report.changed = broken_off(&self.report.migrations);
+        }
+        self.report.rollback = rollback::commands(&self.report, &self.previous);
+        self.report
+    }
+}
+
+/// What is known of a run that was killed: only what the journal saw.
+fn broken_off(migrations: &[MigrationLine]) -> Changed {
+    let any = |p: MigrationProgress| migrations.iter().any(|m| m.progress == p);
+    if any(MigrationProgress::Applied) {
+        Changed::Yes
+    } else if any(MigrationProgress::Unknown) {
+        Changed::Unknown
+    } else {
+        Changed::No
+    }
+}
+
+/// A wait is told again and again while it lasts: only its longest is kept.
+fn wait(
+    waits: &mut Vec<LockWaitLine>,
+    relation: Option<&String>,
+    waited_ms: u64,
+    blockers: impl Iterator<Item = String>,
+) {
+    match waits.last_mut() {
+        Some(last) if last.relation.as_ref() == relation && waited_ms >= last.waited_ms => {
+            last.waited_ms = waited_ms;
+            for blocker in blockers {
+                if !last.blockers.contains(&blocker) {
+                    last.blockers.push(blocker);
+                }
+            }
+        }
+        _ => waits.push(LockWaitLine {
+            relation: relation.cloned(),
+            waited_ms,
+            blockers: blockers.collect(),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample;
+    use super::*;
+
+    #[test]
+    fn a_journal_that_stops_anywhere_gives_a_report() {
+        let lines = sample::applied();
+        for n in 1..=lines.len() {
+            let report = fold(&lines[..n]).expect("the start is there");
+            assert_eq!(report.exit_code.is_some(), n == lines.len());
+        }
+        assert!(fold(&[]).is_none());
+    }
+
+    #[test]
+    fn a_run_killed_in_its_first_migration_does_not_know() {
+        let lines = sample::applied();
+        let at = lines.iter().position(|l| matches!(l.kind, EventKind::MigrationStarted { .. })).unwrap();
+        let report = fold(&lines[..=at]).unwrap();
+        assert_eq!(report.changed, Changed::Unknown);
+        assert_eq!(report.migrations[0].progress, MigrationProgress::Unknown);
+        assert_eq!(report.migrations[1].progress, MigrationProgress::Pending);
+        assert_eq!(fold(&lines[..at]).unwrap().changed, Changed::No);
+    }
+}

@@ -1,0 +1,19 @@
+//! The report of a run: a fold over its events, whole or broken off, and one renderer a file.
+//!
+//! Absent here: files (see [`crate::journal`]) and anything that is not in the events.
+
+mod fold;
+mod json;
+mod markdown;
+mod model;
+mod rollback;
+mod text;
+
+pub(crate) use fold::fold;
+pub(crate) use json::document;
+pub(crate) use markdown::markdown;
+pub(crate) use model::RunReport;
+pub(crate) use text::text;
+
+#[cfg(test)]
+mod sample;

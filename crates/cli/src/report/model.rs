@@ -1,0 +1,149 @@
+//! What a report says, as values.
+
+use serde::Serialize;
+
+use crate::event::{
+    BackupFinished, ErrorLine, FindingLine, MigrationFailed, ProjectInspected, RunStarted, Step, TestsFinished,
+    VerifyCheck,
+};
+use crate::exit::Changed;
+
+/// Everything that is known of a run.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct RunReport {
+    #[serde(flatten)]
+    pub(crate) started: RunStarted,
+    /// RFC 3339.
+    pub(crate) started_at: String,
+    /// None where the run broke off: killed, or the machine went down.
+    pub(crate) finished_at: Option<String>,
+    pub(crate) seconds: f64,
+    pub(crate) exit_code: Option<u8>,
+    pub(crate) changed: Changed,
+    pub(crate) error: Option<ErrorLine>,
+    pub(crate) project_facts: Option<ProjectInspected>,
+    pub(crate) apps: Vec<String>,
+    pub(crate) plan_fingerprint: Option<String>,
+    pub(crate) verdict: Option<String>,
+    pub(crate) steps: Vec<StepLine>,
+    pub(crate) migrations: Vec<MigrationLine>,
+    pub(crate) backup: BackupState,
+    pub(crate) answers: Vec<AnswerLine>,
+    pub(crate) failed: Option<MigrationFailed>,
+    pub(crate) lock_waits: Vec<LockWaitLine>,
+    pub(crate) verification: Vec<VerifyCheck>,
+    pub(crate) tests: Option<TestsFinished>,
+    pub(crate) rollback: Vec<RollbackCommand>,
+    pub(crate) notes: Vec<String>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct StepLine {
+    pub(crate) step: Step,
+    /// None: it did not come to its end.
+    pub(crate) ok: Option<bool>,
+    pub(crate) seconds: Option<f64>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct MigrationLine {
+    pub(crate) app: String,
+    pub(crate) name: String,
+    pub(crate) progress: MigrationProgress,
+    pub(crate) seconds: Option<f64>,
+    pub(crate) complete: Option<bool>,
+    pub(crate) irreversible: Vec<String>,
+    pub(crate) destroys: Vec<String>,
+    pub(crate) reverse_destroys: Vec<String>,
+    pub(crate) findings: Vec<FindingLine>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum MigrationProgress {
+    Pending,
+    /// Begun, and the run broke off before its end was known.
+    Unknown,
+    Applied,
+    Failed,
+}
+
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub(crate) enum BackupState {
+    Taken(BackupFinished),
+    Skipped { why: String },
+    /// The run ended before, or there was nothing to back up for.
+    NotReached,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct AnswerLine {
+    pub(crate) question: String,
+    pub(crate) answer: String,
+    pub(crate) by: String,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct LockWaitLine {
+    pub(crate) relation: Option<String>,
+    pub(crate) waited_ms: u64,
+    pub(crate) blockers: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct RollbackCommand {
+    pub(crate) what: String,
+    pub(crate) command: String,
+    /// Why to think twice: irreversible, or data would be destroyed.
+    pub(crate) warnings: Vec<String>,
+}
+
+impl RunReport {
+    pub(crate) fn succeeded(&self) -> bool {
+        self.exit_code == Some(0)
+    }
+
+    pub(crate) fn applied(&self) -> impl Iterator<Item = &MigrationLine> {
+        self.migrations.iter().filter(|m| m.progress == MigrationProgress::Applied)
+    }
+
+    /// `dry run` or `apply`.
+    pub(crate) fn mode(&self) -> &'static str {
+        if self.started.dry_run { "dry run" } else { "apply" }
+    }
+
+    pub(crate) fn scope(&self) -> String {
+        match (&self.started.app, &self.started.migration) {
+            (Some(app), Some(migration)) => format!("{app} up to {migration}"),
+            (Some(app), None) => app.clone(),
+            (None, _) => "all".to_owned(),
+        }
+    }
+
+    pub(crate) fn destructive(&self) -> bool {
+        self.migrations.iter().any(|m| !m.destroys.is_empty())
+    }
+
+    /// What a reader wants to know first.
+    pub(crate) fn headline(&self) -> String {
+        let applied = self.applied().count();
+        let pending = self.migrations.len();
+        match (self.exit_code, self.started.dry_run) {
+            (None, _) => format!("The run broke off: {applied} of {pending} migrations are known to be applied."),
+            (Some(0), _) if pending == 0 => "No migrations to apply.".to_owned(),
+            (Some(0), true) => format!("Dry run: {pending} migrations are pending. The database was not changed."),
+            (Some(0), false) => format!("{applied} migrations were applied and verified."),
+            (Some(code), _) => {
+                let changed = match self.changed {
+                    Changed::No => "the database was not changed".to_owned(),
+                    Changed::Yes => format!("the database was changed: {applied} of {pending} migrations are applied"),
+                    Changed::Unknown => "whether the database was changed is unknown".to_owned(),
+                };
+                format!("Halted with exit code {code}: {changed}.")
+            }
+        }
+        .replace("1 migrations are", "1 migration is")
+        .replace("1 migrations were", "1 migration was")
+    }
+}

@@ -1,0 +1,113 @@
+//! The report for a terminal: what changed, what was proven, what to do next.
+
+use std::fmt::Write;
+
+use super::markdown::checklist;
+use super::model::{BackupState, MigrationProgress, RunReport};
+use crate::exit::Changed;
+use crate::ui::style::{Look, paint};
+use crate::ui::{bytes, count, seconds};
+
+pub(crate) fn text(report: &RunReport) -> String {
+    let mut out = String::new();
+    let look = match (report.exit_code, report.changed) {
+        (Some(0), _) => Look::Good,
+        (_, Changed::No) => Look::Warning,
+        _ => Look::Bad,
+    };
+    let _ = writeln!(out, "{}", paint(look, report.headline()));
+    facts(&mut out, report);
+    migrations(&mut out, report);
+    if report.succeeded() && !report.started.dry_run && !report.migrations.is_empty() || report.changed != Changed::No {
+        section(&mut out, "Verification");
+        for check in checklist(report) {
+            let mark = if check.ok { paint(Look::Good, "✓") } else { paint(Look::Warning, "–") };
+            let _ = writeln!(out, "  {mark} {}: {}", check.name, check.detail);
+        }
+    }
+    rollback(&mut out, report);
+    out.truncate(out.trim_end().len());
+    out
+}
+
+fn section(out: &mut String, title: &str) {
+    let _ = writeln!(out, "\n{}", paint(Look::Heading, title));
+}
+
+fn facts(out: &mut String, report: &RunReport) {
+    let mut row = |name: &str, value: String| {
+        let _ = writeln!(out, "  {} {value}", paint(Look::Faint, format!("{name:<10}")));
+    };
+    row("time", report.finished_at.clone().unwrap_or_else(|| report.started_at.clone()));
+    row("mode", format!("{}, apps: {}", report.mode(), report.scope()));
+    if let Some(facts) = &report.project_facts {
+        row("database", format!("{} (PostgreSQL {})", facts.target, facts.server_version));
+    }
+    match &report.backup {
+        BackupState::Taken(b) => {
+            row("backup", format!("{} ({}, {})", b.file, bytes(b.bytes), count(b.rows, "row")));
+        }
+        BackupState::Skipped { why } => row("backup", paint(Look::Warning, format!("none: {why}"))),
+        BackupState::NotReached => row("backup", "none was taken in this run".to_owned()),
+    }
+    if let Some(fingerprint) = &report.plan_fingerprint
+        && !report.migrations.is_empty()
+    {
+        row("plan", fingerprint.clone());
+    }
+    row("run", report.started.run.clone());
+}
+
+fn migrations(out: &mut String, report: &RunReport) {
+    if report.migrations.is_empty() {
+        return;
+    }
+    section(out, if report.started.dry_run { "Pending" } else { "Migrations" });
+    for m in &report.migrations {
+        let (mark, word) = match m.progress {
+            MigrationProgress::Applied => ("[X]", String::new()),
+            MigrationProgress::Pending => ("[ ]", String::new()),
+            MigrationProgress::Failed => ("[ ]", paint(Look::Bad, " failed")),
+            MigrationProgress::Unknown => ("[?]", paint(Look::Bad, " begun, its end is unknown")),
+        };
+        let time = m.seconds.map(|s| paint(Look::Faint, format!(" {}", seconds(s)))).unwrap_or_default();
+        let _ = writeln!(out, "  {mark} {}.{}{time}{word}", m.app, m.name);
+        for loss in &m.destroys {
+            let _ = writeln!(out, "      {} {loss}", paint(Look::Bad, "destroys"));
+        }
+    }
+}
+
+fn rollback(out: &mut String, report: &RunReport) {
+    if report.rollback.is_empty() || (report.changed == Changed::No && !report.started.dry_run) {
+        return;
+    }
+    let title = if report.started.dry_run { "Rollback, once the plan is applied" } else { "Rollback (if needed)" };
+    section(out, title);
+    for command in &report.rollback {
+        let _ = writeln!(out, "  {}", paint(Look::Faint, format!("# {}", command.what)));
+        let _ = writeln!(out, "  {}", command.command);
+        for warning in &command.warnings {
+            let _ = writeln!(out, "    {} {warning}", paint(Look::Warning, "!"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{fold, sample};
+    use super::*;
+
+    #[test]
+    fn the_last_screen_says_what_changed_and_the_way_back() {
+        let text = anstream::adapter::strip_str(&text(&fold(&sample::applied()).unwrap())).to_string();
+        for part in [
+            "2 migrations were applied and verified.",
+            "[X] shop.0003_drop_code",
+            "destroys column code of public.shop_item",
+            "manage.py migrate shop 0002_item",
+        ] {
+            assert!(text.contains(part), "no `{part}` in\n{text}");
+        }
+    }
+}

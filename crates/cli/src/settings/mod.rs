@@ -1,0 +1,258 @@
+//! What is meant: flags, then `DJANGO_MIGRATE_*`, then `[tool.django-migrate]` in pyproject.toml, then defaults.
+//!
+//! Each `resolve` destructures its whole group of flags, so a flag that nobody reads does not compile.
+//! Absent here: reading the environment or files (see [`layers`]) and any decision taken from a setting.
+
+mod layers;
+pub(crate) mod table;
+mod values;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub(crate) use layers::Layers;
+pub(crate) use values::{Compress, EntryPoint, FailOn};
+
+use crate::args;
+use crate::exit::Class;
+use crate::failure::Failure;
+
+/// Whether the run stops before anything changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    DryRun,
+    Apply,
+}
+
+/// Whether a backup is taken first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BackupFirst {
+    Yes,
+    No { acknowledged: bool },
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct DjangoSettings {
+    pub(crate) root: PathBuf,
+    pub(crate) database: String,
+    pub(crate) settings: Option<String>,
+    pub(crate) pythonpath: Option<String>,
+    pub(crate) python: Option<String>,
+    pub(crate) entry: Option<EntryPoint>,
+    pub(crate) dsn: Option<String>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct GuardSettings {
+    pub(crate) lock_timeout: Duration,
+    pub(crate) statement_timeout: Duration,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct BackupSettings {
+    pub(crate) dir: PathBuf,
+    pub(crate) compress: Compress,
+    pub(crate) pg_dump: Option<PathBuf>,
+    pub(crate) lock_wait_timeout: Duration,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct TestSettings {
+    pub(crate) command: Option<String>,
+    pub(crate) timeout: Duration,
+    pub(crate) skip: bool,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct ConsentSettings {
+    pub(crate) yes: bool,
+    pub(crate) confirm_destructive: Option<String>,
+    pub(crate) plan: Option<String>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Target {
+    pub(crate) app: Option<String>,
+    pub(crate) migration: Option<String>,
+}
+
+/// Everything that `run` needs.
+#[derive(Debug, Clone)]
+pub(crate) struct RunSettings {
+    pub(crate) target: Target,
+    pub(crate) mode: Mode,
+    pub(crate) backup_first: BackupFirst,
+    pub(crate) consent: ConsentSettings,
+    pub(crate) django: DjangoSettings,
+    pub(crate) guard: GuardSettings,
+    pub(crate) backup: BackupSettings,
+    pub(crate) tests: TestSettings,
+    pub(crate) run_dir: PathBuf,
+}
+
+pub(crate) fn run(args: args::RunArgs, layers: &mut Layers) -> Result<RunSettings, Failure> {
+    let args::RunArgs { target, steps, consent, django, guard, backup, tests, run_dir, format: _ } = args;
+    let args::StepArgs { dry_run, apply, backup_first, no_backup } = steps;
+    let args::ConsentArgs { yes, acknowledge_no_backup, confirm_destructive, plan } = consent;
+    let dry_run = contradiction(dry_run, apply, "--dry-run", "--apply")?;
+    let backup_first = contradiction(backup_first, no_backup, "--backup-first", "--no-backup")?;
+    let mode = if layers.pick("dry_run", dry_run.map(|b| b.to_string()), values::boolean)? {
+        Mode::DryRun
+    } else {
+        Mode::Apply
+    };
+    let backup_first = if layers.pick("backup_first", backup_first.map(|b| b.to_string()), values::boolean)? {
+        BackupFirst::Yes
+    } else {
+        BackupFirst::No { acknowledged: acknowledge_no_backup }
+    };
+    if acknowledge_no_backup && backup_first == BackupFirst::Yes {
+        return Err(Failure::new(Class::Usage, "--acknowledge-no-backup goes with --no-backup")
+            .hint("say --no-backup too, or leave both and take the backup"));
+    }
+    let target = target_of(target, layers)?;
+    Ok(RunSettings {
+        target,
+        mode,
+        backup_first,
+        consent: ConsentSettings { yes, confirm_destructive, plan },
+        guard: guard_of(guard, layers)?,
+        backup: self::backup(backup, layers)?,
+        tests: tests_of(tests, layers)?,
+        run_dir: self::run_dir(run_dir, layers)?,
+        django: self::django(django, layers)?,
+    })
+}
+
+/// `--flag=BOOL` against its short form that means `false`; both at odds is a usage error.
+fn contradiction(long: Option<bool>, short: bool, flag: &str, negation: &str) -> Result<Option<bool>, Failure> {
+    match (long, short) {
+        (Some(true), true) => Err(Failure::new(
+            Class::Usage,
+            format!("{flag} and {negation} contradict each other"),
+        )
+        .hint(format!("{negation} is {flag}=false; say one of them"))),
+        (long, false) => Ok(long),
+        (_, true) => Ok(Some(false)),
+    }
+}
+
+pub(crate) fn target_of(args: args::TargetArgs, layers: &mut Layers) -> Result<Target, Failure> {
+    let args::TargetArgs { app, migration } = args;
+    if migration.as_deref() == Some("zero") {
+        return Err(Failure::new(Class::BackwardsTarget, "`zero` would go backwards, which `run` never does")
+            .hint("the reverse of a run is listed under Rollback in its report: django-migrate report latest"));
+    }
+    // an app from pyproject.toml does not go with a migration that was typed
+    let app = layers.pick_optional("app_name", app, values::text)?;
+    Ok(Target { app, migration })
+}
+
+pub(crate) fn django(args: args::DjangoArgs, layers: &mut Layers) -> Result<DjangoSettings, Failure> {
+    let args::DjangoArgs { database, settings, pythonpath, python, entry, dsn } = args;
+    Ok(DjangoSettings {
+        root: layers.root().to_path_buf(),
+        database: layers.pick("database", database, values::text)?,
+        settings: layers.pick_optional("settings", settings, values::text)?,
+        pythonpath: layers.pick_optional("pythonpath", pythonpath, values::text)?,
+        python: layers.pick_optional("python", python, values::text)?,
+        entry: layers.pick_optional("entry", entry, values::entry)?,
+        dsn: layers.pick_optional("dsn", dsn, values::text)?,
+    })
+}
+
+fn guard_of(args: args::GuardArgs, layers: &mut Layers) -> Result<GuardSettings, Failure> {
+    let args::GuardArgs { lock_timeout, statement_timeout } = args;
+    Ok(GuardSettings {
+        lock_timeout: layers.pick("lock_timeout", lock_timeout, values::duration)?,
+        statement_timeout: layers.pick("statement_timeout", statement_timeout, values::duration)?,
+    })
+}
+
+pub(crate) fn backup(args: args::BackupArgs, layers: &mut Layers) -> Result<BackupSettings, Failure> {
+    let args::BackupArgs { backup_dir, compress, pg_dump, lock_wait_timeout } = args;
+    Ok(BackupSettings {
+        dir: layers.pick("backup_dir", path_text(backup_dir), values::path)?,
+        compress: layers.pick("compress", compress, values::compress)?,
+        pg_dump: layers.pick_optional("pg_dump", path_text(pg_dump), values::path)?,
+        lock_wait_timeout: layers.pick("lock_wait_timeout", lock_wait_timeout, values::duration)?,
+    })
+}
+
+fn tests_of(args: args::TestArgs, layers: &mut Layers) -> Result<TestSettings, Failure> {
+    let args::TestArgs { test_command, test_timeout, skip_tests } = args;
+    Ok(TestSettings {
+        command: layers.pick_optional("test_command", test_command, values::text)?,
+        timeout: layers.pick("test_timeout", test_timeout, values::duration)?,
+        skip: layers.pick("skip_tests", skip_tests.then(|| "true".to_owned()), values::boolean)?,
+    })
+}
+
+pub(crate) fn run_dir(args: args::RunDirArgs, layers: &mut Layers) -> Result<PathBuf, Failure> {
+    let args::RunDirArgs { run_dir } = args;
+    layers.pick("run_dir", path_text(run_dir), values::path)
+}
+
+/// `--fail-on`; the default differs by command, so it is not in the table.
+pub(crate) fn fail_on(args: args::FindingArgs, default: FailOn, layers: &mut Layers) -> Result<FailOn, Failure> {
+    let args::FindingArgs { fail_on } = args;
+    Ok(layers.pick_optional("fail_on", fail_on, values::fail_on)?.unwrap_or(default))
+}
+
+fn path_text(path: Option<PathBuf>) -> Option<String> {
+    path.map(|p| p.to_string_lossy().into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::{Cli, Command};
+    use clap::Parser as _;
+
+    #[track_caller]
+    fn resolved(argv: &[&str], env: &[(&str, &str)], file: &str) -> Result<RunSettings, Failure> {
+        let cli = Cli::try_parse_from(std::iter::once(&"django-migrate").chain(argv)).expect("argv parses");
+        let Command::Run(args) = cli.command else { panic!("not run") };
+        let mut layers = Layers::of(env, file).expect("layers");
+        run(*args, &mut layers)
+    }
+
+    #[test]
+    fn a_bare_run_is_a_dry_run_with_a_backup() {
+        let s = resolved(&["run"], &[], "").unwrap();
+        assert_eq!((s.mode, s.backup_first), (Mode::DryRun, BackupFirst::Yes));
+    }
+
+    #[test]
+    fn dry_run_and_apply_at_odds_are_a_usage_error() {
+        let f = resolved(&["run", "--dry-run", "--apply"], &[], "").unwrap_err();
+        assert_eq!(f.code(), 2);
+        assert!(f.message.contains("--dry-run and --apply"), "{}", f.message);
+        assert_eq!(resolved(&["run", "--dry-run=false", "--apply"], &[], "").unwrap().mode, Mode::Apply);
+    }
+
+    #[test]
+    fn flags_win_over_environment_over_file_over_default() {
+        let file = "[tool.django-migrate]\nlock_timeout = \"7s\"\nbackup_dir = \"from-file\"\n";
+        let env = [("DJANGO_MIGRATE_LOCK_TIMEOUT", "5s")];
+        let s = resolved(&["run", "--lock-timeout", "3s"], &env, file).unwrap();
+        assert_eq!(s.guard.lock_timeout, Duration::from_secs(3));
+        let s = resolved(&["run"], &env, file).unwrap();
+        assert_eq!(s.guard.lock_timeout, Duration::from_secs(5));
+        let s = resolved(&["run"], &[], file).unwrap();
+        assert_eq!(s.guard.lock_timeout, Duration::from_secs(7));
+        assert!(s.backup.dir.ends_with("from-file"));
+    }
+
+    #[test]
+    fn a_bad_value_names_where_it_stands() {
+        let f = resolved(&["run"], &[("DJANGO_MIGRATE_LOCK_TIMEOUT", "soon")], "").unwrap_err();
+        assert_eq!(f.class, Class::Settings);
+        assert!(f.message.contains("soon") && f.message.contains("DJANGO_MIGRATE_LOCK_TIMEOUT"), "{}", f.message);
+    }
+
+    #[test]
+    fn a_target_behind_everything_is_refused() {
+        assert_eq!(resolved(&["run", "shop", "zero"], &[], "").unwrap_err().code(), 2);
+    }
+}

@@ -1,0 +1,64 @@
+//! Numbers as a person reads them.
+
+/// `12.4 MB`; powers of 1024, as PostgreSQL's pg_size_pretty has them.
+pub(crate) fn bytes(n: u64) -> String {
+    const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];
+    if n < 1024 {
+        return format!("{n} bytes");
+    }
+    let mut value = n as f64 / 1024.0;
+    let mut unit = 0;
+    while value >= 1024.0 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    let unit = UNITS[unit];
+    if value < 10.0 { format!("{value:.1} {unit}") } else { format!("{value:.0} {unit}") }
+}
+
+/// `0.4 s`, `12 s`, `3 min 05 s`.
+pub(crate) fn seconds(s: f64) -> String {
+    if s < 0.0005 {
+        "0 s".to_owned()
+    } else if s < 0.0995 {
+        format!("{:.0} ms", s * 1000.0)
+    } else if s < 9.95 {
+        format!("{s:.1} s")
+    } else if s < 119.5 {
+        format!("{s:.0} s")
+    } else {
+        let whole = s.round() as u64;
+        format!("{} min {:02} s", whole / 60, whole % 60)
+    }
+}
+
+/// `1 table`, `3 tables`, `12,345 rows`.
+pub(crate) fn count(n: u64, noun: &str) -> String {
+    let digits = n.to_string();
+    let mut grouped = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i) % 3 == 0 {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    let s = if n == 1 { "" } else { "s" };
+    format!("{grouped} {noun}{s}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_well() {
+        assert_eq!(bytes(512), "512 bytes");
+        assert_eq!(bytes(1536), "1.5 kB");
+        assert_eq!(bytes(13_000_000), "12 MB");
+        assert_eq!(seconds(0.04), "40 ms");
+        assert_eq!(seconds(1.25), "1.2 s");
+        assert_eq!(seconds(185.0), "3 min 05 s");
+        assert_eq!(count(1, "row"), "1 row");
+        assert_eq!(count(1_234_567, "row"), "1,234,567 rows");
+    }
+}

@@ -1,0 +1,18 @@
+//! Everything that prints or asks: terminal, JSON lines, prompts, tables.
+//!
+//! Nothing imports a renderer; the crate root and the commands build one. Absent here: decisions.
+
+mod error;
+mod human;
+mod jsonl;
+pub(crate) mod out;
+mod preview;
+pub(crate) mod prompt;
+pub(crate) mod style;
+mod terminal;
+
+pub(crate) use error::failure;
+pub(crate) use human::{bytes, count, seconds};
+pub(crate) use jsonl::JsonLines;
+pub(crate) use preview::preview;
+pub(crate) use terminal::{Terminal, Volume, spinner};

@@ -1,0 +1,121 @@
+//! The SQL preview as a person reads it: by migration, with locks, hazards, and a box that cannot be missed where
+//! data is destroyed.
+
+use std::fmt::Write;
+
+use super::style::{self, Look, paint};
+use crate::hazards::{Finding, Severity};
+use crate::preview::{Preview, PreviewMigration};
+use crate::sql::{Blocks, Statement};
+
+/// At most `limit` statements; what is left out is counted, never what is destroyed.
+pub(crate) fn preview(preview: &Preview, limit: usize) -> String {
+    let mut out = String::new();
+    let mut shown = 0;
+    for m in &preview.migrations {
+        heading(&mut out, m);
+        for statement in &m.statements {
+            shown += 1;
+            if shown <= limit {
+                self::statement(&mut out, statement);
+            }
+        }
+        for finding in &m.findings {
+            self::finding(&mut out, finding);
+        }
+        out.push('\n');
+    }
+    if shown > limit {
+        let _ = writeln!(out, "{} more statements: see preview.sql in the run folder\n", shown - limit);
+    }
+    if preview.migrations.is_empty() {
+        out.push_str("No migrations to apply\n");
+    }
+    destructive(&mut out, preview);
+    let look = match preview.verdict() {
+        crate::preview::Verdict::Go => Look::Good,
+        crate::preview::Verdict::Ask => Look::Warning,
+        crate::preview::Verdict::Stop => Look::Bad,
+    };
+    let _ = write!(out, "verdict {}, plan {}", paint(look, preview.verdict().name()), preview.fingerprint);
+    out
+}
+
+fn heading(out: &mut String, m: &PreviewMigration) {
+    let mut facts = vec![if m.atomic { "atomic" } else { "not atomic" }];
+    facts.push(if m.reversible() { "reversible" } else { "irreversible" });
+    if !m.complete() {
+        facts.push("SQL incomplete");
+    }
+    let deploy = match m.deploy {
+        crate::preview::Deploy::Before => "before the deploy",
+        crate::preview::Deploy::After => "after the deploy",
+        crate::preview::Deploy::Either => "before or after the deploy",
+        crate::preview::Deploy::Neither => "old and new code do not both live with it",
+    };
+    facts.push(deploy);
+    let _ = writeln!(out, "{}  {}", paint(Look::Heading, &m.id), paint(Look::Faint, facts.join(", ")));
+    if m.statements.is_empty() && m.complete() {
+        let _ = writeln!(out, "  {}", paint(Look::Faint, "no SQL: it changes only Django's state"));
+    }
+}
+
+fn statement(out: &mut String, s: &Statement) {
+    let text = s.sql.trim().trim_end_matches(';');
+    for line in style::sql(&format!("{text};")).lines() {
+        let _ = writeln!(out, "  {line}");
+    }
+    let _ = writeln!(out, "    {}", paint(Look::Faint, effects(s)));
+    for finding in &s.findings {
+        self::finding(out, finding);
+    }
+}
+
+/// `ACCESS EXCLUSIVE on public.shop_item; rewrites public.shop_item; blocks reads and writes`
+fn effects(s: &Statement) -> String {
+    let mut parts: Vec<String> = s.locks.iter().map(|l| format!("{} on {}", l.mode, l.relation)).collect();
+    let list = |set: &std::collections::BTreeSet<crate::sql::Relation>| {
+        set.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    };
+    if !s.rewrites.is_empty() {
+        parts.push(format!("rewrites {}", list(&s.rewrites)));
+    }
+    if !s.scans.is_empty() {
+        parts.push(format!("reads {} in full", list(&s.scans)));
+    }
+    match s.blocks {
+        Blocks::Nothing => {}
+        Blocks::Writes => parts.push("blocks writes".to_owned()),
+        Blocks::Reads => parts.push("blocks reads and writes".to_owned()),
+    }
+    if parts.is_empty() {
+        parts.push("no lock on anything that existed before".to_owned());
+    }
+    parts.join("; ")
+}
+
+fn finding(out: &mut String, f: &Finding) {
+    let look = match f.severity {
+        Severity::Note => Look::Keyword,
+        Severity::Ask => Look::Warning,
+        Severity::Stop => Look::Bad,
+    };
+    let _ = writeln!(out, "    {} {}", paint(look, format!("{} {}:", f.severity, f.code)), f.message);
+    if !f.remedy.is_empty() {
+        let _ = writeln!(out, "      {}", paint(Look::Faint, &f.remedy));
+    }
+}
+
+fn destructive(out: &mut String, preview: &Preview) {
+    if !preview.is_destructive() {
+        return;
+    }
+    let title = " DESTRUCTIVE: this plan takes away data for good ";
+    let _ = writeln!(out, "{}", paint(Look::Destructive, title));
+    for m in &preview.migrations {
+        for loss in m.destroys() {
+            let _ = writeln!(out, "  {} {loss}", paint(Look::Name, &m.id));
+        }
+    }
+    let _ = writeln!(out, "  {}\n", paint(Look::Faint, "only the backup brings it back"));
+}

@@ -1,0 +1,237 @@
+//! The talk of a run on stderr: steps with times, a bar where a size is known, a spinner with facts where not.
+//!
+//! Absent here: questions (see [`super::prompt`]) and the answer on stdout (see [`super::out`]).
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::style::{Look, paint};
+use super::{bytes, count, out, seconds};
+use crate::event::{EventKind, Line, NoteLevel, PreviewFinished, ProjectInspected, RunStarted, Step};
+use crate::reporter::Listener;
+
+/// How much is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Volume {
+    Quiet,
+    Normal,
+    Verbose,
+}
+
+/// The listener for people.
+pub(crate) struct Terminal {
+    volume: Volume,
+    animated: bool,
+    bar: Option<ProgressBar>,
+    migrations: (usize, usize),
+}
+
+impl Terminal {
+    pub(crate) fn new(volume: Volume) -> Self {
+        Self { volume, animated: std::io::stderr().is_terminal(), bar: None, migrations: (0, 0) }
+    }
+
+    fn say(&self, text: impl std::fmt::Display) {
+        if self.volume == Volume::Quiet {
+            return;
+        }
+        match &self.bar {
+            Some(bar) => bar.suspend(|| out::talk(text)),
+            None => out::talk(text),
+        }
+    }
+
+    fn detail(&self, text: impl std::fmt::Display) {
+        self.say(format!("      {text}"));
+    }
+
+    fn spin(&mut self, what: &str) {
+        if !self.animated || self.volume == Volume::Quiet {
+            return;
+        }
+        let Some(bar) = self.bar.take().or_else(|| spinner(what)) else { return };
+        if let Ok(style) = ProgressStyle::with_template(SPINNER) {
+            bar.set_style(style);
+        }
+        bar.set_message(what.to_owned());
+        self.bar = Some(bar);
+    }
+
+    fn dump_progress(&mut self, raw: u64, written: u64, tables: u64, estimated: Option<u64>) {
+        let what = format!("{} read, {} written, {}", bytes(raw), bytes(written), count(tables, "table"));
+        let Some(total) = estimated.filter(|total| *total > raw) else { return self.spin(&what) };
+        self.spin(&what);
+        if let Some(bar) = &self.bar
+            && let Ok(style) = ProgressStyle::with_template("      {bar:24} {percent:>3}% {wide_msg} {eta} left")
+        {
+            bar.set_style(style.progress_chars("━╸ "));
+            bar.set_length(total);
+            bar.set_position(raw);
+        }
+    }
+
+    fn clear(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn inspected(&self, facts: &ProjectInspected) {
+        let driver = facts.driver.as_deref().map(|d| format!(", {d}")).unwrap_or_default();
+        let settings = facts.settings_module.as_deref().map(|s| format!(", settings {s}")).unwrap_or_default();
+        self.detail(format!("Django {}, Python {}{driver}{settings}", facts.django, facts.python));
+        let size = facts.database_bytes.map(|b| format!(", {}", bytes(b))).unwrap_or_default();
+        self.detail(format!("{}, PostgreSQL {}{size}", facts.target, facts.server_version));
+        for warning in &facts.check_warnings {
+            self.detail(format!("{} {warning}", paint(Look::Warning, "check:")));
+        }
+    }
+
+    fn previewed(&self, preview: &PreviewFinished) {
+        let asks = preview.migrations.iter().flat_map(|m| &m.findings).filter(|f| f.severity == "ask").count();
+        let look = match preview.verdict.as_str() {
+            "go" => Look::Good,
+            "ask" => Look::Warning,
+            _ => Look::Bad,
+        };
+        let verdict = paint(look, &preview.verdict);
+        let asking = if asks > 0 { format!(", {} that ask", count(asks as u64, "finding")) } else { String::new() };
+        self.detail(format!("{}, verdict {verdict}{asking}", count(preview.statements, "statement")));
+        self.detail(format!("plan {}", paint(Look::Name, &preview.plan_fingerprint)));
+    }
+
+    fn started(&self, run: &RunStarted) {
+        let mode = if run.dry_run { "dry run" } else { "apply" };
+        let apps = run.app.as_deref().unwrap_or("all apps");
+        let target = run.migration.as_deref().map(|m| format!(" up to {m}")).unwrap_or_default();
+        let backup = if run.backup_first { "backup first" } else { "no backup" };
+        let name = paint(Look::Heading, format!("django-migrate {}", run.tool_version));
+        self.say(format!("{name}: {mode}, {apps}{target}, {backup}, database {}", run.database));
+    }
+}
+
+impl Listener for Terminal {
+    fn hear(&mut self, line: &Line) {
+        match &line.kind {
+            EventKind::RunStarted(run) => self.started(run),
+            EventKind::StepStarted { step } => {
+                let number = paint(Look::Faint, format!("[{}/{}]", step.number(), Step::COUNT));
+                self.say(format!("{number} {}", paint(Look::Heading, step.title())));
+            }
+            EventKind::StepFinished { ok, seconds: s, .. } => {
+                self.clear();
+                let (look, word) = if *ok { (Look::Good, "passed") } else { (Look::Bad, "halted") };
+                self.detail(format!("{} {}", paint(look, word), paint(Look::Faint, seconds(*s))));
+            }
+            EventKind::Working { what } => self.spin(what),
+            EventKind::ProjectInspected(facts) => self.inspected(facts),
+            EventKind::Planned(plan) => {
+                self.migrations = (0, plan.migrations.len());
+                for m in &plan.migrations {
+                    self.detail(format!("[ ] {}.{}", m.app, m.name));
+                }
+                if plan.migrations.is_empty() {
+                    self.detail(paint(Look::Good, "No migrations to apply"));
+                }
+            }
+            EventKind::LockTaken { holder } if self.volume == Volume::Verbose => {
+                self.detail(format!("advisory lock held by {holder}"));
+            }
+            EventKind::LockTaken { .. } => {}
+            EventKind::BackupStarted { file, pg_dump, .. } => {
+                self.detail(format!("{file} {}", paint(Look::Faint, format!("by {pg_dump}"))));
+            }
+            EventKind::BackupProgress { raw_bytes, bytes, tables, estimated_bytes } => {
+                self.dump_progress(*raw_bytes, *bytes, *tables, *estimated_bytes);
+            }
+            EventKind::BackupFinished(b) => {
+                self.clear();
+                let what = format!("{}, {}, {}", bytes(b.bytes), count(b.tables, "table"), count(b.rows, "row"));
+                self.detail(format!("{what}, verified: {}", b.verified));
+            }
+            EventKind::BackupSkipped { why } => self.detail(paint(Look::Warning, format!("skipped: {why}"))),
+            EventKind::PreviewFinished(preview) => {
+                self.clear();
+                self.previewed(preview);
+            }
+            EventKind::Answered { .. } => {}
+            EventKind::MigrationStarted { app, name, .. } => {
+                self.migrations.0 += 1;
+                self.spin(&format!("{app}.{name} ({} of {})", self.migrations.0, self.migrations.1));
+            }
+            EventKind::StatementStarted { sql, .. } if self.volume == Volume::Verbose => {
+                self.detail(format!("  {}", super::style::sql(&one_line(sql, 400))));
+            }
+            EventKind::StatementStarted { sql, app: Some(app), name: Some(name), .. } => {
+                let place = format!("{} of {}", self.migrations.0, self.migrations.1);
+                self.spin(&format!("{app}.{name} ({place}): {}", one_line(sql, 100)));
+            }
+            EventKind::StatementStarted { .. } | EventKind::StatementFinished { .. } => {}
+            EventKind::MigrationApplied { app, name, seconds: s } => {
+                self.detail(format!("[{}] {app}.{name} {}", paint(Look::Good, "X"), paint(Look::Faint, seconds(*s))));
+            }
+            EventKind::MigrationFailed(failed) => {
+                self.clear();
+                self.detail(format!("[ ] {}.{} {}", failed.app, failed.name, paint(Look::Bad, "failed")));
+            }
+            EventKind::LockWaiting { relation, waited_ms, blockers, .. } => {
+                let relation = relation.as_deref().unwrap_or("a lock");
+                let who: Vec<&str> = blockers.iter().map(|b| b.what.as_str()).collect();
+                let text = format!("waits for {relation} for {}: {}", seconds(*waited_ms as f64 / 1000.0), who.join("; "));
+                if self.animated { self.spin(&text) } else { self.detail(text) }
+            }
+            EventKind::Verified { checks } => {
+                self.clear();
+                for check in checks {
+                    let mark = if check.ok { paint(Look::Good, "✓") } else { paint(Look::Bad, "✗") };
+                    self.detail(format!("{mark} {}: {}", check.name, check.detail));
+                }
+            }
+            EventKind::TestsStarted { command, server, database } => {
+                self.detail(command);
+                self.detail(format!("they get a database of their own, {database}, on {server}"));
+            }
+            EventKind::TestOutput { line } => self.detail(paint(Look::Faint, format!("│ {line}"))),
+            EventKind::TestsFinished(t) => {
+                self.clear();
+                let look = if t.outcome == "passed" { Look::Good } else { Look::Warning };
+                let numbers = format!("{} passed, {} failed, {} skipped", t.passed, t.failed, t.skipped);
+                let numbers = if t.passed + t.failed + t.skipped > 0 { format!(" ({numbers})") } else { String::new() };
+                self.detail(format!("{}{numbers} {}", paint(look, t.outcome.replace('_', " ")), t.detail));
+            }
+            EventKind::Note { level, message } => {
+                let prefix = match level {
+                    NoteLevel::Note => paint(Look::Faint, "note:"),
+                    NoteLevel::Warning => paint(Look::Warning, "warning:"),
+                };
+                self.detail(format!("{prefix} {message}"));
+            }
+            EventKind::RunFinished(_) => self.clear(),
+        }
+    }
+}
+
+const SPINNER: &str = "      {spinner} {wide_msg} {elapsed}";
+
+/// A spinner on stderr; none where that is no terminal.
+pub(crate) fn spinner(what: &str) -> Option<ProgressBar> {
+    if !std::io::stderr().is_terminal() {
+        return None;
+    }
+    let bar = ProgressBar::new_spinner();
+    bar.set_style(ProgressStyle::with_template(SPINNER).ok()?);
+    bar.set_message(what.to_owned());
+    bar.enable_steady_tick(Duration::from_millis(120));
+    Some(bar)
+}
+
+/// White space folded, cut where it is too long.
+fn one_line(sql: &str, limit: usize) -> String {
+    let folded = sql.split_whitespace().collect::<Vec<_>>().join(" ");
+    match folded.char_indices().nth(limit) {
+        Some((at, _)) => format!("{}…", &folded[..at]),
+        None => folded,
+    }
+}
