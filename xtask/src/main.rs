@@ -23,6 +23,7 @@ struct Args {
 #[derive(Debug, Subcommand)]
 enum Command {
     Env(commands::env::Args),
+    Demo(commands::demo::Args),
     Test(commands::test::Args),
     Ci(commands::ci::Args),
     Codegen(commands::codegen::Args),
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<()> {
     match command {
         Command::Env(args) => commands::env::run(&args),
+        Command::Demo(args) => commands::demo::run(&args),
         Command::Test(args) => commands::test::run(&args),
         Command::Ci(args) => commands::ci::run(&args),
         Command::Codegen(args) => commands::codegen::run(&args),

@@ -2,6 +2,7 @@
 
 pub(crate) mod ci;
 pub(crate) mod codegen;
+pub(crate) mod demo;
 pub(crate) mod dist;
 pub(crate) mod env;
 pub(crate) mod release;

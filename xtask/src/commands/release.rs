@@ -73,6 +73,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     git(&[
         "tag",
         if signs()? { "--sign" } else { "--annotate" },
+        // `#` begins a heading here, not a comment
+        "--cleanup=whitespace",
         &tag,
         "--message",
         &section,

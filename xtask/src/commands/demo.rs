@@ -1,0 +1,117 @@
+//! `cargo xtask demo`: the whole workflow on a small shop, on a PostgreSQL that needs no installation.
+//!
+//! What it shows is real: a project on disk, a server of its own, the built binary. Absent here: assertions; tests have
+//! those.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail, ensure};
+use xtask::env::Env;
+use xtask::project::{Project, Shop};
+use xtask::servers::TempServer;
+use xtask::{process, workspace};
+
+/// Show every step of the workflow on a small shop with data, on an embedded PostgreSQL
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The server's major version
+    #[arg(long, default_value_t = 17)]
+    postgres: u32,
+    /// Django's version
+    #[arg(long, default_value = "5.2")]
+    django: String,
+    /// Answer the questions yourself, on this terminal
+    #[arg(long)]
+    interactive: bool,
+}
+
+pub(crate) fn run(args: &Args) -> Result<()> {
+    say("Building django-migrate");
+    process::show(process::cargo().args(["build", "--quiet", "--package", "django-migrate"]))?;
+    say(&format!("Getting PostgreSQL {} and Django {} (once)", args.postgres, args.django));
+    let env = Env::open()?;
+    let install = env.postgres(args.postgres)?;
+    let venv = env.django(&args.django)?;
+    let server = TempServer::start(&install)?;
+    let database = server.database()?;
+    let folder = workspace().join("target").join("demo").join("shop");
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder).with_context(|| folder.display().to_string())?;
+    }
+    let project = Shop::write_to(&venv, &database, &folder)?;
+    let demo = Demo { project, pg_dump: server.bin_dir().join("pg_dump") };
+
+    say("What is pending, and is everything fit? `django-migrate check`");
+    demo.show(&["check"], 0)?;
+    say("A dry run, which is the default: backup, SQL preview, and nothing changes. `django-migrate run`");
+    demo.show(&["run"], 0)?;
+    let fingerprint = demo.fingerprint()?;
+    if args.interactive && std::io::stdin().is_terminal() {
+        say("The real thing. `django-migrate run --apply`");
+        demo.show(&["run", "--apply"], 0)?;
+    } else {
+        say("Applying without saying that data may go is refused. `django-migrate run --apply --yes`");
+        demo.show(&["-q", "run", "--apply", "--yes"], 11)?;
+        say(&format!(
+            "The real thing, bound to the plan that was read.\n   `django-migrate run --apply --yes --plan {fingerprint} \
+             --confirm-destructive \"I understand\"`"
+        ));
+        let consent = ["--yes", "--plan", &fingerprint, "--confirm-destructive", "I understand"];
+        demo.show(&[&["run", "--apply"], &consent[..]].concat(), 0)?;
+    }
+    say("What is kept: the report, with the way back. `django-migrate report latest --format markdown`");
+    demo.show(&["report", "latest", "--format", "markdown"], 0)?;
+    println!("\nThe project, its backups and its run folders stay in {}.", folder.display());
+    println!("The server was a throw-away one and is gone.");
+    Ok(())
+}
+
+struct Demo {
+    project: Project,
+    pg_dump: PathBuf,
+}
+
+impl Demo {
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(binary());
+        command
+            .args(arguments)
+            .current_dir(self.project.folder())
+            .env("VIRTUAL_ENV", &self.project.venv().folder)
+            .env("DJANGO_MIGRATE_PG_DUMP", &self.pg_dump);
+        command
+    }
+
+    /// Runs it in front of the reader; any other end than the promised one is a defect of the demo.
+    fn show(&self, arguments: &[&str], code: i32) -> Result<()> {
+        let status = self.command(arguments).status()?;
+        ensure!(
+            status.code() == Some(code),
+            "`django-migrate {}` ended with {status}, not {code}",
+            arguments.join(" ")
+        );
+        Ok(())
+    }
+
+    /// The plan that the dry run stored.
+    fn fingerprint(&self) -> Result<String> {
+        let output = self.command(&["report", "latest", "--format", "json"]).output()?;
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout)?;
+        match report["plan_fingerprint"].as_str() {
+            Some(fingerprint) => Ok(fingerprint.to_owned()),
+            None => bail!("the report of the dry run has no plan_fingerprint"),
+        }
+    }
+}
+
+fn binary() -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from);
+    let target: &Path = &target;
+    target.join("debug").join("django-migrate")
+}
+
+fn say(text: &str) {
+    println!("\n\u{1b}[1m── {text}\u{1b}[0m\n");
+}
