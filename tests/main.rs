@@ -1,1 +1,9 @@
-//! The one integration binary.
+//! The one integration binary: the real command in real Django projects on real PostgreSQL servers.
+//!
+//! `project` is what stops before anything starts, `workflow` the seven steps and their ends, `foreign` projects that
+//! are not ours.
+
+mod foreign;
+mod project;
+mod support;
+mod workflow;
