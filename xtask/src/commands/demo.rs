@@ -30,7 +30,10 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<()> {
     say("Building django-migrate");
     process::show(process::cargo().args(["build", "--quiet", "--package", "django-migrate"]))?;
-    say(&format!("Getting PostgreSQL {} and Django {} (once)", args.postgres, args.django));
+    say(&format!(
+        "Getting PostgreSQL {} and Django {} (once)",
+        args.postgres, args.django
+    ));
     let env = Env::open()?;
     let install = env.postgres(args.postgres)?;
     let venv = env.django(&args.django)?;
@@ -41,29 +44,47 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         std::fs::remove_dir_all(&folder).with_context(|| folder.display().to_string())?;
     }
     let project = Shop::write_to(&venv, &database, &folder)?;
-    let demo = Demo { project, pg_dump: server.bin_dir().join("pg_dump") };
+    let demo = Demo {
+        project,
+        pg_dump: server.bin_dir().join("pg_dump"),
+    };
 
     say("What is pending, and is everything fit? `django-migrate check`");
     demo.show(&["check"], 0)?;
-    say("A dry run, which is the default: backup, SQL preview, and nothing changes. `django-migrate run`");
+    say(
+        "A dry run, which is the default: backup, SQL preview, and nothing changes. `django-migrate run`",
+    );
     demo.show(&["run"], 0)?;
     let fingerprint = demo.fingerprint()?;
     if args.interactive && std::io::stdin().is_terminal() {
         say("The real thing. `django-migrate run --apply`");
         demo.show(&["run", "--apply"], 0)?;
     } else {
-        say("Applying without saying that data may go is refused. `django-migrate run --apply --yes`");
+        say(
+            "Applying without saying that data may go is refused. `django-migrate run --apply --yes`",
+        );
         demo.show(&["-q", "run", "--apply", "--yes"], 11)?;
         say(&format!(
             "The real thing, bound to the plan that was read.\n   `django-migrate run --apply --yes --plan {fingerprint} \
              --confirm-destructive \"I understand\"`"
         ));
-        let consent = ["--yes", "--plan", &fingerprint, "--confirm-destructive", "I understand"];
+        let consent = [
+            "--yes",
+            "--plan",
+            &fingerprint,
+            "--confirm-destructive",
+            "I understand",
+        ];
         demo.show(&[&["run", "--apply"], &consent[..]].concat(), 0)?;
     }
-    say("What is kept: the report, with the way back. `django-migrate report latest --format markdown`");
+    say(
+        "What is kept: the report, with the way back. `django-migrate report latest --format markdown`",
+    );
     demo.show(&["report", "latest", "--format", "markdown"], 0)?;
-    println!("\nThe project, its backups and its run folders stay in {}.", folder.display());
+    println!(
+        "\nThe project, its backups and its run folders stay in {}.",
+        folder.display()
+    );
     println!("The server was a throw-away one and is gone.");
     Ok(())
 }
@@ -97,7 +118,9 @@ impl Demo {
 
     /// The plan that the dry run stored.
     fn fingerprint(&self) -> Result<String> {
-        let output = self.command(&["report", "latest", "--format", "json"]).output()?;
+        let output = self
+            .command(&["report", "latest", "--format", "json"])
+            .output()?;
         let report: serde_json::Value = serde_json::from_slice(&output.stdout)?;
         match report["plan_fingerprint"].as_str() {
             Some(fingerprint) => Ok(fingerprint.to_owned()),
@@ -107,7 +130,8 @@ impl Demo {
 }
 
 fn binary() -> PathBuf {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from);
+    let target = std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| workspace().join("target"), PathBuf::from);
     let target: &Path = &target;
     target.join("debug").join("django-migrate")
 }

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-pub(crate) use self::place::enterable;
+pub(crate) use self::place::{enterable, ours};
 pub use self::postgres::{PgInstall, Source};
 pub use self::venv::Venv;
 

@@ -56,7 +56,7 @@ fn make(folder: &Path) -> Result<()> {
 }
 
 /// In a folder that anybody may write, somebody else's folder or link of our name is not taken.
-fn ours(folder: &Path) -> bool {
+pub(crate) fn ours(folder: &Path) -> bool {
     let uid = rustix::process::getuid().as_raw();
     std::fs::symlink_metadata(folder).is_ok_and(|found| found.is_dir() && found.uid() == uid)
 }

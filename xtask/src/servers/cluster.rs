@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
 use super::Account;
 use super::template::Template;
-use crate::env::{enterable, slot};
+use crate::env::{enterable, ours, slot};
 
 const OWNER: &str = "owner.lock";
 
@@ -80,11 +80,11 @@ fn base() -> Result<PathBuf> {
     let uid = rustix::process::getuid().as_raw();
     for parent in [std::env::temp_dir(), "/tmp".into(), "/var/tmp".into()] {
         let base = parent.join(format!("django-migrate-{uid}"));
-        if base.as_os_str().len() > 60 || std::fs::create_dir_all(&base).is_err() {
+        if base.as_os_str().len() > 60 || std::fs::create_dir_all(&base).is_err() || !ours(&base) {
             continue;
         }
         let _ = std::fs::set_permissions(&base, std::fs::Permissions::from_mode(0o755));
-        if enterable(&base) && File::create(base.join("probe")).is_ok() {
+        if enterable(&base) {
             return Ok(base);
         }
     }

@@ -19,7 +19,7 @@ impl Database {
     pub(super) fn create(server: &Server, template: Option<&str>) -> Result<Self> {
         static NEXT: AtomicU32 = AtomicU32::new(1);
         let name = format!(
-            "test_{}_{}",
+            "db_{}_{}",
             std::process::id(),
             NEXT.fetch_add(1, Ordering::Relaxed)
         );
