@@ -1036,20 +1036,23 @@ class StateWalk:
         for migration, _ in executor.migration_plan(loader.graph.leaf_nodes(), clean_start=True):
             if migration in applied:
                 migration.mutate_state(self.state, preserve=False)
+        self.last = self.snapshot()
 
-    def snapshot(self, state=None):
+    def snapshot(self):
         from django.db.migrations.state import ProjectState
 
-        state = state or self.state
-        return ProjectState(models=dict(state.models), real_apps=state.real_apps)
+        return ProjectState(models=dict(self.state.models), real_apps=self.state.real_apps)
 
     def advance(self, op, app_label):
         """Runs state_forwards and returns the states before and after."""
-        before = self.snapshot()
+        before = self.last
         for key in changed_models(op, app_label, self.state):
             self.state.models[key] = self.state.models[key].clone()
-        op.state_forwards(app_label, self.state)
-        return before, self.snapshot()
+        try:
+            op.state_forwards(app_label, self.state)
+        finally:
+            self.last = self.snapshot()
+        return before, self.last
 
 
 def changed_models(op, app_label, state):
@@ -1978,7 +1981,12 @@ def index_uses(sketch, rest):
 
 
 class Collector:
-    """The SQL of each planned migration, both ways and by operation, in one pass over one shared state."""
+    """The SQL of each planned migration, by operation, in one pass over one shared state, and in one back again.
+
+    The way back starts where the whole plan is applied, since names depend on it: a foreign key that a later
+    migration made again has another name from then on, also after that migration is taken back. Full rendering takes
+    each migration back at once instead, since all those rendered states would not fit into memory.
+    """
 
     def __init__(self, bridge, connection, walk):
         self.bridge = bridge
@@ -1989,6 +1997,7 @@ class Collector:
             self.catalogue = Catalogue(connection, cursor.fetchone()[0])
         self.full = FullStates(walk) if self.render != "stub" else None
         self.statements = 0
+        self.waiting = []  # (migration, its steps, its answer) until the way back is known
         self.own_queries = []
         self.quiet = 0
         self.opaque = None  # code that ran before and may have changed what look-ups find
@@ -2027,20 +2036,46 @@ class Collector:
 
     def collect(self, walked):
         began = time.perf_counter()
-        migration = walked.migration
-        steps = self.steps(walked)
-        full = self.full.steps(migration, walked) if self.full else None
-        before = self.catalogue
-        if self.render == "full":
-            answer = self.both_ways(migration, walked, full, before, "full")
+        if self.render == "stub":
+            steps = self.steps(walked)
+            answer = self.forward(walked, steps, "stub")
+            self.waiting.append((walked, steps, answer))
         else:
-            answer = self.both_ways(migration, walked, steps, before, "stub")
-            if self.render == "compare":
-                stub, answer = answer, self.both_ways(migration, walked, full, before, "full")
-                self.compare(migration, stub, answer)
+            answer = self.collect_full(walked)
+            self.say(walked, answer)
+        answer["seconds"] += time.perf_counter() - began
+
+    def finish(self):
+        """The way back, last migration first; then says all in the order of the plan."""
+        for walked, steps, answer in reversed(self.waiting):
+            began = time.perf_counter()
+            self.backward(walked, steps, answer)
+            answer["seconds"] += time.perf_counter() - began
+        for walked, _, answer in self.waiting:
+            self.say(walked, answer)
+
+    def say(self, walked, answer):
         self.statements += sum(len(item["statements"]) for item in answer["forward"]) + len(answer["forward_deferred"])
-        self.bridge.send("sql", app=migration.app_label, name=migration.name,
-                         seconds=rounded(time.perf_counter() - began), **answer)
+        self.bridge.send("sql", app=walked.migration.app_label, name=walked.migration.name,
+                         **dict(answer, seconds=rounded(answer["seconds"])))
+
+    def collect_full(self, walked):
+        """Both ways at once by full rendering, and by stubs too where the two are to be compared."""
+        before = self.catalogue
+        full = self.there_and_back(walked, self.full.steps(walked), "full")
+        if self.render == "compare":
+            after = self.catalogue
+            self.catalogue = before
+            self.compare(walked.migration, self.there_and_back(walked, self.steps(walked), "stub"), full)
+            self.catalogue = after
+        return full
+
+    def there_and_back(self, walked, steps, render):
+        answer = self.forward(walked, steps, render)
+        after = self.catalogue
+        self.backward(walked, steps, answer)
+        self.catalogue = after
+        return answer
 
     def steps(self, walked):
         steps = []
@@ -2048,21 +2083,24 @@ class Collector:
             steps += leaf_steps(index, op, walked.migration.app_label, old, new)
         return steps
 
-    def both_ways(self, migration, walked, steps, before, render):
+    def forward(self, walked, steps, render):
         """Leaves the catalogue as it is after the migration."""
-        self.catalogue = before.copy()
-        forward, deferred = Pass(self, migration, render).run(steps, "database_forwards")
-        after = self.catalogue
-        forward = by_operation(forward) + self.not_reached(migration, walked)
-        irreversible = [described_text(op) for op in migration.operations if not is_reversible(op)]
-        backward, backward_deferred = None, []
-        if not irreversible and walked.failure is None:
-            self.catalogue = after.copy()
-            backward, backward_deferred = Pass(self, migration, render).run(steps[::-1], "database_backwards")
-            backward = by_operation(backward)
-        self.catalogue = after
-        return {"forward": forward, "forward_deferred": deferred, "backward": backward,
-                "backward_deferred": backward_deferred, "irreversible": irreversible, "render": render}
+        migration = walked.migration
+        self.catalogue = self.catalogue.copy()
+        results, deferred = Pass(self, migration, render).run(steps, "database_forwards")
+        return {"forward": by_operation(results) + self.not_reached(migration, walked), "forward_deferred": deferred,
+                "backward": None, "backward_deferred": [], "render": render, "seconds": 0.0,
+                "irreversible": [described_text(op) for op in migration.operations if not is_reversible(op)]}
+
+    def backward(self, walked, steps, answer):
+        """Leaves the catalogue as it is before the migration."""
+        self.catalogue = self.catalogue.copy()
+        if answer["irreversible"] or walked.failure is not None:
+            self.catalogue.cast_doubt("%s after it has no way back" % walked.migration)
+            return
+        results, answer["backward_deferred"] = Pass(self, walked.migration, answer["render"]).run(
+            steps[::-1], "database_backwards")
+        answer["backward"] = by_operation(results)
 
     def not_reached(self, migration, walked):
         """The operation whose states could not be made, and those after it."""
@@ -2129,14 +2167,14 @@ class FullStates:
         self.state = ProjectState(models={key: model.clone() for key, model in walk.state.models.items()},
                                   real_apps=walk.state.real_apps)
 
-    def steps(self, migration, walked):
+    def steps(self, walked):
         self.state.apps
         steps = []
         for index, (op, _, _) in enumerate(walked.moves):
             old = self.state
             self.state = old.clone()
-            op.state_forwards(migration.app_label, self.state)
-            steps += leaf_steps(index, op, migration.app_label, old, self.state)
+            op.state_forwards(walked.migration.app_label, self.state)
+            steps += leaf_steps(index, op, walked.migration.app_label, old, self.state)
         return steps
 
 
@@ -2382,6 +2420,8 @@ def collect_sql(bridge, connection, executor, plan):
             say_planned(bridge, connection, walked, False)
             if collector:
                 collector.collect(walked)
+        if collector:
+            collector.finish()
     finally:
         if collector:
             collector.unhook()
