@@ -3,9 +3,9 @@
 //! Connections come from Django's settings, as libpq resolved them; `--dsn` may give another way to the same
 //! database. Absent here: what is done with the facts.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use pgdriver::catalog::RelationName;
+use pgdriver::catalog::{self, RelationName, RowCount};
 use pgdriver::server::ServerFacts;
 use pgdriver::{ConnectError, ConnectOptions, QueryError, Session, tables};
 
@@ -17,8 +17,10 @@ use crate::gates;
 use crate::hazards::Context;
 use crate::names::MigrationId;
 use crate::plan::Plan;
+use crate::preview::Stake;
 use crate::settings::DjangoSettings;
 use crate::sql::{Catalog, ForeignKey, Relation, TableFacts};
+use crate::ui;
 
 /// PostgreSQL 14.
 const OLDEST: u32 = 140_000;
@@ -122,6 +124,30 @@ pub(crate) async fn context(session: &Session) -> Result<Context, Failure> {
         (relation(&t.name), facts)
     });
     Ok(Context { catalog: Some(Catalog { tables: facts.collect() }) })
+}
+
+/// How many rows are at stake in each table or column that a plan destroys: counted up to a million within the
+/// observer's two seconds, else the planner's estimate. A table that is only planned has none.
+pub(crate) async fn count_stakes(session: &Session, stakes: &BTreeSet<Stake>, known: &Context) -> BTreeMap<Stake, String> {
+    const LIMIT: u64 = 1_000_000;
+    let mut rows = BTreeMap::new();
+    for stake in stakes {
+        let (relation, column) = stake;
+        let Some(facts) = known.catalog.as_ref().and_then(|c| c.tables.get(relation)) else { continue };
+        let name = RelationName::new(relation.schema(), relation.name());
+        let counted = match column {
+            Some(column) => catalog::count_values(session, &name, column, LIMIT).await,
+            None => catalog::count_rows(session, &name, LIMIT).await,
+        };
+        let text = match (counted, facts.rows) {
+            (Ok(RowCount::Exactly(n)), _) => ui::count(n, "row"),
+            (Ok(RowCount::AtLeast(n)), _) => format!("{} or more", ui::count(n, "row")),
+            (Err(_), Some(n)) => format!("about {}", ui::count(n, "row")),
+            (Err(e), None) => format!("rows not counted: {}", e.message()),
+        };
+        rows.insert(stake.clone(), text);
+    }
+    rows
 }
 
 /// Whether the server has a database of that name.

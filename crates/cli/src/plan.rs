@@ -46,12 +46,6 @@ impl Plan {
     pub(crate) fn ids(&self) -> impl Iterator<Item = &MigrationId> {
         self.steps.iter().map(|s| &s.id)
     }
-
-    /// The apps of the plan, in the order in which they first come.
-    pub(crate) fn apps(&self) -> Vec<&AppLabel> {
-        let mut seen = BTreeSet::new();
-        self.ids().map(|id| &id.app).filter(|app| seen.insert((*app).clone())).collect()
-    }
 }
 
 fn step(planned: &Planned) -> PlanStep {

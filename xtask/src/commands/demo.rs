@@ -38,7 +38,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let install = env.postgres(args.postgres)?;
     let venv = env.django(&args.django)?;
     let server = TempServer::start(&install)?;
-    let database = server.database()?;
+    let database = server.named_database("shop")?;
     let folder = workspace().join("target").join("demo").join("shop");
     if folder.exists() {
         std::fs::remove_dir_all(&folder).with_context(|| folder.display().to_string())?;

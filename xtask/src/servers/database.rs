@@ -33,6 +33,14 @@ impl Database {
         })
     }
 
+    pub(super) fn named(server: &Server, name: &str) -> Result<Self> {
+        server.create_database(name)?;
+        Ok(Self {
+            server: server.clone(),
+            name: name.to_owned(),
+        })
+    }
+
     /// Its server.
     pub fn server(&self) -> &Server {
         &self.server

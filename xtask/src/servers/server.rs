@@ -195,6 +195,14 @@ impl Server {
         Database::create(self, None)
     }
 
+    /// An empty database of this name, dropped with the value: for a server of the caller's own.
+    ///
+    /// # Errors
+    /// What the server said.
+    pub fn named_database(&self, name: &str) -> Result<Database> {
+        Database::named(self, name)
+    }
+
     /// A database of its own with what `build` makes, dropped with the value. `build` runs once on this server for
     /// each `key`, in whichever process comes first; all others get a copy.
     ///

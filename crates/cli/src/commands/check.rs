@@ -169,7 +169,7 @@ impl Checked {
                 "restore the file, or make sure that a squash replaced it",
             );
         }
-        self.line("history", Ok(count(rows as u64, "row of django_migrations").replace("migrationss", "migrations")));
+        self.line("history", Ok(format!("{} in django_migrations", count(rows as u64, "row"))));
     }
 
     async fn blockers(&mut self, observed: &Observed) -> Result<String, Failure> {

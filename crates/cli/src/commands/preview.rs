@@ -30,7 +30,8 @@ pub(crate) async fn preview(args: PreviewArgs, mut layers: Layers, context: &Con
     .await?;
     let plan = Plan::of(&facts);
     let known = database::context(&observed.observer).await?;
-    let preview = preview::preview(&plan, &facts.sql, &known)?;
+    let mut preview = preview::preview(&plan, &facts.sql, &known)?;
+    preview.count(&database::count_stakes(&observed.observer, &preview.stakes(), &known).await);
     match format {
         Format::Json => {
             let described = Described {

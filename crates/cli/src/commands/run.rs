@@ -208,8 +208,10 @@ impl Run<'_> {
 
     /// Step 3: the SQL, what it does, and the verdict.
     async fn preview(&self, pending: &Pending) -> Result<Preview, Failure> {
-        let catalog = database::context(&pending.observed.observer).await?;
-        let preview = preview::preview(&pending.plan, &pending.facts.sql, &catalog)?;
+        let observer = &pending.observed.observer;
+        let known = database::context(observer).await?;
+        let mut preview = preview::preview(&pending.plan, &pending.facts.sql, &known)?;
+        preview.count(&database::count_stakes(observer, &preview.stakes(), &known).await);
         self.keep(&self.folder.path.join("preview.sql"), preview.script().as_bytes());
         if self.format == Format::Text && self.context.volume > Volume::Quiet {
             out::talk(ui::preview(&preview, SHOWN));

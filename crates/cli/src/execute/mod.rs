@@ -17,7 +17,6 @@ use crate::event::{EventKind, MigrationFailed, NoteLevel};
 use crate::exit::Class;
 use crate::failure::Failure;
 use crate::lock::MigrationLock;
-use crate::names::MigrationId;
 use crate::plan::Plan;
 use crate::reporter::Reporter;
 use crate::settings::{GuardSettings, Target};
@@ -45,7 +44,6 @@ pub(crate) struct Execution<'a> {
 /// The plan was run to its end. Whether all of it is recorded is for verification to say.
 #[derive(Debug)]
 pub(crate) struct Applied {
-    pub(crate) recorded: Vec<MigrationId>,
     pub(crate) warnings: Vec<String>,
 }
 
@@ -64,7 +62,7 @@ pub(crate) async fn execute(
     let mut monitor = Monitor::open(around.reach).await?;
     let mut progress = Progress::default();
     let bridge = around.django.migrate(around.target, session(around)).await.map_err(BridgeError::failure)?;
-    let ended = drive(bridge, lock, plan, &mut progress, &mut monitor, around).await;
+    let ended = drive(bridge, lock, &mut progress, &mut monitor, around).await;
     monitor.wait_until_gone(progress.backends()).await;
     let recorded = around.reach.recorded(plan).await;
     let verdict = settle::settle(plan, &progress, &ended, recorded, monitor.last_blockers());
@@ -103,7 +101,6 @@ pub(crate) struct Ended {
 async fn drive(
     mut bridge: Bridge,
     lock: &MigrationLock,
-    plan: &Plan,
     progress: &mut Progress,
     monitor: &mut Monitor,
     around: &Execution<'_>,
@@ -157,7 +154,6 @@ async fn drive(
     {
         ended.crash.get_or_insert(error.failure());
     }
-    let _ = plan;
     ended
 }
 
@@ -234,7 +230,6 @@ fn hear(answer: &Answer, bridge: &mut Bridge, progress: &mut Progress, around: &
         _ => {}
     }
     progress.absorb(answer);
-    // nothing further of the plan is started once the journal cannot keep up before the first change
     None
 }
 

@@ -22,7 +22,8 @@ pub(super) fn settle(
 ) -> Result<Applied, Failure> {
     let known = recorded.as_ref().map(Vec::as_slice).map_err(|f| f.message.clone());
     if progress.end == Some(End::Done) && ended.stopped_for.is_none() {
-        return recorded.map(|recorded| Applied { recorded, warnings: progress.warnings.clone() }).map_err(|f| {
+        // whether all of the plan is recorded is for verification to say, in a fresh process
+        return recorded.map(|_| Applied { warnings: progress.warnings.clone() }).map_err(|f| {
             f.changed(Changed::Yes).hint("`migrate` ended well; its result could not be read back: run `django-migrate status`")
         });
     }
@@ -293,12 +294,11 @@ mod tests {
     }
 
     #[test]
-    fn the_end_is_what_is_recorded() {
+    fn a_migrate_that_ends_well_is_applied() {
         let mut progress = Progress::default();
         progress.absorb(&Answer::MigrateDone { outcome: MigrateOutcome::Done, seconds: 1.0 });
         let plan = Plan { steps: vec![], fingerprint: String::new(), previous: BTreeMap::new() };
         let ended = Ended { crash: None, asked: Asked::default(), stopped_for: None };
-        let applied = settle(&plan, &progress, &ended, Ok(vec![MigrationId::new("shop", "0002")]), &[]).unwrap();
-        assert_eq!(applied.recorded.len(), 1);
+        assert!(settle(&plan, &progress, &ended, Ok(vec![]), &[]).is_ok());
     }
 }

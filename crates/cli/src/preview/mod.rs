@@ -6,7 +6,7 @@
 mod deploy;
 mod document;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -17,7 +17,7 @@ use crate::failure::Failure;
 use crate::hazards::{self, Atomic, Context, Finding, MigrationSql, Severity, SqlPart};
 use crate::names::MigrationId;
 use crate::plan::{Plan, PlanStep};
-use crate::sql::{ColumnBefore, Statement};
+use crate::sql::{ColumnBefore, Loss, Relation, Statement};
 
 pub(crate) use deploy::Deploy;
 pub(crate) use document::{Described, document};
@@ -41,7 +41,12 @@ pub(crate) struct PreviewMigration {
     pub(crate) deploy: Deploy,
     /// What concerns the migration as a whole.
     pub(crate) findings: Vec<Finding>,
+    /// How many rows each loss of `statements` and `reverse` is about, as far as that was asked and answered.
+    at_stake: BTreeMap<Stake, String>,
 }
+
+/// A table, or a column of it, whose values would be lost.
+pub(crate) type Stake = (Relation, Option<String>);
 
 /// SQL that is not there, and why.
 #[derive(Debug, Clone, Serialize)]
@@ -175,6 +180,7 @@ fn migration(
         statements,
         reverse,
         findings,
+        at_stake: BTreeMap::new(),
     }
 }
 
@@ -225,19 +231,40 @@ impl PreviewMigration {
 
     /// What it takes away for good, as a person reads it.
     pub(crate) fn destroys(&self) -> Vec<String> {
-        losses(&self.statements)
+        self.told(&self.statements)
+    }
+
+    /// What its reverse would take away.
+    pub(crate) fn reverse_destroys(&self) -> Vec<String> {
+        self.told(&self.reverse)
+    }
+
+    fn told(&self, statements: &[Statement]) -> Vec<String> {
+        let mut seen = Vec::new();
+        for loss in losses(statements) {
+            let rows = stake(loss).and_then(|stake| self.at_stake.get(&stake));
+            let text = match rows {
+                Some(rows) => format!("{loss} ({rows})"),
+                None => loss.to_string(),
+            };
+            if !seen.contains(&text) {
+                seen.push(text);
+            }
+        }
+        seen
     }
 }
 
-fn losses(statements: &[Statement]) -> Vec<String> {
-    let mut seen = Vec::new();
-    for loss in statements.iter().filter(|s| s.destructive).flat_map(|s| &s.losses) {
-        let text = loss.to_string();
-        if !seen.contains(&text) {
-            seen.push(text);
-        }
-    }
-    seen
+fn losses(statements: &[Statement]) -> impl Iterator<Item = &Loss> {
+    statements.iter().filter(|s| s.destructive).flat_map(|s| &s.losses)
+}
+
+fn stake(loss: &Loss) -> Option<Stake> {
+    let column = match loss {
+        Loss::Column { column, .. } | Loss::Precision { column, .. } => Some(column.clone()),
+        _ => None,
+    };
+    Some((loss.relation()?.clone(), column))
 }
 
 impl Preview {
@@ -253,6 +280,18 @@ impl Preview {
     pub(crate) fn asks(&self) -> usize {
         let all = self.migrations.iter().flat_map(PreviewMigration::all_findings);
         all.filter(|f| f.severity >= Severity::Ask).count()
+    }
+
+    /// What a count of rows would tell more about: tables and columns that the plan destroys.
+    pub(crate) fn stakes(&self) -> BTreeSet<Stake> {
+        self.migrations.iter().flat_map(|m| losses(&m.statements)).filter_map(stake).collect()
+    }
+
+    /// Adds the counts: `500 rows`, `about 12,000 rows`.
+    pub(crate) fn count(&mut self, rows: &BTreeMap<Stake, String>) {
+        for m in &mut self.migrations {
+            m.at_stake.clone_from(rows);
+        }
     }
 
     pub(crate) fn is_destructive(&self) -> bool {
@@ -272,7 +311,7 @@ impl Preview {
             statements: m.statements.len() as u64,
             findings: m.all_findings().map(line).collect(),
             destroys: m.destroys(),
-            reverse_destroys: losses(&m.reverse),
+            reverse_destroys: m.reverse_destroys(),
         });
         PreviewFinished {
             verdict: self.verdict().name().to_owned(),

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use super::style::{self, Look, paint};
 use crate::hazards::{Finding, Severity};
-use crate::preview::{Preview, PreviewMigration};
+use crate::preview::{Deploy, Preview, PreviewMigration, Verdict};
 use crate::sql::{Blocks, Statement};
 
 /// At most `limit` statements; what is left out is counted, never what is destroyed.
@@ -33,9 +33,9 @@ pub(crate) fn preview(preview: &Preview, limit: usize) -> String {
     }
     destructive(&mut out, preview);
     let look = match preview.verdict() {
-        crate::preview::Verdict::Go => Look::Good,
-        crate::preview::Verdict::Ask => Look::Warning,
-        crate::preview::Verdict::Stop => Look::Bad,
+        Verdict::Go => Look::Good,
+        Verdict::Ask => Look::Warning,
+        Verdict::Stop => Look::Bad,
     };
     let _ = write!(out, "verdict {}, plan {}", paint(look, preview.verdict().name()), preview.fingerprint);
     out
@@ -47,13 +47,13 @@ fn heading(out: &mut String, m: &PreviewMigration) {
     if !m.complete() {
         facts.push("SQL incomplete");
     }
-    let deploy = match m.deploy {
-        crate::preview::Deploy::Before => "before the deploy",
-        crate::preview::Deploy::After => "after the deploy",
-        crate::preview::Deploy::Either => "before or after the deploy",
-        crate::preview::Deploy::Neither => "old and new code do not both live with it",
-    };
-    facts.push(deploy);
+    match m.deploy {
+        Deploy::Before => facts.push("apply before the deploy"),
+        Deploy::After => facts.push("apply after the deploy"),
+        Deploy::Either => facts.push("apply before or after the deploy"),
+        Deploy::Neither if m.complete() => facts.push("breaks old or new code while both run"),
+        Deploy::Neither => {}
+    }
     let _ = writeln!(out, "{}  {}", paint(Look::Heading, &m.id), paint(Look::Faint, facts.join(", ")));
     if m.statements.is_empty() && m.complete() {
         let _ = writeln!(out, "  {}", paint(Look::Faint, "no SQL: it changes only Django's state"));
