@@ -51,6 +51,7 @@ class Answers:
         self.pattern = None
         self.writing = False
         self.after_write = None
+        self.unread = None
 
     def send(self, kind, **fields):
         fields["kind"] = kind
@@ -62,6 +63,10 @@ class Answers:
             try:
                 while data:
                     data = data[os.write(self.descriptor, data):]
+            except OSError:
+                # Nobody reads any more. Not raised here, where it could fall between a COMMIT and its record.
+                if self.unread:
+                    self.unread()
             finally:
                 self.writing = False
         if self.after_write:
@@ -626,7 +631,8 @@ def resolved_parameters(raw):
             found[name] = value
     for name in ("password", "service", "servicefile"):
         found.pop(name, None)
-    return {name: str(value) for name, value in found.items() if value is not None}, info.password or None
+    # psycopg 2 lists what is empty too.
+    return {name: str(value) for name, value in found.items() if value not in (None, "")}, info.password or None
 
 
 def describe_server(bridge, connection):
@@ -2659,6 +2665,7 @@ class Stop:
             signal.signal(number, self.on_signal)  # also where `cmd &` left SIGINT ignored
         signal.set_wakeup_fd(write, warn_on_full_buffer=False)
         self.bridge.answers.after_write = self.check
+        self.bridge.answers.unread = lambda: setattr(self, "asked", "now")
         for target, source in ((self.read_words, reader), (self.read_signals, read)):
             threading.Thread(target=target, args=(source,), daemon=True).start()
 
