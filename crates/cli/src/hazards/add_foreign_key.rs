@@ -26,7 +26,7 @@ fn run(scene: &Scene<'_>) -> Vec<Fact> {
             _ => return None,
         };
         match &constraint.rule {
-            Rule::ForeignKey { to } if constraint.validity == Validity::Validated => Some((table, to)),
+            Rule::ForeignKey { to, .. } if constraint.validity == Validity::Validated => Some((table, to)),
             _ => None,
         }
     });

@@ -19,7 +19,7 @@ fn run(scene: &Scene<'_>) -> Vec<Fact> {
     let losses = scene.statement.losses.iter();
     losses
         .filter_map(|loss| match loss {
-            Loss::Column { relation, column } => {
+            Loss::Column { relation, column, .. } => {
                 let message = format!("column {column} of {} is dropped with its values", scene.sized(relation));
                 Some(Fact::new(relation, message, HAZARD.safer))
             }

@@ -33,7 +33,7 @@ fn run(scene: &Scene<'_>) -> Vec<Fact> {
     });
     parents
         .map(|lock| {
-            let message = format!("a foreign key to {} goes, which locks that table for everybody", scene.sized(&lock.relation));
+            let message = format!("a foreign key between it and {} goes, which locks that table for everybody", scene.sized(&lock.relation));
             Fact::new(&lock.relation, message, HAZARD.safer)
         })
         .collect()

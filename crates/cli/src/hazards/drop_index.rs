@@ -25,12 +25,12 @@ fn run(scene: &Scene<'_>) -> Vec<Fact> {
     dropped
         .filter_map(|index| {
             let table = scene.known.index_table(index);
-            if table.as_ref().is_some_and(|table| scene.is_new(table)) {
+            if table.is_some_and(|table| scene.is_new(table)) {
                 return None;
             }
-            let locked = table.as_ref().map_or_else(|| "its table".to_owned(), |table| scene.sized(table));
+            let locked = table.map_or_else(|| "its table".to_owned(), |table| scene.sized(table));
             let message = format!("dropping index {index} locks {locked} for everybody until the commit");
-            Some(Fact::new(table.as_ref().unwrap_or(index), message, HAZARD.safer))
+            Some(Fact::new(table.unwrap_or(index), message, HAZARD.safer))
         })
         .collect()
 }

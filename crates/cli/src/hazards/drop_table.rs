@@ -19,7 +19,7 @@ fn run(scene: &Scene<'_>) -> Vec<Fact> {
     let losses = scene.statement.losses.iter();
     losses
         .filter_map(|loss| match loss {
-            Loss::Table { relation } => {
+            Loss::Table { relation, .. } => {
                 let message = format!("{} is dropped with all of its rows", scene.sized(relation));
                 Some(Fact::new(relation, message, HAZARD.safer))
             }

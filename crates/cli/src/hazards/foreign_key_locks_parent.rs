@@ -31,7 +31,7 @@ fn run(scene: &Scene<'_>) -> Vec<Fact> {
 
 /// The action refers to `parent` without comparing rows that were there before.
 fn refers_quietly(scene: &Scene<'_>, action: &super::Action, parent: &crate::sql::Relation) -> bool {
-    let to_parent = |rule: &Rule| matches!(rule, Rule::ForeignKey { to } if to == parent);
+    let to_parent = |rule: &Rule| matches!(rule, Rule::ForeignKey { to, .. } if to == parent);
     match action {
         super::Action::CreateTable(create) => {
             let of_columns = create.columns.iter().flat_map(|column| &column.constraints);

@@ -5,9 +5,13 @@
 //! output, and everything about the plan that is not SQL.
 
 mod finding;
+#[cfg(test)]
+mod forms;
 mod page;
 mod policy;
 mod scene;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use finding::{Finding, Severity};
 pub(crate) use page::page;
@@ -128,7 +132,7 @@ pub(crate) fn assess_migrations(
         .collect()
 }
 
-fn assess_migration(migration: &MigrationSql<'_>, known: &mut Known<'_>) -> Vec<Statement> {
+fn assess_migration(migration: &MigrationSql<'_>, known: &mut Known) -> Vec<Statement> {
     let mut held = Held::default();
     let mut statements = Vec::new();
     let mut line = 0;

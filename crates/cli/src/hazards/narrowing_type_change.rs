@@ -19,7 +19,7 @@ fn run(scene: &Scene<'_>) -> Vec<Fact> {
     let losses = scene.statement.losses.iter();
     losses
         .filter_map(|loss| match loss {
-            Loss::Precision { relation, column, to } => {
+            Loss::Precision { relation, column, to, .. } => {
                 let table = scene.sized(relation);
                 let message = format!("values in column {column} of {table} that do not fit into {to} are cut or rounded");
                 Some(Fact::new(relation, message, HAZARD.safer))

@@ -39,7 +39,7 @@ impl Fact {
 
 pub(super) struct Scene<'a> {
     pub(super) statement: &'a Statement,
-    pub(super) known: &'a Known<'a>,
+    pub(super) known: &'a Known,
     pub(super) atomic: Atomic,
     pub(super) held: &'a Held,
 }
@@ -116,7 +116,7 @@ pub(super) struct Held {
 
 impl Held {
     /// A lock is held to the end of the transaction: outside one, nothing is.
-    pub(super) fn take_in(&mut self, statement: &Statement, atomic: Atomic, known: &Known<'_>) {
+    pub(super) fn take_in(&mut self, statement: &Statement, atomic: Atomic, known: &Known) {
         if atomic == Atomic::No {
             return;
         }

@@ -259,7 +259,9 @@ pub(crate) enum Rule {
     Check,
     /// PostgreSQL 18 names NOT NULL constraints.
     NotNull,
+    /// The columns stand here where the table has the constraint, not a column of its.
     ForeignKey {
+        columns: Vec<String>,
         to: Relation,
     },
     Unique(KeySource),

@@ -2,7 +2,7 @@
 //! of the plan that ran before. Values only; reading a catalog is pgdriver's.
 
 use super::Relation;
-use super::action::{Action, Change, Constraint, IfExists, Rule};
+use super::action::{Action, Change, Column, Constraint, CreateTable, IfExists, Rule};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The tables of a live database, as far as somebody looked.
@@ -29,18 +29,30 @@ pub(crate) struct ForeignKey {
 }
 
 /// The catalog as it will be after the statements seen so far.
-pub(crate) struct Known<'a> {
-    catalog: Option<&'a Catalog>,
-    new: BTreeSet<Relation>,
+pub(crate) struct Known {
+    has_catalog: bool,
+    tables: BTreeMap<Relation, Table>,
+    /// Where each index belongs.
     index_tables: BTreeMap<Relation, Relation>,
-    /// By table and constraint name.
-    foreign_keys: BTreeMap<(Relation, String), Relation>,
+    /// What the plan created, so that nobody outside it uses it yet.
+    new: BTreeSet<Relation>,
     /// Types that the plan created: enums and their like, no domains.
     types: BTreeSet<Relation>,
-    /// The name in the catalog of a table that the plan renamed.
-    renamed: BTreeMap<Relation, Relation>,
     /// Names that Django sets IMMEDIATE, which it does for foreign keys only.
     immediate: BTreeSet<String>,
+}
+
+struct Table {
+    facts: TableFacts,
+    extent: Extent,
+}
+
+/// How much is known of a table.
+#[derive(PartialEq)]
+enum Extent {
+    Whole,
+    /// Only what the plan added to it.
+    Added,
 }
 
 /// Whether a constraint is a foreign key, and to where.
@@ -52,21 +64,36 @@ pub(crate) enum Parent {
     None,
 }
 
-impl<'a> Known<'a> {
-    pub(crate) fn new(catalog: Option<&'a Catalog>) -> Self {
+impl Known {
+    pub(crate) fn new(catalog: Option<&Catalog>) -> Self {
+        let tables = catalog.iter().flat_map(|catalog| &catalog.tables);
+        let indexes = tables
+            .clone()
+            .flat_map(|(table, facts)| facts.indexes.iter().map(move |index| (index, table)));
         Self {
-            catalog,
+            has_catalog: catalog.is_some(),
+            index_tables: indexes
+                .map(|(index, table)| (index.clone(), table.clone()))
+                .collect(),
+            tables: tables
+                .map(|(table, facts)| {
+                    (
+                        table.clone(),
+                        Table {
+                            facts: facts.clone(),
+                            extent: Extent::Whole,
+                        },
+                    )
+                })
+                .collect(),
             new: BTreeSet::new(),
-            index_tables: BTreeMap::new(),
-            foreign_keys: BTreeMap::new(),
             types: BTreeSet::new(),
-            renamed: BTreeMap::new(),
             immediate: BTreeSet::new(),
         }
     }
 
     pub(crate) fn has_catalog(&self) -> bool {
-        self.catalog.is_some()
+        self.has_catalog
     }
 
     /// The plan created it, so nobody outside the plan uses it.
@@ -86,43 +113,39 @@ impl<'a> Known<'a> {
             .any(|created| created.name() == name || created.to_string() == name)
     }
 
-    /// None for a table that the catalog does not have, or without a catalog.
-    pub(crate) fn facts(&self, table: &Relation) -> Option<&'a TableFacts> {
-        self.catalog?
+    /// None for a table that neither the catalog nor the plan has.
+    pub(crate) fn facts(&self, table: &Relation) -> Option<&TableFacts> {
+        let found = self
             .tables
-            .get(self.renamed.get(table).unwrap_or(table))
+            .get(table)
+            .filter(|found| found.extent == Extent::Whole)?;
+        Some(&found.facts)
     }
 
-    pub(crate) fn index_table(&self, index: &Relation) -> Option<Relation> {
-        self.index_tables.get(index).cloned().or_else(|| {
-            let tables = &self.catalog?.tables;
-            tables
-                .iter()
-                .find(|(_, facts)| facts.indexes.contains(index))
-                .map(|(table, _)| table.clone())
-        })
+    /// The planner's estimate.
+    pub(super) fn rows(&self, table: &Relation) -> Option<u64> {
+        self.facts(table)?.rows
+    }
+
+    pub(crate) fn index_table(&self, index: &Relation) -> Option<&Relation> {
+        self.index_tables.get(index)
     }
 
     /// What a constraint of `table` refers to.
-    pub(crate) fn parent(&self, table: &Relation, constraint: &str) -> Parent {
-        if let Some(to) = self
-            .foreign_keys
-            .get(&(table.clone(), constraint.to_owned()))
-        {
-            return Parent::Known(to.clone());
-        }
-        if let Some(facts) = self.facts(table) {
-            return match facts.foreign_keys.iter().find(|key| key.name == constraint) {
-                Some(key) => Parent::Known(key.to.clone()),
-                None if self.immediate.contains(constraint) => Parent::Unknown,
-                None => Parent::None,
-            };
+    pub(super) fn parent(&self, table: &Relation, constraint: &str) -> Parent {
+        let mut keys = self
+            .tables
+            .get(table)
+            .into_iter()
+            .flat_map(|found| &found.facts.foreign_keys);
+        if let Some(key) = keys.find(|key| key.name == constraint) {
+            return Parent::Known(key.to.clone());
         }
         // suffixes that Django and PostgreSQL give to what is no foreign key
         let other = ["_check", "_uniq", "_pk", "_pkey", "_key", "_excl"];
-        let surely_other =
-            self.is_new(table) || other.iter().any(|suffix| constraint.ends_with(suffix));
-        if surely_other && !self.immediate.contains(constraint) {
+        let is_other =
+            self.facts(table).is_some() || other.iter().any(|suffix| constraint.ends_with(suffix));
+        if is_other && !self.immediate.contains(constraint) {
             Parent::None
         } else {
             Parent::Unknown
@@ -130,37 +153,49 @@ impl<'a> Known<'a> {
     }
 
     /// What the foreign keys of `table` (of its `column`, if one is given) refer to; none where nobody knows.
-    pub(crate) fn parents(
+    pub(super) fn parents(
         &self,
         table: &Relation,
         column: Option<&str>,
     ) -> Option<BTreeSet<Relation>> {
-        let planned = self
-            .foreign_keys
-            .iter()
-            .filter(|((owner, _), _)| owner == table)
-            .map(|(_, to)| to.clone());
-        if self.is_new(table) {
-            return Some(planned.collect());
-        }
         let keys = self.facts(table)?.foreign_keys.iter();
         let touched = keys.filter(|key| {
             column.is_none_or(|column| key.columns.iter().any(|name| name == column))
         });
-        Some(touched.map(|key| key.to.clone()).chain(planned).collect())
+        Some(touched.map(|key| key.to.clone()).collect())
     }
 
-    /// Tables with foreign keys to `table`, where the catalog is known.
-    pub(crate) fn children(&self, table: &Relation) -> Option<BTreeSet<Relation>> {
-        let tables = &self.catalog?.tables;
-        let refers = |facts: &TableFacts| facts.foreign_keys.iter().any(|key| key.to == *table);
-        Some(
-            tables
-                .iter()
-                .filter(|(_, facts)| refers(facts))
-                .map(|(child, _)| child.clone())
-                .collect(),
-        )
+    /// Tables with foreign keys to `table`; none where nobody knows.
+    pub(super) fn children(&self, table: &Relation) -> Option<BTreeSet<Relation>> {
+        if !self.has_catalog && !self.is_new(table) {
+            return None;
+        }
+        let refers = |found: &Table| found.facts.foreign_keys.iter().any(|key| key.to == *table);
+        let children = self
+            .tables
+            .iter()
+            .filter(|(child, found)| *child != table && refers(found));
+        Some(children.map(|(child, _)| child.clone()).collect())
+    }
+
+    /// [`Self::children`], and theirs.
+    pub(super) fn descendants(&self, table: &Relation) -> Option<BTreeSet<Relation>> {
+        let mut found = BTreeSet::new();
+        let mut left = vec![table.clone()];
+        while let Some(next) = left.pop() {
+            for child in self.children(&next)? {
+                if child != *table && found.insert(child.clone()) {
+                    left.push(child);
+                }
+            }
+        }
+        Some(found)
+    }
+
+    /// The tables of a schema; none where nobody knows.
+    pub(super) fn of_schema(&self, schema: &str) -> Option<Vec<Relation>> {
+        let inside = self.tables.keys().filter(|table| table.schema() == schema);
+        self.has_catalog.then(|| inside.cloned().collect())
     }
 
     /// Takes in what a statement did.
@@ -172,21 +207,14 @@ impl<'a> Known<'a> {
 
     fn apply_one(&mut self, action: &Action) {
         match action {
-            Action::CreateTable(table) if table.existing == IfExists::Fails => {
-                self.new.insert(table.table.clone());
-                for constraint in table
-                    .constraints
-                    .iter()
-                    .chain(table.columns.iter().flat_map(|c| &c.constraints))
-                {
-                    self.add_constraint(&table.table, constraint);
-                }
-            }
+            Action::CreateTable(table) if table.existing == IfExists::Fails => self.create(table),
             Action::CreateView {
                 view,
                 existing: IfExists::Fails,
                 ..
-            } => drop(self.new.insert(view.clone())),
+            } => {
+                self.new.insert(view.clone());
+            }
             Action::CreateIndex {
                 index: Some(index),
                 table,
@@ -198,75 +226,117 @@ impl<'a> Known<'a> {
                     self.new.insert(index.clone());
                 }
             }
-            Action::AlterTable { table, change } => self.alter(table, change),
-            Action::Drop(dropped) => {
-                self.new.remove(&dropped.name);
-                self.index_tables.remove(&dropped.name);
-                self.foreign_keys
-                    .retain(|(owner, _), _| *owner != dropped.name);
-            }
             Action::RenameIndex { index, to } => {
-                if let Some(table) = self.index_table(index) {
+                if let Some(table) = self.index_tables.remove(index) {
                     self.index_tables.insert(to.clone(), table);
                 }
-                if self.new.remove(index) {
-                    self.new.insert(to.clone());
-                }
+                self.renew(index, to);
             }
-            Action::CreateType { name } => drop(self.types.insert(name.clone())),
+            Action::AlterTable { table, change } => self.alter(table, change),
+            Action::Drop(dropped) => self.drop(&dropped.name),
+            Action::CreateType { name } => {
+                self.types.insert(name.clone());
+            }
             Action::SetConstraints { names } => self.immediate.extend(names.iter().cloned()),
             _ => {}
         }
     }
 
+    fn create(&mut self, create: &CreateTable) {
+        let table = &create.table;
+        self.new.insert(table.clone());
+        self.tables.insert(
+            table.clone(),
+            Table {
+                facts: TableFacts::default(),
+                extent: Extent::Whole,
+            },
+        );
+        for column in &create.columns {
+            self.add_column(table, column);
+        }
+        for constraint in &create.constraints {
+            self.add_constraint(table, constraint, &[]);
+        }
+    }
+
     fn alter(&mut self, table: &Relation, change: &Change) {
         match change {
-            Change::AddConstraint(constraint) => self.add_constraint(table, constraint),
-            Change::AddColumn(column) => {
-                for constraint in &column.constraints {
-                    self.add_constraint(table, constraint);
-                }
-            }
-            Change::DropConstraint { name, .. } => {
-                drop(self.foreign_keys.remove(&(table.clone(), name.clone())))
+            Change::AddConstraint(constraint) => self.add_constraint(table, constraint, &[]),
+            Change::AddColumn(column) => self.add_column(table, column),
+            Change::DropConstraint { name, .. } => self.retain_keys(table, |key| key.name != *name),
+            Change::DropColumn { column, .. } => {
+                self.retain_keys(table, |key| !key.columns.contains(column));
             }
             Change::RenameTable { to } | Change::SetSchema { to } => self.rename(table, to),
             _ => {}
         }
     }
 
-    fn add_constraint(&mut self, table: &Relation, constraint: &Constraint) {
-        if let (Some(name), Rule::ForeignKey { to }) = (&constraint.name, &constraint.rule) {
-            self.foreign_keys
-                .insert((table.clone(), name.clone()), to.clone());
+    fn add_column(&mut self, table: &Relation, column: &Column) {
+        for constraint in &column.constraints {
+            self.add_constraint(table, constraint, std::slice::from_ref(&column.name));
+        }
+    }
+
+    fn add_constraint(&mut self, table: &Relation, constraint: &Constraint, of_column: &[String]) {
+        if let Rule::ForeignKey { columns, to } = &constraint.rule {
+            let added = || Table {
+                facts: TableFacts::default(),
+                extent: Extent::Added,
+            };
+            let found = self.tables.entry(table.clone()).or_insert_with(added);
+            found.facts.foreign_keys.push(ForeignKey {
+                name: constraint.name.clone().unwrap_or_default(),
+                columns: if of_column.is_empty() {
+                    columns.clone()
+                } else {
+                    of_column.to_vec()
+                },
+                to: to.clone(),
+            });
+        }
+    }
+
+    fn retain_keys(&mut self, table: &Relation, keep: impl Fn(&ForeignKey) -> bool) {
+        if let Some(found) = self.tables.get_mut(table) {
+            found.facts.foreign_keys.retain(keep);
+        }
+    }
+
+    fn drop(&mut self, name: &Relation) {
+        self.new.remove(name);
+        self.tables.remove(name);
+        self.index_tables
+            .retain(|index, table| index != name && table != name);
+        for found in self.tables.values_mut() {
+            found.facts.foreign_keys.retain(|key| key.to != *name);
         }
     }
 
     fn rename(&mut self, from: &Relation, to: &Relation) {
-        if self.new.remove(from) {
-            self.new.insert(to.clone());
-        } else {
-            let original = self.renamed.remove(from).unwrap_or_else(|| from.clone());
-            self.renamed.insert(to.clone(), original);
+        self.renew(from, to);
+        if let Some(found) = self.tables.remove(from) {
+            self.tables.insert(to.clone(), found);
         }
+        let keys = self
+            .tables
+            .values_mut()
+            .flat_map(|found| &mut found.facts.foreign_keys)
+            .map(|key| &mut key.to);
         for table in self
             .index_tables
             .values_mut()
-            .chain(self.foreign_keys.values_mut())
+            .chain(keys)
             .filter(|table| *table == from)
         {
             *table = to.clone();
         }
-        let owned: Vec<_> = self
-            .foreign_keys
-            .keys()
-            .filter(|(owner, _)| owner == from)
-            .cloned()
-            .collect();
-        for key in owned {
-            if let Some(parent) = self.foreign_keys.remove(&key) {
-                self.foreign_keys.insert((to.clone(), key.1), parent);
-            }
+    }
+
+    fn renew(&mut self, from: &Relation, to: &Relation) {
+        if self.new.remove(from) {
+            self.new.insert(to.clone());
         }
     }
 }

@@ -6,8 +6,7 @@
 mod table;
 
 use super::action::{
-    Action, Behavior, CreateTable, Drop, IfExists, Method, Opaque, Query, ReindexTarget, RowLocks,
-    Rows, Rule,
+    Action, Behavior, CreateTable, Drop, IfExists, Method, Opaque, Query, ReindexTarget, Rows, Rule,
 };
 use super::catalog::Known;
 use super::{Blocks, LockMode, Loss, Relation, ScanReason, StatementKind as Kind};
@@ -27,7 +26,7 @@ pub(super) struct Effects {
 }
 
 /// Everything that the actions of one statement do, together. `old_type` is the type of a column that is altered.
-pub(super) fn effects(actions: &[Action], known: &Known<'_>, old_type: OldType<'_>) -> Effects {
+pub(super) fn effects(actions: &[Action], known: &Known, old_type: OldType<'_>) -> Effects {
     let mut effects = Effects::default();
     for action in actions {
         let (losses, unknowns) = (effects.losses.len(), effects.unknowns.len());
@@ -50,9 +49,9 @@ pub(super) fn effects(actions: &[Action], known: &Known<'_>, old_type: OldType<'
 pub(super) type OldType<'a> = &'a dyn Fn(&Relation, &str) -> Option<String>;
 
 impl Effects {
-    fn add(&mut self, action: &Action, known: &Known<'_>, old_type: OldType<'_>) {
+    fn add(&mut self, action: &Action, known: &Known, old_type: OldType<'_>) {
         match action {
-            Action::CreateTable(create) => self.create_table(create),
+            Action::CreateTable(create) => self.create_table(create, known),
             Action::AlterTable { table, change } => self.change(table, change, known, old_type),
             Action::Drop(dropped) => self.drop(dropped, known),
             Action::Truncate { table, behavior } => self.truncate(table, *behavior, known),
@@ -85,7 +84,7 @@ impl Effects {
                 self.lock(index, LockMode::ShareUpdateExclusive);
                 self.relations.insert(to.clone());
             }
-            Action::Query(query) => self.query(query),
+            Action::Query(query) => self.query(query, known),
             Action::LockTable { table, mode } => self.lock(table, *mode),
             Action::Repack { kind, table } => self.repack(*kind, table.as_ref()),
             Action::CreateView {
@@ -98,7 +97,7 @@ impl Effects {
                 if *existing == IfExists::Tolerated {
                     self.lock(view, LockMode::AccessExclusive);
                 }
-                self.query(query);
+                self.query(query, known);
             }
             Action::Refresh { view, method } => {
                 self.lock(
@@ -125,11 +124,11 @@ impl Effects {
         }
     }
 
-    fn create_table(&mut self, create: &CreateTable) {
+    fn create_table(&mut self, create: &CreateTable, known: &Known) {
         self.relations.insert(create.table.clone());
         let column_rules = create.columns.iter().flat_map(|column| &column.constraints);
         for constraint in create.constraints.iter().chain(column_rules) {
-            if let Rule::ForeignKey { to } = &constraint.rule
+            if let Rule::ForeignKey { to, .. } = &constraint.rule
                 && *to != create.table
             {
                 self.lock(to, LockMode::ShareRowExclusive);
@@ -145,11 +144,11 @@ impl Effects {
             self.lock(model, LockMode::AccessShare);
         }
         if let Some(query) = &create.query {
-            self.query(query);
+            self.query(query, known);
         }
     }
 
-    fn drop(&mut self, dropped: &Drop, known: &Known<'_>) {
+    fn drop(&mut self, dropped: &Drop, known: &Known) {
         let Drop {
             kind,
             name,
@@ -161,8 +160,12 @@ impl Effects {
             Kind::DropTable => {
                 self.lock(name, LockMode::AccessExclusive);
                 self.lock_parents(name, None, known);
+                if *behavior == Behavior::Cascade {
+                    self.lock_children(name, known);
+                }
                 self.losses.push(Loss::Table {
                     relation: name.clone(),
+                    rows: known.rows(name),
                 });
             }
             Kind::DropView | Kind::DropMaterializedView | Kind::DropSequence => {
@@ -175,11 +178,7 @@ impl Effects {
                 }
             }
             Kind::DropSchema if *behavior == Behavior::Cascade => {
-                self.losses.push(Loss::Contents {
-                    of: format!("schema {}", name.name()),
-                });
-                self.blocks_at_least = Some(Blocks::Reads);
-                self.unknown(format!("what schema {} holds", name.name()));
+                self.drop_schema(name.name(), known)
             }
             Kind::DropOwned => {
                 self.losses.push(Loss::Contents {
@@ -199,7 +198,42 @@ impl Effects {
         }
     }
 
-    fn drop_index(&mut self, index: &Relation, method: Method, known: &Known<'_>) {
+    /// CASCADE drops the foreign keys of other tables, and locks these.
+    fn lock_children(&mut self, table: &Relation, known: &Known) {
+        match known.children(table) {
+            Some(children) => {
+                for child in children {
+                    self.lock(&child, LockMode::AccessExclusive);
+                }
+            }
+            None => self.unknown(format!(
+                "which tables refer to {table}: each is locked, and loses its foreign key"
+            )),
+        }
+    }
+
+    /// Its tables, where they are known; views and sequences go unsaid.
+    fn drop_schema(&mut self, schema: &str, known: &Known) {
+        self.losses.push(Loss::Contents {
+            of: format!("schema {schema}"),
+        });
+        self.blocks_at_least = Some(Blocks::Reads);
+        match known.of_schema(schema) {
+            Some(tables) => {
+                for table in tables {
+                    self.lock(&table, LockMode::AccessExclusive);
+                    let rows = known.rows(&table);
+                    self.losses.push(Loss::Table {
+                        relation: table,
+                        rows,
+                    });
+                }
+            }
+            None => self.unknown(format!("what schema {schema} holds")),
+        }
+    }
+
+    fn drop_index(&mut self, index: &Relation, method: Method, known: &Known) {
         let mode = concurrent(
             method,
             LockMode::ShareUpdateExclusive,
@@ -207,7 +241,9 @@ impl Effects {
         );
         self.lock(index, mode);
         match known.index_table(index) {
-            Some(table) => self.lock(&table, mode),
+            Some(table) => self.lock(table, mode),
+            // nobody waits for a concurrent drop
+            None if method == Method::Concurrently => {}
             None => self.unknown(format!(
                 "which table index {index} belongs to: it is locked {mode} too"
             )),
@@ -224,10 +260,11 @@ impl Effects {
         }
     }
 
-    fn truncate(&mut self, table: &Relation, behavior: Behavior, known: &Known<'_>) {
+    fn truncate(&mut self, table: &Relation, behavior: Behavior, known: &Known) {
         self.lock(table, LockMode::AccessExclusive);
         self.losses.push(Loss::Rows {
             relation: table.clone(),
+            rows: known.rows(table),
         });
         if behavior == Behavior::Restrict {
             return;
@@ -235,11 +272,15 @@ impl Effects {
         self.losses.push(Loss::Dependents {
             of: format!("{table}: every table that refers to it is emptied"),
         });
-        match known.children(table) {
+        match known.descendants(table) {
             Some(children) => {
                 for child in children {
                     self.lock(&child, LockMode::AccessExclusive);
-                    self.losses.push(Loss::Rows { relation: child });
+                    let rows = known.rows(&child);
+                    self.losses.push(Loss::Rows {
+                        relation: child,
+                        rows,
+                    });
                 }
             }
             None => self.unknown(format!(
@@ -248,7 +289,7 @@ impl Effects {
         }
     }
 
-    fn reindex(&mut self, target: &ReindexTarget, method: Method, known: &Known<'_>) {
+    fn reindex(&mut self, target: &ReindexTarget, method: Method, known: &Known) {
         let on_table = concurrent(method, LockMode::ShareUpdateExclusive, LockMode::Share);
         let plain = method == Method::Plain;
         self.outside_transaction |= !plain;
@@ -273,9 +314,10 @@ impl Effects {
                 );
                 match known.index_table(index) {
                     Some(table) => {
-                        self.lock(&table, on_table);
-                        self.scan(&table, ScanReason::IndexBuild);
+                        self.lock(table, on_table);
+                        self.scan(table, ScanReason::IndexBuild);
                     }
+                    None if !plain => {}
                     None => self.unknown(format!(
                         "which table index {index} belongs to: it is locked {on_table}"
                     )),
@@ -288,15 +330,15 @@ impl Effects {
         }
     }
 
-    fn query(&mut self, query: &Query) {
+    fn query(&mut self, query: &Query, known: &Known) {
         for (table, mode) in query.locks() {
             self.lock(&table, mode);
         }
         for write in &query.writes {
-            let relation = write.table.clone();
+            let (relation, rows) = (write.table.clone(), known.rows(&write.table));
             match (write.kind, write.rows) {
-                (Kind::Delete, Rows::All) => self.losses.push(Loss::Rows { relation }),
-                (Kind::Update, Rows::All) => self.losses.push(Loss::Values { relation }),
+                (Kind::Delete, Rows::All) => self.losses.push(Loss::Rows { relation, rows }),
+                (Kind::Update, Rows::All) => self.losses.push(Loss::Values { relation, rows }),
                 _ => {}
             }
         }
@@ -336,7 +378,7 @@ impl Effects {
     }
 
     /// Dropping a foreign key drops its triggers on the other table, which takes the same lock there.
-    fn lock_parents(&mut self, table: &Relation, column: Option<&str>, known: &Known<'_>) {
+    fn lock_parents(&mut self, table: &Relation, column: Option<&str>, known: &Known) {
         match known.parents(table, column) {
             Some(parents) => {
                 for parent in parents {

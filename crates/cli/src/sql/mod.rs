@@ -28,7 +28,8 @@ pub(crate) use statement::{Evidence, Loss, ScanReason, Statement};
 
 use effects::{Effects, effects};
 
-/// The type of a column before its migration, as Django's state has it.
+/// The type of a column before its operation, as Django's state has it. Where AlterField changes the type of a key, it
+/// changes the foreign keys to it as well: these had the same type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ColumnBefore<'a> {
     /// The table as Django names it, without a schema.
@@ -59,21 +60,19 @@ pub(crate) fn read_script(script: &str) -> impl Iterator<Item = Reading<'_>> {
 
 impl Reading<'_> {
     /// What it does, where it stands: `known` is what was there before it. It still has no findings.
-    pub(crate) fn forecast(
-        self,
-        before: Option<&ColumnBefore<'_>>,
-        known: &Known<'_>,
-    ) -> Statement {
+    pub(crate) fn forecast(self, before: Option<&ColumnBefore<'_>>, known: &Known) -> Statement {
         let old_type = |table: &Relation, column: &str| {
-            let found =
-                before.filter(|before| before.table == table.name() && before.column == column)?;
+            let concerns = |before: &&ColumnBefore<'_>| {
+                before.table != table.name() || before.column == column
+            };
+            let found = before.filter(concerns)?;
             Some(found.db_type.to_owned())
         };
         let effects = effects(&self.actions, known, &old_type);
         self.into_statement(effects, known)
     }
 
-    fn into_statement(self, effects: Effects, known: &Known<'_>) -> Statement {
+    fn into_statement(self, effects: Effects, known: &Known) -> Statement {
         let locks: Vec<Lock> = effects
             .locks
             .into_iter()
@@ -109,7 +108,7 @@ impl Reading<'_> {
 }
 
 /// The catalog stands behind a forecast only where it knew every table that is locked and left no question.
-fn evidence(locks: &[Lock], unknowns: &[String], known: &Known<'_>) -> Evidence {
+fn evidence(locks: &[Lock], unknowns: &[String], known: &Known) -> Evidence {
     let is_known = |relation: &Relation| {
         known.is_new(relation)
             || known.facts(relation).is_some()

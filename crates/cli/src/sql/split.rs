@@ -310,7 +310,7 @@ impl Shape {
             (_, 1) if is(b"copy") => self.head = Head::Copy,
             // CREATE [OR REPLACE] FUNCTION
             (Head::Create, 2..=4) if is(b"function") || is(b"procedure") => {
-                self.head = Head::Routine
+                self.head = Head::Routine;
             }
             _ => {}
         }

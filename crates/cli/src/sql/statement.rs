@@ -2,7 +2,7 @@
 //!
 //! What serde skips serves the hazards and the confirmation; it is no promise.
 
-use super::{Action, Blocks, Lock, LockMode, Relation, StatementKind};
+use super::{Action, Blocks, Lock, Relation, StatementKind};
 use crate::hazards::Finding;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,16 +37,6 @@ pub(crate) struct Statement {
     pub(crate) unknowns: Vec<String>,
 }
 
-impl Statement {
-    /// The mode on `relation`, if it is locked at all.
-    pub(crate) fn lock_on(&self, relation: &Relation) -> Option<LockMode> {
-        self.locks
-            .iter()
-            .find(|lock| lock.relation == *relation)
-            .map(|lock| lock.mode)
-    }
-}
-
 /// Why a table is read in full by the statement itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -69,76 +59,79 @@ pub(crate) enum Evidence {
     Catalog,
 }
 
-/// What a destructive statement takes away for good.
+/// What a destructive statement takes away for good. `rows` is the planner's estimate, where there is one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Loss {
     /// A table with all of its rows.
     Table {
         relation: Relation,
+        rows: Option<u64>,
     },
     Column {
         relation: Relation,
         column: String,
+        rows: Option<u64>,
     },
     /// TRUNCATE, DELETE without WHERE: all rows.
     Rows {
         relation: Relation,
+        rows: Option<u64>,
     },
     /// UPDATE without WHERE: values in all rows.
     Values {
         relation: Relation,
+        rows: Option<u64>,
     },
     /// A change to a type that may not hold every old value.
     Precision {
         relation: Relation,
         column: String,
         to: String,
+        rows: Option<u64>,
     },
     /// DROP SCHEMA, DATABASE, OWNED and their like: what they hold.
-    Contents {
-        of: String,
-    },
+    Contents { of: String },
     /// CASCADE: what depends on the object.
-    Dependents {
-        of: String,
-    },
+    Dependents { of: String },
     /// Code that runs and holds words such as DROP TABLE.
-    Code {
-        words: String,
-    },
-}
-
-impl Loss {
-    /// The table whose rows are at stake, if one is named.
-    pub(crate) fn relation(&self) -> Option<&Relation> {
-        match self {
-            Self::Table { relation }
-            | Self::Column { relation, .. }
-            | Self::Rows { relation }
-            | Self::Values { relation }
-            | Self::Precision { relation, .. } => Some(relation),
-            Self::Contents { .. } | Self::Dependents { .. } | Self::Code { .. } => None,
-        }
-    }
+    Code { words: String },
 }
 
 impl fmt::Display for Loss {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let about = |rows: &Option<u64>| {
+            rows.map(|rows| format!(" (about {rows} rows)"))
+                .unwrap_or_default()
+        };
         match self {
-            Self::Table { relation } => write!(f, "table {relation} and all of its rows"),
-            Self::Column { relation, column } => {
-                write!(f, "column {column} of {relation} and its values")
+            Self::Table { relation, rows } => {
+                write!(f, "table {relation} and all of its rows{}", about(rows))
             }
-            Self::Rows { relation } => write!(f, "all rows of {relation}"),
-            Self::Values { relation } => write!(f, "old values in all rows of {relation}"),
+            Self::Column {
+                relation,
+                column,
+                rows,
+            } => {
+                write!(
+                    f,
+                    "column {column} of {relation} and its values{}",
+                    about(rows)
+                )
+            }
+            Self::Rows { relation, rows } => write!(f, "all rows of {relation}{}", about(rows)),
+            Self::Values { relation, rows } => {
+                write!(f, "old values in all rows of {relation}{}", about(rows))
+            }
             Self::Precision {
                 relation,
                 column,
                 to,
+                rows,
             } => {
                 write!(
                     f,
-                    "what does not fit into {to} in column {column} of {relation}"
+                    "what does not fit into {to} in column {column} of {relation}{}",
+                    about(rows)
                 )
             }
             Self::Contents { of } => write!(f, "everything in {of}"),

@@ -277,7 +277,7 @@ impl Type {
     fn is_bounded(&self) -> bool {
         !self.modifiers.is_empty()
             || self.is(&[
-                "char", "smallint", "integer", "bigint", "real", "date", "time", "boolean",
+                "char", "smallint", "integer", "real", "date", "time", "boolean",
             ])
     }
 }

@@ -2,8 +2,7 @@
 
 use super::{Effects, OldType, concurrent};
 use crate::sql::action::{
-    Behavior, Change, Column, Constraint, KeySource, Method, Nullability, Rule, Using, Validity,
-    Value,
+    Behavior, Change, Column, Constraint, KeySource, Method, Nullability, Rule, Validity, Value,
 };
 use crate::sql::catalog::{Known, Parent};
 use crate::sql::types::{self, Fit, Storage};
@@ -14,27 +13,43 @@ impl Effects {
         &mut self,
         table: &Relation,
         change: &Change,
-        known: &Known<'_>,
+        known: &Known,
         old_type: OldType<'_>,
     ) {
         self.lock(table, own_lock(change));
         match change {
             Change::AddColumn(column) => self.add_column(table, column, known),
-            Change::DropColumn { column, .. } => {
+            Change::DropColumn { column, behavior } => {
                 self.lock_parents(table, Some(column), known);
+                // up to 5.2 Django always says it: what it asks about the column is enough
+                if *behavior == Behavior::Cascade {
+                    self.losses.push(Loss::Dependents {
+                        of: format!("column {column} of {table}"),
+                    });
+                }
                 self.losses.push(Loss::Column {
                     relation: table.clone(),
                     column: column.clone(),
+                    rows: known.rows(table),
                 });
             }
             Change::AlterType { column, to, using } => {
-                self.alter_type(
-                    table,
-                    column,
-                    to,
-                    *using,
-                    old_type(table, column).as_deref(),
-                );
+                let from = old_type(table, column);
+                if from.is_none() {
+                    self.unknown(format!("which type column {column} of {table} has now"));
+                }
+                let change = types::change(from.as_deref(), to, *using);
+                if change.storage == Storage::Rewritten {
+                    self.rewrite(table);
+                }
+                if change.fit == Fit::Cuts {
+                    self.losses.push(Loss::Precision {
+                        relation: table.clone(),
+                        column: column.clone(),
+                        to: to.clone(),
+                        rows: known.rows(table),
+                    });
+                }
             }
             Change::SetNotNull { .. } => self.scan(table, ScanReason::Verify),
             Change::SetExpression { .. } | Change::Rewrite { .. } => self.rewrite(table),
@@ -77,7 +92,7 @@ impl Effects {
                 self.lock(parent, mode);
             }
             Change::RenameTable { to } | Change::SetSchema { to } => {
-                drop(self.relations.insert(to.clone()))
+                self.relations.insert(to.clone());
             }
             Change::RenameColumn { .. }
             | Change::SetDefault { .. }
@@ -89,7 +104,7 @@ impl Effects {
         }
     }
 
-    fn add_column(&mut self, table: &Relation, column: &Column, known: &Known<'_>) {
+    fn add_column(&mut self, table: &Relation, column: &Column, known: &Known) {
         match &column.value {
             Value::VolatileDefault { .. }
             | Value::Serial
@@ -113,7 +128,8 @@ impl Effects {
         }
         for constraint in &column.constraints {
             // a new column without a value holds only NULL: nothing refers to anything
-            if let (Rule::ForeignKey { to }, Value::Nothing) = (&constraint.rule, &column.value) {
+            if let (Rule::ForeignKey { to, .. }, Value::Nothing) = (&constraint.rule, &column.value)
+            {
                 self.lock(to, LockMode::ShareRowExclusive);
             } else {
                 self.add_constraint(table, constraint);
@@ -122,7 +138,7 @@ impl Effects {
     }
 
     fn add_constraint(&mut self, table: &Relation, constraint: &Constraint) {
-        if let Rule::ForeignKey { to } = &constraint.rule {
+        if let Rule::ForeignKey { to, .. } = &constraint.rule {
             self.lock(to, LockMode::ShareRowExclusive);
         }
         if constraint.validity == Validity::NotValid {
@@ -142,7 +158,7 @@ impl Effects {
         }
     }
 
-    fn validate(&mut self, table: &Relation, name: &str, known: &Known<'_>) {
+    fn validate(&mut self, table: &Relation, name: &str, known: &Known) {
         match known.parent(table, name) {
             Parent::Known(parent) => {
                 self.lock(&parent, LockMode::RowShare);
@@ -150,30 +166,6 @@ impl Effects {
             }
             // the table that it refers to would get ROW SHARE, which hinders nobody
             Parent::Unknown | Parent::None => self.scan(table, ScanReason::Verify),
-        }
-    }
-
-    fn alter_type(
-        &mut self,
-        table: &Relation,
-        column: &str,
-        to: &str,
-        using: Using,
-        from: Option<&str>,
-    ) {
-        let change = types::change(from, to, using);
-        if change.storage == Storage::Rewritten {
-            self.rewrite(table);
-        }
-        if from.is_none() {
-            self.unknown(format!("which type column {column} of {table} has now"));
-        }
-        if change.fit == Fit::Cuts {
-            self.losses.push(Loss::Precision {
-                relation: table.clone(),
-                column: column.to_owned(),
-                to: to.to_owned(),
-            });
         }
     }
 }

@@ -58,7 +58,7 @@ fn option(cursor: &mut Cursor<'_>, column: &mut Column) -> Option<()> {
             name: name.clone(),
             rule,
             validity: Validity::Validated,
-        })
+        });
     };
     let choices = [
         "NOT NULL",
@@ -99,7 +99,7 @@ fn option(cursor: &mut Cursor<'_>, column: &mut Column) -> Option<()> {
                 validity: Validity::Validated,
             });
         }
-        "REFERENCES" => add(references(cursor)?),
+        "REFERENCES" => add(references(cursor, Vec::new())?),
         "CHECK" => {
             cursor.parenthesised()?;
             add(Rule::Check);
@@ -142,12 +142,12 @@ fn generated(cursor: &mut Cursor<'_>) -> Option<Value> {
 }
 
 /// Behind REFERENCES.
-fn references(cursor: &mut Cursor<'_>) -> Option<Rule> {
+fn references(cursor: &mut Cursor<'_>, columns: Vec<String>) -> Option<Rule> {
     let to = cursor.table()?;
     cursor.parenthesised();
     loop {
         match cursor.take_any(&["MATCH", "ON DELETE", "ON UPDATE"]) {
-            None => return Some(Rule::ForeignKey { to }),
+            None => return Some(Rule::ForeignKey { columns, to }),
             Some("MATCH") => drop(cursor.name()?),
             Some(_) => {
                 cursor.take_any(&[
@@ -226,9 +226,12 @@ fn rule(cursor: &mut Cursor<'_>) -> Option<Rule> {
         "UNIQUE" => key(cursor).map(Rule::Unique),
         "PRIMARY KEY" => key(cursor).map(Rule::PrimaryKey),
         "FOREIGN KEY" => {
-            cursor.parenthesised()?;
+            let columns = cursor
+                .parenthesised()?
+                .list(Cursor::name)
+                .unwrap_or_default();
             cursor.expect("REFERENCES")?;
-            references(cursor)
+            references(cursor, columns)
         }
         "NOT NULL" => {
             cursor.name()?;

@@ -178,7 +178,7 @@ impl Visitor for Walk {
                 );
             }
             Statement::Merge(merge) => {
-                self.write(Kind::Merge, factor(&merge.table), Rows::Filtered)
+                self.write(Kind::Merge, factor(&merge.table), Rows::Filtered);
             }
             _ => {}
         }
