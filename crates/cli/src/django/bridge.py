@@ -2008,14 +2008,14 @@ class Collector:
         self.quiet = 0
         self.opaque = None  # code that ran before and may have changed what look-ups find
         self.broken = None  # what is broken before, so that later errors may only follow from it
-        self.real = self.hook()
+        self.hook()
 
     def hook(self):
         """Look-ups go to the catalogue, and what operations ask the database themselves is noticed."""
         introspection = self.connection.introspection
-        introspection.get_constraints = self.quietly(lambda *args, **kwargs: self.catalogue.constraints(*args, **kwargs))
-        introspection.get_sequences = self.quietly(lambda *args, **kwargs: self.catalogue.sequences(*args, **kwargs))
-        introspection.get_table_list = self.quietly(lambda *args, **kwargs: self.catalogue.table_list(*args, **kwargs))
+        introspection.get_constraints = self.quietly("constraints")
+        introspection.get_sequences = self.quietly("sequences")
+        introspection.get_table_list = self.quietly("table_list")
         self.connection.execute_wrappers.append(self.notice)
 
     def unhook(self):
@@ -2023,12 +2023,13 @@ class Collector:
         for name in ("get_constraints", "get_sequences", "get_table_list"):
             delattr(self.connection.introspection, name)
 
-    def quietly(self, call):
+    def quietly(self, name):
+        """The catalogue's answer; the catalogue itself is another one in each pass."""
         def quiet_call(*args, **kwargs):
             self.follow_collected()
             self.quiet += 1
             try:
-                return call(*args, **kwargs)
+                return getattr(self.catalogue, name)(*args, **kwargs)
             finally:
                 self.quiet -= 1
         return quiet_call
