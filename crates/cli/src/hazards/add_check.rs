@@ -1,7 +1,7 @@
 //! ADD CHECK, also as part of ADD COLUMN.
 
+use super::Hazard;
 use super::scene::{Fact, Scene};
-use super::{Hazard};
 use crate::sql::{Change, Rule, Validity};
 
 pub(super) const HAZARD: Hazard = Hazard {
@@ -22,12 +22,20 @@ fn run(scene: &Scene<'_>) -> Vec<Fact> {
             Change::AddColumn(column) => column.constraints.as_slice(),
             _ => &[],
         };
-        constraints.iter().map(move |constraint| (table, constraint))
+        constraints
+            .iter()
+            .map(move |constraint| (table, constraint))
     });
     added
-        .filter(|(_, constraint)| matches!(constraint.rule, Rule::Check | Rule::NotNull) && constraint.validity == Validity::Validated)
+        .filter(|(_, constraint)| {
+            matches!(constraint.rule, Rule::Check | Rule::NotNull)
+                && constraint.validity == Validity::Validated
+        })
         .map(|(table, _)| {
-            let message = format!("a check is verified by reading all of {} while nobody else can", scene.sized(table));
+            let message = format!(
+                "a check is verified by reading all of {} while nobody else can",
+                scene.sized(table)
+            );
             Fact::new(table, message, HAZARD.safer)
         })
         .collect()

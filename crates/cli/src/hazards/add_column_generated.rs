@@ -1,7 +1,7 @@
 //! ADD COLUMN with GENERATED … STORED or AS IDENTITY.
 
+use super::Hazard;
 use super::scene::{Fact, Scene};
-use super::{Hazard};
 use crate::sql::{Change, Value};
 
 pub(super) const HAZARD: Hazard = Hazard {
@@ -27,7 +27,11 @@ fn run(scene: &Scene<'_>) -> Vec<Fact> {
                 Value::Identity => "identity",
                 _ => return None,
             };
-            let message = format!("new {what} column {} writes all of {} anew", column.name, scene.sized(table));
+            let message = format!(
+                "new {what} column {} writes all of {} anew",
+                column.name,
+                scene.sized(table)
+            );
             Some(Fact::new(table, message, HAZARD.safer))
         })
         .collect()

@@ -1,7 +1,7 @@
 //! ADD COLUMN … NOT NULL without a default.
 
+use super::Hazard;
 use super::scene::{Fact, Scene};
-use super::{Hazard};
 use crate::sql::{Change, Nullability, Value};
 
 pub(super) const HAZARD: Hazard = Hazard {
@@ -17,7 +17,9 @@ pub(super) const HAZARD: Hazard = Hazard {
 
 fn run(scene: &Scene<'_>) -> Vec<Fact> {
     let columns = scene.changes().filter_map(|(table, change)| match change {
-        Change::AddColumn(column) if column.nullability == Nullability::NotNull && column.value == Value::Nothing => {
+        Change::AddColumn(column)
+            if column.nullability == Nullability::NotNull && column.value == Value::Nothing =>
+        {
             Some((table, column))
         }
         _ => None,
@@ -25,7 +27,10 @@ fn run(scene: &Scene<'_>) -> Vec<Fact> {
     columns
         .map(|(table, column)| {
             let sized = scene.sized(table);
-            let message = format!("new column {} is NOT NULL without a default: this fails if {sized} has a row", column.name);
+            let message = format!(
+                "new column {} is NOT NULL without a default: this fails if {sized} has a row",
+                column.name
+            );
             Fact::new(table, message, HAZARD.safer)
         })
         .collect()

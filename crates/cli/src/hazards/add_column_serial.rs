@@ -1,7 +1,7 @@
 //! ADD COLUMN of a serial type.
 
+use super::Hazard;
 use super::scene::{Fact, Scene};
-use super::{Hazard};
 use crate::sql::{Change, Value};
 
 pub(super) const HAZARD: Hazard = Hazard {
@@ -25,7 +25,12 @@ fn run(scene: &Scene<'_>) -> Vec<Fact> {
             if column.value != Value::Serial {
                 return None;
             }
-            let message = format!("new {} column {} writes all of {} anew", column.type_name, column.name, scene.sized(table));
+            let message = format!(
+                "new {} column {} writes all of {} anew",
+                column.type_name,
+                column.name,
+                scene.sized(table)
+            );
             Some(Fact::new(table, message, HAZARD.safer))
         })
         .collect()

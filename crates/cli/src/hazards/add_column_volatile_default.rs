@@ -1,7 +1,7 @@
 //! ADD COLUMN with a default that differs from row to row.
 
+use super::Hazard;
 use super::scene::{Fact, Scene};
-use super::{Hazard};
 use crate::sql::{Change, Knowledge, Value};
 
 pub(super) const HAZARD: Hazard = Hazard {

@@ -1,7 +1,7 @@
 //! ADD EXCLUDE.
 
+use super::Hazard;
 use super::scene::{Fact, Scene};
-use super::{Hazard};
 use crate::sql::{Change, Rule};
 
 pub(super) const HAZARD: Hazard = Hazard {
@@ -22,12 +22,17 @@ fn run(scene: &Scene<'_>) -> Vec<Fact> {
             Change::AddColumn(column) => column.constraints.as_slice(),
             _ => &[],
         };
-        constraints.iter().map(move |constraint| (table, constraint))
+        constraints
+            .iter()
+            .map(move |constraint| (table, constraint))
     });
     added
         .filter(|(_, constraint)| constraint.rule == Rule::Exclude)
         .map(|(table, _)| {
-            let message = format!("the index of an exclusion constraint is built on {} while nobody can read it", scene.sized(table));
+            let message = format!(
+                "the index of an exclusion constraint is built on {} while nobody can read it",
+                scene.sized(table)
+            );
             Fact::new(table, message, HAZARD.safer)
         })
         .collect()

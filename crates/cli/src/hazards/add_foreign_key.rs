@@ -1,7 +1,7 @@
 //! ADD FOREIGN KEY that is verified at once.
 
+use super::Hazard;
 use super::scene::{Fact, Scene};
-use super::{Hazard};
 use crate::sql::{Change, Rule, Validity, Value};
 
 pub(super) const HAZARD: Hazard = Hazard {
@@ -20,19 +20,25 @@ fn run(scene: &Scene<'_>) -> Vec<Fact> {
         let constraint = match change {
             Change::AddConstraint(constraint) => constraint,
             // a new column that holds only NULL is not compared
-            Change::AddColumn(column) if column.value != Value::Nothing => {
-                column.constraints.iter().find(|constraint| matches!(constraint.rule, Rule::ForeignKey { .. }))?
-            }
+            Change::AddColumn(column) if column.value != Value::Nothing => column
+                .constraints
+                .iter()
+                .find(|constraint| matches!(constraint.rule, Rule::ForeignKey { .. }))?,
             _ => return None,
         };
         match &constraint.rule {
-            Rule::ForeignKey { to, .. } if constraint.validity == Validity::Validated => Some((table, to)),
+            Rule::ForeignKey { to, .. } if constraint.validity == Validity::Validated => {
+                Some((table, to))
+            }
             _ => None,
         }
     });
     keys.map(|(table, to)| {
-        let message =
-            format!("a foreign key compares all of {} with {} while nobody can write to either", scene.sized(table), scene.sized(to));
+        let message = format!(
+            "a foreign key compares all of {} with {} while nobody can write to either",
+            scene.sized(table),
+            scene.sized(to)
+        );
         Fact::new(table, message, HAZARD.safer)
     })
     .collect()

@@ -1,7 +1,7 @@
 //! ADD UNIQUE and ADD PRIMARY KEY, also as part of ADD COLUMN.
 
+use super::Hazard;
 use super::scene::{Fact, Scene};
-use super::{Hazard};
 use crate::sql::{Change, KeySource, Rule};
 
 pub(super) const HAZARD: Hazard = Hazard {
@@ -22,12 +22,22 @@ fn run(scene: &Scene<'_>) -> Vec<Fact> {
             Change::AddColumn(column) => column.constraints.as_slice(),
             _ => &[],
         };
-        constraints.iter().map(move |constraint| (table, constraint))
+        constraints
+            .iter()
+            .map(move |constraint| (table, constraint))
     });
     added
-        .filter(|(_, constraint)| matches!(constraint.rule, Rule::Unique(KeySource::Columns) | Rule::PrimaryKey(_)))
+        .filter(|(_, constraint)| {
+            matches!(
+                constraint.rule,
+                Rule::Unique(KeySource::Columns) | Rule::PrimaryKey(_)
+            )
+        })
         .map(|(table, _)| {
-            let message = format!("a unique index is built on {}, or its key verified, while nobody can read it", scene.sized(table));
+            let message = format!(
+                "a unique index is built on {}, or its key verified, while nobody can read it",
+                scene.sized(table)
+            );
             Fact::new(table, message, HAZARD.safer)
         })
         .collect()

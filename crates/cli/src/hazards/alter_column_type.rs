@@ -1,8 +1,8 @@
 //! ALTER COLUMN … TYPE that may write the table anew.
 
+use super::Hazard;
 use super::scene::{Fact, Scene};
-use super::{Hazard};
-use crate::sql::{Change};
+use crate::sql::Change;
 
 pub(super) const HAZARD: Hazard = Hazard {
     code: "alter-column-type",
@@ -17,7 +17,9 @@ pub(super) const HAZARD: Hazard = Hazard {
 
 fn run(scene: &Scene<'_>) -> Vec<Fact> {
     let changes = scene.changes().filter_map(|(table, change)| match change {
-        Change::AlterType { column, to, .. } if scene.statement.rewrites.contains(table) => Some((table, column, to)),
+        Change::AlterType { column, to, .. } if scene.statement.rewrites.contains(table) => {
+            Some((table, column, to))
+        }
         _ => None,
     });
     changes

@@ -1,7 +1,8 @@
 //! ALTER SEQUENCE.
 
+use super::Hazard;
 use super::scene::{Fact, Scene};
-use super::{Hazard, Action};
+use crate::sql::Action;
 
 pub(super) const HAZARD: Hazard = Hazard {
     code: "alter-sequence",
@@ -21,7 +22,11 @@ fn run(scene: &Scene<'_>) -> Vec<Fact> {
     });
     altered
         .map(|sequence| {
-            Fact::new(sequence, format!("nextval() of {sequence}, so inserts, wait until the commit"), HAZARD.safer)
+            Fact::new(
+                sequence,
+                format!("nextval() of {sequence}, so inserts, wait until the commit"),
+                HAZARD.safer,
+            )
         })
         .collect()
 }

@@ -1,7 +1,7 @@
 //! ATTACH PARTITION and DETACH PARTITION.
 
+use super::Hazard;
 use super::scene::{Fact, Scene};
-use super::{Hazard};
 use crate::sql::{Change, Method};
 
 pub(super) const HAZARD: Hazard = Hazard {

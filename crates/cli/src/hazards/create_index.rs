@@ -1,8 +1,8 @@
 //! CREATE INDEX without CONCURRENTLY.
 
+use super::Hazard;
 use super::scene::{Fact, Scene};
-use super::{Hazard, Action};
-use crate::sql::{Method};
+use crate::sql::{Action, Method};
 
 pub(super) const HAZARD: Hazard = Hazard {
     code: "create-index",
@@ -17,12 +17,19 @@ pub(super) const HAZARD: Hazard = Hazard {
 
 fn run(scene: &Scene<'_>) -> Vec<Fact> {
     let built = scene.actions().filter_map(|action| match action {
-        Action::CreateIndex { table, method: Method::Plain, .. } => Some(table),
+        Action::CreateIndex {
+            table,
+            method: Method::Plain,
+            ..
+        } => Some(table),
         _ => None,
     });
     built
         .map(|table| {
-            let message = format!("an index is built on {} while nobody can write to it", scene.sized(table));
+            let message = format!(
+                "an index is built on {} while nobody can write to it",
+                scene.sized(table)
+            );
             Fact::new(table, message, HAZARD.safer)
         })
         .collect()

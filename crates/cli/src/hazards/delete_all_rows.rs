@@ -1,8 +1,8 @@
 //! DELETE without WHERE.
 
+use super::Hazard;
 use super::scene::{Fact, Scene};
-use super::{Hazard, Action, StatementKind};
-use crate::sql::{Rows};
+use crate::sql::{Action, Rows, StatementKind};
 
 pub(super) const HAZARD: Hazard = Hazard {
     code: "delete-all-rows",
@@ -22,10 +22,18 @@ fn run(scene: &Scene<'_>) -> Vec<Fact> {
     });
     queries
         .flat_map(|query| &query.writes)
-        .filter(|write| write.kind == StatementKind::Delete && write.rows == Rows::All && !scene.is_new(&write.table))
+        .filter(|write| {
+            write.kind == StatementKind::Delete
+                && write.rows == Rows::All
+                && !scene.is_new(&write.table)
+        })
         .map(|write| {
             let table = scene.sized(&write.table);
-            Fact::new(&write.table, format!("all rows of {table} are deleted"), HAZARD.safer)
+            Fact::new(
+                &write.table,
+                format!("all rows of {table} are deleted"),
+                HAZARD.safer,
+            )
         })
         .collect()
 }

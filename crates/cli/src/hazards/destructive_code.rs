@@ -1,8 +1,8 @@
 //! DO blocks that hold words such as DROP TABLE.
 
+use super::Hazard;
 use super::scene::{Fact, Scene};
-use super::{Hazard};
-use crate::sql::{Loss};
+use crate::sql::Loss;
 
 pub(super) const HAZARD: Hazard = Hazard {
     code: "destructive-code",
@@ -19,7 +19,10 @@ fn run(scene: &Scene<'_>) -> Vec<Fact> {
     let losses = scene.statement.losses.iter();
     losses
         .filter_map(|loss| match loss {
-            Loss::Code { words } => Some(Fact::general(format!("its code holds {words}"), HAZARD.safer)),
+            Loss::Code { words } => Some(Fact::general(
+                format!("its code holds {words}"),
+                HAZARD.safer,
+            )),
             _ => None,
         })
         .collect()

@@ -1,8 +1,8 @@
 //! DROP COLUMN, which RemoveField emits.
 
+use super::Hazard;
 use super::scene::{Fact, Scene};
-use super::{Hazard};
-use crate::sql::{Loss};
+use crate::sql::Loss;
 
 pub(super) const HAZARD: Hazard = Hazard {
     code: "drop-column",
@@ -19,8 +19,13 @@ fn run(scene: &Scene<'_>) -> Vec<Fact> {
     let losses = scene.statement.losses.iter();
     losses
         .filter_map(|loss| match loss {
-            Loss::Column { relation, column, .. } => {
-                let message = format!("column {column} of {} is dropped with its values", scene.sized(relation));
+            Loss::Column {
+                relation, column, ..
+            } => {
+                let message = format!(
+                    "column {column} of {} is dropped with its values",
+                    scene.sized(relation)
+                );
                 Some(Fact::new(relation, message, HAZARD.safer))
             }
             _ => None,

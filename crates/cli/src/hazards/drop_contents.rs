@@ -1,8 +1,8 @@
 //! DROP SCHEMA … CASCADE, DROP OWNED and DROP DATABASE.
 
+use super::Hazard;
 use super::scene::{Fact, Scene};
-use super::{Hazard};
-use crate::sql::{Loss};
+use crate::sql::Loss;
 
 pub(super) const HAZARD: Hazard = Hazard {
     code: "drop-contents",
@@ -19,7 +19,10 @@ fn run(scene: &Scene<'_>) -> Vec<Fact> {
     let losses = scene.statement.losses.iter();
     losses
         .filter_map(|loss| match loss {
-            Loss::Contents { of } => Some(Fact::general(format!("everything in {of} is dropped"), HAZARD.safer)),
+            Loss::Contents { of } => Some(Fact::general(
+                format!("everything in {of} is dropped"),
+                HAZARD.safer,
+            )),
             _ => None,
         })
         .collect()

@@ -1,8 +1,8 @@
 //! A foreign key goes: by DROP CONSTRAINT, DROP COLUMN or DROP TABLE.
 
+use super::Hazard;
 use super::scene::{Fact, Scene};
-use super::{Hazard, LockMode};
-use crate::sql::{Change};
+use crate::sql::{Action, Change, LockMode, StatementKind};
 
 pub(super) const HAZARD: Hazard = Hazard {
     code: "drop-foreign-key",
@@ -17,11 +17,18 @@ pub(super) const HAZARD: Hazard = Hazard {
 
 fn run(scene: &Scene<'_>) -> Vec<Fact> {
     let statement = scene.statement;
-    let subjects: Vec<_> = statement.actions.iter().filter_map(|action| action.subject()).collect();
+    let subjects: Vec<_> = statement
+        .actions
+        .iter()
+        .filter_map(|action| action.subject())
+        .collect();
     let drops = statement.actions.iter().any(|action| match action {
-        super::Action::Drop(dropped) => dropped.kind == super::StatementKind::DropTable,
-        super::Action::AlterTable { change, .. } => {
-            matches!(change, Change::DropColumn { .. } | Change::DropConstraint { .. })
+        Action::Drop(dropped) => dropped.kind == StatementKind::DropTable,
+        Action::AlterTable { change, .. } => {
+            matches!(
+                change,
+                Change::DropColumn { .. } | Change::DropConstraint { .. }
+            )
         }
         _ => false,
     });
@@ -29,11 +36,16 @@ fn run(scene: &Scene<'_>) -> Vec<Fact> {
         return Vec::new();
     }
     let parents = statement.locks.iter().filter(|lock| {
-        lock.mode == LockMode::AccessExclusive && !subjects.contains(&&lock.relation) && !scene.is_new(&lock.relation)
+        lock.mode == LockMode::AccessExclusive
+            && !subjects.contains(&&lock.relation)
+            && !scene.is_new(&lock.relation)
     });
     parents
         .map(|lock| {
-            let message = format!("a foreign key between it and {} goes, which locks that table for everybody", scene.sized(&lock.relation));
+            let message = format!(
+                "a foreign key between it and {} goes, which locks that table for everybody",
+                scene.sized(&lock.relation)
+            );
             Fact::new(&lock.relation, message, HAZARD.safer)
         })
         .collect()

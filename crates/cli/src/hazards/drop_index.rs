@@ -1,8 +1,8 @@
 //! DROP INDEX without CONCURRENTLY.
 
+use super::Hazard;
 use super::scene::{Fact, Scene};
-use super::{Hazard, Action, StatementKind};
-use crate::sql::{Method};
+use crate::sql::{Action, Method, StatementKind};
 
 pub(super) const HAZARD: Hazard = Hazard {
     code: "drop-index",
@@ -17,7 +17,9 @@ pub(super) const HAZARD: Hazard = Hazard {
 
 fn run(scene: &Scene<'_>) -> Vec<Fact> {
     let dropped = scene.actions().filter_map(|action| match action {
-        Action::Drop(dropped) if dropped.kind == StatementKind::DropIndex && dropped.method == Method::Plain => {
+        Action::Drop(dropped)
+            if dropped.kind == StatementKind::DropIndex && dropped.method == Method::Plain =>
+        {
             Some(&dropped.name)
         }
         _ => None,
@@ -29,7 +31,8 @@ fn run(scene: &Scene<'_>) -> Vec<Fact> {
                 return None;
             }
             let locked = table.map_or_else(|| "its table".to_owned(), |table| scene.sized(table));
-            let message = format!("dropping index {index} locks {locked} for everybody until the commit");
+            let message =
+                format!("dropping index {index} locks {locked} for everybody until the commit");
             Some(Fact::new(table.unwrap_or(index), message, HAZARD.safer))
         })
         .collect()

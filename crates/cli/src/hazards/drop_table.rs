@@ -1,8 +1,8 @@
 //! DROP TABLE, which DeleteModel and removed many-to-many fields emit.
 
+use super::Hazard;
 use super::scene::{Fact, Scene};
-use super::{Hazard};
-use crate::sql::{Loss};
+use crate::sql::Loss;
 
 pub(super) const HAZARD: Hazard = Hazard {
     code: "drop-table",

@@ -1,8 +1,8 @@
 //! A foreign key of a new table, or one that is NOT VALID, to a table in use.
 
+use super::Hazard;
 use super::scene::{Fact, Scene};
-use super::{Hazard, LockMode};
-use crate::sql::{Change, Rule, Validity, Value};
+use crate::sql::{Action, Change, Lock, LockMode, Relation, Rule, Validity, Value};
 
 pub(super) const HAZARD: Hazard = Hazard {
     code: "foreign-key-locks-parent",
@@ -16,33 +16,55 @@ pub(super) const HAZARD: Hazard = Hazard {
 };
 
 fn run(scene: &Scene<'_>) -> Vec<Fact> {
-    let is_parent = |lock: &&crate::sql::Lock| {
-        let named = scene.statement.actions.iter().any(|action| refers_quietly(scene, action, &lock.relation));
+    let is_parent = |lock: &&Lock| {
+        let named = scene
+            .statement
+            .actions
+            .iter()
+            .any(|action| refers_quietly(scene, action, &lock.relation));
         lock.mode == LockMode::ShareRowExclusive && named && !scene.is_new(&lock.relation)
     };
     let parents = scene.statement.locks.iter().filter(is_parent);
     parents
         .map(|lock| {
-            let message = format!("a foreign key to {} keeps its writers waiting until the commit", scene.sized(&lock.relation));
+            let message = format!(
+                "a foreign key to {} keeps its writers waiting until the commit",
+                scene.sized(&lock.relation)
+            );
             Fact::new(&lock.relation, message, HAZARD.safer)
         })
         .collect()
 }
 
 /// The action refers to `parent` without comparing rows that were there before.
-fn refers_quietly(scene: &Scene<'_>, action: &super::Action, parent: &crate::sql::Relation) -> bool {
+fn refers_quietly(scene: &Scene<'_>, action: &Action, parent: &Relation) -> bool {
     let to_parent = |rule: &Rule| matches!(rule, Rule::ForeignKey { to, .. } if to == parent);
     match action {
-        super::Action::CreateTable(create) => {
+        Action::CreateTable(create) => {
             let of_columns = create.columns.iter().flat_map(|column| &column.constraints);
-            create.constraints.iter().chain(of_columns).any(|constraint| to_parent(&constraint.rule))
+            create
+                .constraints
+                .iter()
+                .chain(of_columns)
+                .any(|constraint| to_parent(&constraint.rule))
         }
-        super::Action::AlterTable { table, change: Change::AddConstraint(constraint) } => {
-            to_parent(&constraint.rule) && (constraint.validity == Validity::NotValid || scene.is_new(table))
+        Action::AlterTable {
+            table,
+            change: Change::AddConstraint(constraint),
+        } => {
+            to_parent(&constraint.rule)
+                && (constraint.validity == Validity::NotValid || scene.is_new(table))
         }
-        super::Action::AlterTable { table, change: Change::AddColumn(column) } => {
+        Action::AlterTable {
+            table,
+            change: Change::AddColumn(column),
+        } => {
             let quiet = column.value == Value::Nothing || scene.is_new(table);
-            quiet && column.constraints.iter().any(|constraint| to_parent(&constraint.rule))
+            quiet
+                && column
+                    .constraints
+                    .iter()
+                    .any(|constraint| to_parent(&constraint.rule))
         }
         _ => false,
     }

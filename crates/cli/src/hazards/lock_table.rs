@@ -1,8 +1,8 @@
 //! LOCK TABLE.
 
+use super::Hazard;
 use super::scene::{Fact, Scene};
-use super::{Hazard, Action};
-use crate::sql::{Blocks};
+use crate::sql::{Action, Blocks};
 
 pub(super) const HAZARD: Hazard = Hazard {
     code: "lock-table",
@@ -22,7 +22,11 @@ fn run(scene: &Scene<'_>) -> Vec<Fact> {
     });
     locked
         .map(|(table, mode)| {
-            Fact::new(table, format!("{} is locked {mode} until the commit", scene.sized(table)), HAZARD.safer)
+            Fact::new(
+                table,
+                format!("{} is locked {mode} until the commit", scene.sized(table)),
+                HAZARD.safer,
+            )
         })
         .collect()
 }

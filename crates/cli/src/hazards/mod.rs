@@ -13,12 +13,48 @@ mod scene;
 #[cfg(test)]
 mod tests;
 
+mod add_check;
+mod add_column_generated;
+mod add_column_not_null;
+mod add_column_serial;
+mod add_column_volatile_default;
+mod add_exclude;
+mod add_foreign_key;
+mod add_unique;
+mod alter_column_type;
+mod alter_sequence;
+mod attach_partition;
+mod cascade;
+mod create_index;
+mod delete_all_rows;
+mod destructive_code;
+mod drop_column;
+mod drop_contents;
+mod drop_foreign_key;
+mod drop_index;
+mod drop_table;
+mod foreign_key_locks_parent;
+mod lock_table;
+mod narrowing_type_change;
+mod not_in_transaction;
+mod refresh_view;
+mod reindex;
+mod rename_column;
+mod rename_table;
+mod rewrite_table;
+mod set_not_null;
+mod transaction_control;
+mod truncate;
+mod unknown_effect;
+mod unreadable_statement;
+mod update_all_rows;
+mod validate_with_add;
+mod work_under_lock;
+
 pub(crate) use finding::{Finding, Severity};
 pub(crate) use page::page;
 
-use crate::sql::{
-    Action, Catalog, ColumnBefore, Known, LockMode, Relation, Statement, StatementKind, read_script,
-};
+use crate::sql::{Catalog, ColumnBefore, Known, Statement, read_script};
 use scene::{Fact, Held, Scene};
 
 /// One page of the documentation, and the function that finds it in a statement.
@@ -37,58 +73,50 @@ pub(crate) struct Hazard {
     run: fn(&Scene<'_>) -> Vec<Fact>,
 }
 
-/// Declares the hazards' modules and their table, in the order in which findings are shown.
-macro_rules! hazards {
-    ($($name:ident),* $(,)?) => {
-        $(mod $name;)*
+/// Every hazard, in the order in which findings are shown.
+static ALL: &[Hazard] = &[
+    unreadable_statement::HAZARD,
+    drop_table::HAZARD,
+    drop_column::HAZARD,
+    drop_contents::HAZARD,
+    truncate::HAZARD,
+    delete_all_rows::HAZARD,
+    update_all_rows::HAZARD,
+    cascade::HAZARD,
+    narrowing_type_change::HAZARD,
+    destructive_code::HAZARD,
+    not_in_transaction::HAZARD,
+    transaction_control::HAZARD,
+    alter_column_type::HAZARD,
+    rewrite_table::HAZARD,
+    add_column_volatile_default::HAZARD,
+    add_column_serial::HAZARD,
+    add_column_generated::HAZARD,
+    add_column_not_null::HAZARD,
+    set_not_null::HAZARD,
+    add_check::HAZARD,
+    add_foreign_key::HAZARD,
+    add_unique::HAZARD,
+    add_exclude::HAZARD,
+    create_index::HAZARD,
+    validate_with_add::HAZARD,
+    work_under_lock::HAZARD,
+    rename_table::HAZARD,
+    rename_column::HAZARD,
+    drop_index::HAZARD,
+    drop_foreign_key::HAZARD,
+    foreign_key_locks_parent::HAZARD,
+    attach_partition::HAZARD,
+    lock_table::HAZARD,
+    reindex::HAZARD,
+    refresh_view::HAZARD,
+    alter_sequence::HAZARD,
+    unknown_effect::HAZARD,
+];
 
-        /// Every hazard.
-        pub(crate) fn all() -> &'static [Hazard] {
-            static ALL: &[Hazard] = &[$($name::HAZARD),*];
-            ALL
-        }
-    };
+pub(crate) fn all() -> &'static [Hazard] {
+    ALL
 }
-
-hazards!(
-    unreadable_statement,
-    drop_table,
-    drop_column,
-    drop_contents,
-    truncate,
-    delete_all_rows,
-    update_all_rows,
-    cascade,
-    narrowing_type_change,
-    destructive_code,
-    not_in_transaction,
-    transaction_control,
-    alter_column_type,
-    rewrite_table,
-    add_column_volatile_default,
-    add_column_serial,
-    add_column_generated,
-    add_column_not_null,
-    set_not_null,
-    add_check,
-    add_foreign_key,
-    add_unique,
-    add_exclude,
-    create_index,
-    validate_with_add,
-    work_under_lock,
-    rename_table,
-    rename_column,
-    drop_index,
-    drop_foreign_key,
-    foreign_key_locks_parent,
-    attach_partition,
-    lock_table,
-    reindex,
-    refresh_view,
-    alter_sequence,
-    unknown_effect,
-);
 
 /// What is known beside the text of the migrations.
 #[derive(Debug, Clone, Default)]

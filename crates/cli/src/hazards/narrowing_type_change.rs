@@ -1,8 +1,8 @@
 //! ALTER COLUMN … TYPE that cuts or rounds values in silence.
 
+use super::Hazard;
 use super::scene::{Fact, Scene};
-use super::{Hazard};
-use crate::sql::{Loss};
+use crate::sql::Loss;
 
 pub(super) const HAZARD: Hazard = Hazard {
     code: "narrowing-type-change",

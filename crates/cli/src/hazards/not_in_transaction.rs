@@ -1,7 +1,7 @@
 //! Statements that PostgreSQL refuses inside a transaction.
 
 use super::scene::{Fact, Scene};
-use super::{Hazard, Atomic};
+use super::{Atomic, Hazard};
 
 pub(super) const HAZARD: Hazard = Hazard {
     code: "not-in-transaction",
@@ -18,6 +18,7 @@ fn run(scene: &Scene<'_>) -> Vec<Fact> {
     if scene.statement.transactional || scene.atomic == Atomic::No {
         return Vec::new();
     }
-    let message = format!("PostgreSQL refuses {} of this kind inside a transaction, and this migration is one", scene.statement.kind);
+    let message =
+        "PostgreSQL refuses this statement inside a transaction, and this migration runs in one";
     vec![Fact::general(message, HAZARD.safer)]
 }

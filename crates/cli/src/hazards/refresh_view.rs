@@ -1,8 +1,8 @@
 //! REFRESH MATERIALIZED VIEW without CONCURRENTLY.
 
+use super::Hazard;
 use super::scene::{Fact, Scene};
-use super::{Hazard, Action};
-use crate::sql::{Method};
+use crate::sql::{Action, Method};
 
 pub(super) const HAZARD: Hazard = Hazard {
     code: "refresh-view",
@@ -17,10 +17,22 @@ pub(super) const HAZARD: Hazard = Hazard {
 
 fn run(scene: &Scene<'_>) -> Vec<Fact> {
     let refreshed = scene.actions().filter_map(|action| match action {
-        Action::Refresh { view, method: Method::Plain } => Some(view),
+        Action::Refresh {
+            view,
+            method: Method::Plain,
+        } => Some(view),
         _ => None,
     });
     refreshed
-        .map(|view| Fact::new(view, format!("{} is filled anew while nobody can read it", scene.sized(view)), HAZARD.safer))
+        .map(|view| {
+            Fact::new(
+                view,
+                format!(
+                    "{} is filled anew while nobody can read it",
+                    scene.sized(view)
+                ),
+                HAZARD.safer,
+            )
+        })
         .collect()
 }

@@ -1,8 +1,8 @@
 //! REINDEX without CONCURRENTLY.
 
+use super::Hazard;
 use super::scene::{Fact, Scene};
-use super::{Hazard, Action};
-use crate::sql::{Method};
+use crate::sql::{Action, Method};
 
 pub(super) const HAZARD: Hazard = Hazard {
     code: "reindex",
@@ -16,14 +16,24 @@ pub(super) const HAZARD: Hazard = Hazard {
 };
 
 fn run(scene: &Scene<'_>) -> Vec<Fact> {
-    let plain = scene.actions().any(|action| matches!(action, Action::Reindex { method: Method::Plain, .. }));
+    let plain = scene.actions().any(|action| {
+        matches!(
+            action,
+            Action::Reindex {
+                method: Method::Plain,
+                ..
+            }
+        )
+    });
     if !plain {
         return Vec::new();
     }
     let table = scene.statement.scans.first();
     let what = table.map_or_else(|| "its table".to_owned(), |table| scene.sized(table));
     vec![Fact {
-        message: format!("indexes are built anew, while nobody can write to {what} and queries wait for the index"),
+        message: format!(
+            "indexes are built anew, while nobody can write to {what} and queries wait for the index"
+        ),
         remedy: HAZARD.safer.to_owned(),
         relation: table.cloned(),
     }]

@@ -1,8 +1,8 @@
 //! RENAME COLUMN.
 
+use super::Hazard;
 use super::scene::{Fact, Scene};
-use super::{Hazard};
-use crate::sql::{Change};
+use crate::sql::Change;
 
 pub(super) const HAZARD: Hazard = Hazard {
     code: "rename-column",

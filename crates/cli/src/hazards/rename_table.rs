@@ -1,8 +1,8 @@
 //! RENAME TO and SET SCHEMA.
 
+use super::Hazard;
 use super::scene::{Fact, Scene};
-use super::{Hazard};
-use crate::sql::{Change};
+use crate::sql::Change;
 
 pub(super) const HAZARD: Hazard = Hazard {
     code: "rename-table",
@@ -22,7 +22,13 @@ fn run(scene: &Scene<'_>) -> Vec<Fact> {
     });
     renamed
         .map(|(table, to)| {
-            Fact::new(table, format!("{table} becomes {to}: code that uses the old name fails from the commit on"), HAZARD.safer)
+            Fact::new(
+                table,
+                format!(
+                    "{table} becomes {to}: code that uses the old name fails from the commit on"
+                ),
+                HAZARD.safer,
+            )
         })
         .collect()
 }

@@ -1,8 +1,8 @@
 //! VACUUM FULL, CLUSTER, SET TABLESPACE, LOGGED, UNLOGGED, ACCESS METHOD, SET EXPRESSION.
 
+use super::Hazard;
 use super::scene::{Fact, Scene};
-use super::{Hazard, Action};
-use crate::sql::{Change};
+use crate::sql::{Action, Change};
 
 pub(super) const HAZARD: Hazard = Hazard {
     code: "rewrite-table",
@@ -18,12 +18,18 @@ pub(super) const HAZARD: Hazard = Hazard {
 fn run(scene: &Scene<'_>) -> Vec<Fact> {
     let rewritten = scene.actions().filter_map(|action| match action {
         Action::Repack { table, .. } => table.as_ref(),
-        Action::AlterTable { table, change: Change::Rewrite { .. } | Change::SetExpression { .. } } => Some(table),
+        Action::AlterTable {
+            table,
+            change: Change::Rewrite { .. } | Change::SetExpression { .. },
+        } => Some(table),
         _ => None,
     });
     rewritten
         .map(|table| {
-            let message = format!("all of {} is written anew, while nobody can read it", scene.sized(table));
+            let message = format!(
+                "all of {} is written anew, while nobody can read it",
+                scene.sized(table)
+            );
             Fact::new(table, message, HAZARD.safer)
         })
         .collect()

@@ -1,7 +1,7 @@
 //! What a hazard sees: one statement, what is known around it, and what its transaction holds already.
 
-use super::{Action, Atomic, Known, LockMode, Relation, Statement};
-use crate::sql::{Change, TableFacts, Validity};
+use super::Atomic;
+use crate::sql::{Action, Change, Known, LockMode, Relation, Statement, TableFacts, Validity};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A table up to this size is read or rewritten before anybody notices.

@@ -1,7 +1,8 @@
 //! BEGIN, COMMIT and ROLLBACK in a migration.
 
 use super::scene::{Fact, Scene};
-use super::{Hazard, Atomic, StatementKind};
+use super::{Atomic, Hazard};
+use crate::sql::StatementKind;
 
 pub(super) const HAZARD: Hazard = Hazard {
     code: "transaction-control",
@@ -15,7 +16,10 @@ pub(super) const HAZARD: Hazard = Hazard {
 };
 
 fn run(scene: &Scene<'_>) -> Vec<Fact> {
-    let ends = matches!(scene.statement.kind, StatementKind::Begin | StatementKind::Commit | StatementKind::Rollback);
+    let ends = matches!(
+        scene.statement.kind,
+        StatementKind::Begin | StatementKind::Commit | StatementKind::Rollback
+    );
     if !ends {
         return Vec::new();
     }

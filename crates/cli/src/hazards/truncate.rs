@@ -1,8 +1,8 @@
 //! TRUNCATE.
 
+use super::Hazard;
 use super::scene::{Fact, Scene};
-use super::{Hazard, Action};
-use crate::sql::{Behavior};
+use crate::sql::{Action, Behavior};
 
 pub(super) const HAZARD: Hazard = Hazard {
     code: "truncate",
@@ -26,7 +26,11 @@ fn run(scene: &Scene<'_>) -> Vec<Fact> {
                 Behavior::Cascade => ", and every table that refers to it",
                 Behavior::Restrict => "",
             };
-            Fact::new(table, format!("{} is emptied{others}", scene.sized(table)), HAZARD.safer)
+            Fact::new(
+                table,
+                format!("{} is emptied{others}", scene.sized(table)),
+                HAZARD.safer,
+            )
         })
         .collect()
 }

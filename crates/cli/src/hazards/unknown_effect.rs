@@ -1,7 +1,7 @@
 //! What is not known of a statement's effect.
 
+use super::Hazard;
 use super::scene::{Fact, Scene};
-use super::{Hazard};
 
 pub(super) const HAZARD: Hazard = Hazard {
     code: "unknown-effect",
@@ -21,5 +21,7 @@ fn run(scene: &Scene<'_>) -> Vec<Fact> {
         return Vec::new();
     }
     let unknowns = statement.unknowns.iter();
-    unknowns.map(|what| Fact::general(format!("it is not known {what}"), HAZARD.safer)).collect()
+    unknowns
+        .map(|what| Fact::general(format!("it is not known {what}"), HAZARD.safer))
+        .collect()
 }

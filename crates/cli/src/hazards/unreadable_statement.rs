@@ -1,7 +1,8 @@
 //! A statement that the reader does not understand.
 
+use super::Hazard;
 use super::scene::{Fact, Scene};
-use super::{Hazard, Action};
+use crate::sql::Action;
 
 pub(super) const HAZARD: Hazard = Hazard {
     code: "unreadable-statement",
@@ -15,11 +16,16 @@ pub(super) const HAZARD: Hazard = Hazard {
 };
 
 fn run(scene: &Scene<'_>) -> Vec<Fact> {
-    let unread = scene.statement.actions.iter().filter(|action| matches!(action, Action::Unread { .. }));
+    let unread = scene
+        .statement
+        .actions
+        .iter()
+        .filter(|action| matches!(action, Action::Unread { .. }));
     unread
         .take(1)
         .map(|action| Fact {
-            message: "this statement could not be read, so nothing is known of what it does".to_owned(),
+            message: "this statement could not be read, so nothing is known of what it does"
+                .to_owned(),
             remedy: HAZARD.safer.to_owned(),
             relation: action.subject().cloned(),
         })

@@ -1,8 +1,8 @@
 //! VALIDATE CONSTRAINT in the transaction that added the constraint.
 
+use super::Hazard;
 use super::scene::{Fact, Scene};
-use super::{Hazard};
-use crate::sql::{Change};
+use crate::sql::Change;
 
 pub(super) const HAZARD: Hazard = Hazard {
     code: "validate-with-add",

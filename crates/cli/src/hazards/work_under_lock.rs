@@ -1,7 +1,8 @@
 //! Long work while the transaction holds a lock that blocks readers.
 
+use super::Hazard;
 use super::scene::{Fact, Scene};
-use super::{Hazard, Action, LockMode, StatementKind};
+use crate::sql::{Action, LockMode, Method, Relation, StatementKind};
 
 pub(super) const HAZARD: Hazard = Hazard {
     code: "work-under-lock",
@@ -15,7 +16,11 @@ pub(super) const HAZARD: Hazard = Hazard {
 };
 
 fn run(scene: &Scene<'_>) -> Vec<Fact> {
-    let mut locked = scene.held.locks.iter().filter(|(_, mode)| **mode == LockMode::AccessExclusive);
+    let mut locked = scene
+        .held
+        .locks
+        .iter()
+        .filter(|(_, mode)| **mode == LockMode::AccessExclusive);
     let (Some((locked, _)), Some(worked_on)) = (locked.next(), worked_on(scene)) else {
         return Vec::new();
     };
@@ -28,13 +33,26 @@ fn run(scene: &Scene<'_>) -> Vec<Fact> {
 
 /// The table of which many rows are read or written, unless a hazard of its own says so already: a statement that scans
 /// under ACCESS EXCLUSIVE is as bad without the earlier lock.
-fn worked_on(scene: &Scene<'_>) -> Option<crate::sql::Relation> {
+fn worked_on(scene: &Scene<'_>) -> Option<Relation> {
     scene.actions().find_map(|action| match action {
         Action::Query(query) => {
-            let changed = |kind| matches!(kind, StatementKind::Update | StatementKind::Delete | StatementKind::Merge);
-            query.writes.iter().find(|write| changed(write.kind) && !scene.is_new(&write.table)).map(|write| write.table.clone())
+            let changed = |kind| {
+                matches!(
+                    kind,
+                    StatementKind::Update | StatementKind::Delete | StatementKind::Merge
+                )
+            };
+            query
+                .writes
+                .iter()
+                .find(|write| changed(write.kind) && !scene.is_new(&write.table))
+                .map(|write| write.table.clone())
         }
-        Action::CreateIndex { table, .. } => Some(table.clone()),
+        Action::CreateIndex {
+            table,
+            method: Method::Plain,
+            ..
+        } => Some(table.clone()),
         _ => None,
     })
 }

@@ -178,7 +178,7 @@ impl Effects {
                 }
             }
             Kind::DropSchema if *behavior == Behavior::Cascade => {
-                self.drop_schema(name.name(), known)
+                self.drop_schema(name.name(), known);
             }
             Kind::DropOwned => {
                 self.losses.push(Loss::Contents {

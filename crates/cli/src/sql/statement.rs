@@ -97,6 +97,34 @@ pub(crate) enum Loss {
     Code { words: String },
 }
 
+impl Loss {
+    /// The table whose rows are at stake, if one is named.
+    pub(crate) fn relation(&self) -> Option<&Relation> {
+        match self {
+            Self::Table { relation, .. }
+            | Self::Column { relation, .. }
+            | Self::Rows { relation, .. }
+            | Self::Values { relation, .. }
+            | Self::Precision { relation, .. } => Some(relation),
+            Self::Contents { .. } | Self::Dependents { .. } | Self::Code { .. } => None,
+        }
+    }
+
+    /// Without the planner's estimate, for whoever counted.
+    pub(crate) fn without_estimate(&self) -> Self {
+        let mut loss = self.clone();
+        match &mut loss {
+            Self::Table { rows, .. }
+            | Self::Column { rows, .. }
+            | Self::Rows { rows, .. }
+            | Self::Values { rows, .. }
+            | Self::Precision { rows, .. } => *rows = None,
+            Self::Contents { .. } | Self::Dependents { .. } | Self::Code { .. } => {}
+        }
+        loss
+    }
+}
+
 impl fmt::Display for Loss {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let about = |rows: &Option<u64>| {
