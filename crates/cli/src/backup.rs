@@ -62,7 +62,7 @@ pub(crate) async fn take_first(
 pub(crate) async fn take(pg_dump: PgDump, plan: &BackupPlan<'_>) -> Result<Archive, Failure> {
     let request = request(pg_dump, plan);
     plan.reporter.emit(EventKind::BackupStarted {
-        file: format!("{}/", shown(&request.directory)),
+        folder: shown(&request.directory),
         pg_dump: format!("pg_dump {} ({})", request.pg_dump.version, request.pg_dump.path.display()),
         estimated_bytes: request.estimated_bytes,
     });

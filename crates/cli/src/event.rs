@@ -71,7 +71,7 @@ pub(crate) enum EventKind {
     ProjectInspected(ProjectInspected),
     Planned(Planned),
     LockTaken { holder: String },
-    BackupStarted { file: String, pg_dump: String, estimated_bytes: Option<u64> },
+    BackupStarted { folder: String, pg_dump: String, estimated_bytes: Option<u64> },
     /// Never journalled.
     BackupProgress { raw_bytes: u64, bytes: u64, tables: u64, estimated_bytes: Option<u64> },
     BackupFinished(BackupFinished),

@@ -9,6 +9,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 use xtask::env::Env;
+use xtask::harness::TestCli;
 use xtask::project::{Project, Shop};
 use xtask::servers::TempServer;
 use xtask::{process, workspace};
@@ -25,7 +26,13 @@ pub(crate) struct Args {
     /// Answer the questions yourself, on this terminal
     #[arg(long)]
     interactive: bool,
+    /// Only take the README's pictures of it, into this folder
+    #[arg(long, value_name = "DIR", conflicts_with = "interactive")]
+    pictures: Option<PathBuf>,
 }
+
+/// The pictures' terminal; as many rows as the longest run has.
+const PICTURE: (u16, u16) = (104, 150);
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     say("Building django-migrate");
@@ -49,6 +56,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         pg_dump: server.bin_dir().join("pg_dump"),
     };
 
+    if let Some(folder) = &args.pictures {
+        return demo.pictures(folder);
+    }
     say("What is pending, and is everything fit? `django-migrate check`");
     demo.show(&["check"], 0)?;
     say(
@@ -100,7 +110,7 @@ impl Demo {
         command
             .args(arguments)
             .current_dir(self.project.folder())
-            .env("VIRTUAL_ENV", &self.project.venv().folder)
+            .env_remove("VIRTUAL_ENV")
             .env("DJANGO_MIGRATE_PG_DUMP", &self.pg_dump);
         command
     }
@@ -113,6 +123,33 @@ impl Demo {
             "`django-migrate {}` ended with {status}, not {code}",
             arguments.join(" ")
         );
+        Ok(())
+    }
+
+    /// A dry run and the real thing, typed on a terminal of their own.
+    fn pictures(&self, folder: &Path) -> Result<()> {
+        std::fs::create_dir_all(folder)?;
+        let yes = ["Go on with these parameters?", "Apply 5 migrations"];
+        let talks: [(&str, &[&str], &[(&str, &str)]); 2] = [
+            ("run.svg", &["run"], &[(yes[0], "y")]),
+            ("apply.svg", &["run", "--apply"], &[(yes[0], "y"), (yes[1], "y"), ("I understand", "I understand")]),
+        ];
+        for (name, arguments, answers) in talks {
+            let mut terminal = TestCli::in_project(binary(), &self.project)
+                .args(arguments)
+                .env_remove("VIRTUAL_ENV")
+                .env("DJANGO_MIGRATE_TEST_COMMAND", ".venv/bin/python -m pytest -q tests/")
+                .env("PATH", &format!("{}:/usr/bin:/bin", self.pg_dump.parent().unwrap_or(Path::new("")).display()))
+                .tty_of(PICTURE.0, PICTURE.1);
+            for (question, answer) in answers {
+                terminal.wait_for(question);
+                terminal.type_line(answer);
+            }
+            let code = terminal.finish();
+            ensure!(code == 0, "`django-migrate {}` ended with {code}:\n{}", arguments.join(" "), terminal.output());
+            std::fs::write(folder.join(name), terminal.picture())?;
+            println!("{}", folder.join(name).display());
+        }
         Ok(())
     }
 

@@ -5,6 +5,7 @@
 
 mod cli;
 mod filters;
+mod picture;
 mod terminal;
 
 pub use self::cli::{Ran, TestCli};

@@ -141,6 +141,11 @@ impl Terminal {
         text.join("\n").trim_end().to_owned()
     }
 
+    /// The screen as an SVG picture.
+    pub fn picture(&self) -> String {
+        super::picture::svg(self.seen().screen.screen())
+    }
+
     /// [`Terminal::screen`] with the filters applied, for a snapshot.
     pub fn snapshot(&self) -> String {
         self.filters.apply(&self.screen())

@@ -41,7 +41,10 @@ pub(crate) async fn preview(args: PreviewArgs, mut layers: Layers, context: &Con
             };
             out::document(&preview::document(&preview, described));
         }
-        Format::Text => out::answer(ui::preview(&preview, usize::MAX)),
+        Format::Text => {
+            out::answer(ui::preview(&preview, usize::MAX));
+            out::answer(format!("\n{}", ui::verdict(&preview)));
+        }
     }
     Ok(over(&preview, fail_on).map_or(0, |class| class.code(crate::exit::Changed::No)))
 }

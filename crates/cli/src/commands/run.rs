@@ -289,19 +289,25 @@ impl Run<'_> {
         };
         let database = self.test_database(pending).await?;
         self.reporter.emit(EventKind::TestsStarted {
-            command: format!("{} ({})", command.text(), command.found_by),
+            command: format!("{} ({})", self.typed(&command.text()), command.found_by),
             server: pending.observed.reach.describe(),
             database,
         });
         let around = Surroundings {
             root: &self.django.project.root,
             settings_module: self.settings.django.settings.as_deref(),
+            shown: &self.typed(&command.text()),
             timeout: self.settings.tests.timeout,
             log: &self.folder.path.join("tests.log"),
             reporter: self.reporter,
             signals: &self.context.signals,
         };
         project_tests::run(&command, &around).await
+    }
+
+    /// A command with what lies below the project's root written as one types it there.
+    fn typed(&self, command: &str) -> String {
+        command.replace(&format!("{}/", self.django.project.root.display()), "")
     }
 
     fn no_tests(&self, outcome: &str, why: &str) -> Result<(), Failure> {

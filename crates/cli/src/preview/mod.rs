@@ -244,7 +244,7 @@ impl PreviewMigration {
         for loss in losses(statements) {
             let rows = stake(loss).and_then(|stake| self.at_stake.get(&stake));
             let text = match rows {
-                Some(rows) => format!("{loss} ({rows})"),
+                Some(rows) => format!("{} ({rows})", loss.without_estimate()),
                 None => loss.to_string(),
             };
             if !seen.contains(&text) {

@@ -23,6 +23,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) root: &'a Path,
     /// Settings that the project was started with; pytest's own configuration may say otherwise.
     pub(crate) settings_module: Option<&'a str>,
+    /// The command as a person types it.
+    pub(crate) shown: &'a str,
     pub(crate) timeout: Duration,
     /// Gets every line.
     pub(crate) log: &'a Path,
@@ -45,14 +47,14 @@ pub(crate) async fn run(command: &TestCommand, around: &Surroundings<'_>) -> Res
         end_group(group, &mut child).await;
     }
     let log = write_log(around, &lines);
-    let (outcome, counts, failure) = settle(ended, command, around, &lines);
+    let (outcome, counts, failure) = settle(ended, around, &lines);
     around.reporter.emit(EventKind::TestsFinished(TestsFinished {
         outcome: outcome.to_owned(),
         passed: counts.passed,
         failed: counts.failed,
         skipped: counts.skipped,
         seconds: began.elapsed().as_secs_f64(),
-        detail: command.text(),
+        detail: around.shown.to_owned(),
         log,
     }));
     failure.map_or(Ok(()), Err)
@@ -81,7 +83,7 @@ fn start(command: &TestCommand, around: &Surroundings<'_>) -> Result<Child, Fail
         process.env("DJANGO_SETTINGS_MODULE", module);
     }
     process.spawn().map_err(|e| {
-        Failure::new(Class::TestsNotRun, format!("the project's tests cannot be started: `{}`: {e}", command.text()))
+        Failure::new(Class::TestsNotRun, format!("the project's tests cannot be started: `{}`: {e}", around.shown))
             .hint("the migrations are applied; run the tests yourself, or name them with --test-command")
             .changed(Changed::Yes)
     })
@@ -136,7 +138,6 @@ fn write_log(around: &Surroundings<'_>, lines: &[String]) -> Option<String> {
 
 fn settle(
     ended: Ended,
-    command: &TestCommand,
     around: &Surroundings<'_>,
     lines: &[String],
 ) -> (&'static str, Counts, Option<Failure>) {
@@ -157,7 +158,7 @@ fn settle(
         Ended::ByItself(status) => match end(status, lines) {
             End::Passed(counts) => ("passed", counts, None),
             End::NoTests => {
-                let message = format!("no tests ran: `{}`", command.text());
+                let message = format!("no tests ran: `{}`", around.shown);
                 let failure = Failure::new(Class::TestsNotRun, message)
                     .hint("that is no pass: name the tests with --test-command, or say --skip-tests")
                     .changed(Changed::Yes);
@@ -166,7 +167,7 @@ fn settle(
             End::Failed(counts) => {
                 let status = status.map_or("a signal".to_owned(), |code| format!("exit code {code}"));
                 let tail: Vec<&str> = lines.iter().rev().take(15).rev().map(String::as_str).collect();
-                let message = format!("the project's tests fail ({status}): `{}`\n{}", command.text(), tail.join("\n"));
+                let message = format!("the project's tests fail ({status}): `{}`\n{}", around.shown, tail.join("\n"));
                 ("failed", counts, fail(Class::TestsFailed, message))
             }
         },

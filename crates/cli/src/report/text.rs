@@ -6,7 +6,7 @@ use super::markdown::checklist;
 use super::model::{BackupState, MigrationProgress, RunReport};
 use crate::exit::Changed;
 use crate::ui::style::{Look, paint};
-use crate::ui::{bytes, count, seconds};
+use crate::ui::{bytes, count, seconds, wrapped};
 
 pub(crate) fn text(report: &RunReport) -> String {
     let mut out = String::new();
@@ -22,7 +22,7 @@ pub(crate) fn text(report: &RunReport) -> String {
         section(&mut out, "Verification");
         for check in checklist(report) {
             let mark = if check.ok { paint(Look::Good, "✓") } else { paint(Look::Warning, "–") };
-            let _ = writeln!(out, "  {mark} {}: {}", check.name, check.detail);
+            let _ = writeln!(out, "{}", wrapped("  ", &format!("{mark} {}: {}", check.name, check.detail)));
         }
     }
     rollback(&mut out, report);
@@ -73,7 +73,7 @@ fn migrations(out: &mut String, report: &RunReport) {
         let time = m.seconds.map(|s| paint(Look::Faint, format!(" {}", seconds(s)))).unwrap_or_default();
         let _ = writeln!(out, "  {mark} {}.{}{time}{word}", m.app, m.name);
         for loss in &m.destroys {
-            let _ = writeln!(out, "      {} {loss}", paint(Look::Bad, "destroys"));
+            let _ = writeln!(out, "{}", wrapped("      ", &format!("{} {loss}", paint(Look::Bad, "destroys"))));
         }
     }
 }
@@ -88,7 +88,7 @@ fn rollback(out: &mut String, report: &RunReport) {
         let _ = writeln!(out, "  {}", paint(Look::Faint, format!("# {}", command.what)));
         let _ = writeln!(out, "  {}", command.command);
         for warning in &command.warnings {
-            let _ = writeln!(out, "    {} {warning}", paint(Look::Warning, "!"));
+            let _ = writeln!(out, "{}", wrapped("    ", &format!("{} {warning}", paint(Look::Warning, "!"))));
         }
     }
 }

@@ -10,9 +10,11 @@ mod preview;
 pub(crate) mod prompt;
 pub(crate) mod style;
 mod terminal;
+mod wrap;
 
 pub(crate) use error::failure;
 pub(crate) use human::{bytes, count, seconds};
 pub(crate) use jsonl::JsonLines;
-pub(crate) use preview::preview;
+pub(crate) use preview::{preview, verdict};
+pub(crate) use wrap::wrapped;
 pub(crate) use terminal::{Terminal, Volume, spinner};

@@ -4,6 +4,7 @@
 use std::fmt::Write;
 
 use super::style::{self, Look, paint};
+use super::wrapped;
 use crate::hazards::{Finding, Severity};
 use crate::preview::{Deploy, Preview, PreviewMigration, Verdict};
 use crate::sql::{Blocks, Statement};
@@ -32,13 +33,18 @@ pub(crate) fn preview(preview: &Preview, limit: usize) -> String {
         out.push_str("No migrations to apply\n");
     }
     destructive(&mut out, preview);
+    out.truncate(out.trim_end().len());
+    out
+}
+
+/// `verdict ask, plan 0123456789abcdef`
+pub(crate) fn verdict(preview: &Preview) -> String {
     let look = match preview.verdict() {
         Verdict::Go => Look::Good,
         Verdict::Ask => Look::Warning,
         Verdict::Stop => Look::Bad,
     };
-    let _ = write!(out, "verdict {}, plan {}", paint(look, preview.verdict().name()), preview.fingerprint);
-    out
+    format!("verdict {}, plan {}", paint(look, preview.verdict().name()), preview.fingerprint)
 }
 
 fn heading(out: &mut String, m: &PreviewMigration) {
@@ -65,7 +71,7 @@ fn statement(out: &mut String, s: &Statement) {
     for line in style::sql(&format!("{text};")).lines() {
         let _ = writeln!(out, "  {line}");
     }
-    let _ = writeln!(out, "    {}", paint(Look::Faint, effects(s)));
+    let _ = writeln!(out, "{}", wrapped("    ", &paint(Look::Faint, effects(s))));
     for finding in &s.findings {
         self::finding(out, finding);
     }
@@ -100,9 +106,10 @@ fn finding(out: &mut String, f: &Finding) {
         Severity::Ask => Look::Warning,
         Severity::Stop => Look::Bad,
     };
-    let _ = writeln!(out, "    {} {}", paint(look, format!("{} {}:", f.severity, f.code)), f.message);
+    let head = paint(look, format!("{} {}:", f.severity, f.code));
+    let _ = writeln!(out, "{}", wrapped("    ", &format!("{head} {}", f.message)));
     if !f.remedy.is_empty() {
-        let _ = writeln!(out, "      {}", paint(Look::Faint, &f.remedy));
+        let _ = writeln!(out, "{}", wrapped("      ", &paint(Look::Faint, &f.remedy)));
     }
 }
 
@@ -114,7 +121,7 @@ fn destructive(out: &mut String, preview: &Preview) {
     let _ = writeln!(out, "{}", paint(Look::Destructive, title));
     for m in &preview.migrations {
         for loss in m.destroys() {
-            let _ = writeln!(out, "  {} {loss}", paint(Look::Name, &m.id));
+            let _ = writeln!(out, "{}", wrapped("  ", &format!("{} {loss}", paint(Look::Name, &m.id))));
         }
     }
     let _ = writeln!(out, "  {}\n", paint(Look::Faint, "only the backup brings it back"));

@@ -8,7 +8,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::style::{Look, paint};
-use super::{bytes, count, out, seconds};
+use super::{bytes, count, out, seconds, wrapped};
 use crate::event::{EventKind, Line, NoteLevel, PreviewFinished, ProjectInspected, RunStarted, Step};
 use crate::reporter::Listener;
 
@@ -44,7 +44,7 @@ impl Terminal {
     }
 
     fn detail(&self, text: impl std::fmt::Display) {
-        self.say(format!("      {text}"));
+        self.say(wrapped("      ", &text.to_string()));
     }
 
     fn spin(&mut self, what: &str) {
@@ -103,12 +103,25 @@ impl Terminal {
     }
 
     fn started(&self, run: &RunStarted) {
-        let mode = if run.dry_run { "dry run" } else { "apply" };
+        let mode = if run.dry_run {
+            "true: nothing in the database is changed".to_owned()
+        } else {
+            paint(Look::Warning, "false: the migrations are applied")
+        };
         let apps = run.app.as_deref().unwrap_or("all apps");
         let target = run.migration.as_deref().map(|m| format!(" up to {m}")).unwrap_or_default();
-        let backup = if run.backup_first { "backup first" } else { "no backup" };
+        let backup = if run.backup_first {
+            "true".to_owned()
+        } else {
+            paint(Look::Warning, "false: there will be no backup to go back to")
+        };
         let name = paint(Look::Heading, format!("django-migrate {}", run.tool_version));
-        self.say(format!("{name}: {mode}, {apps}{target}, {backup}, database {}", run.database));
+        self.say(format!("{name}  {}", paint(Look::Faint, &run.project)));
+        let row = |key: &str, value: String| self.say(format!("  {key:<13} {value}"));
+        row("app_name", format!("{apps}{target}"));
+        row("dry_run", mode);
+        row("backup_first", backup);
+        row("database", run.database.clone());
     }
 }
 
@@ -140,16 +153,18 @@ impl Listener for Terminal {
                 self.detail(format!("advisory lock held by {holder}"));
             }
             EventKind::LockTaken { .. } => {}
-            EventKind::BackupStarted { file, pg_dump, .. } => {
-                self.detail(format!("{file} {}", paint(Look::Faint, format!("by {pg_dump}"))));
+            EventKind::BackupStarted { folder, pg_dump, .. } if self.volume == Volume::Verbose => {
+                self.detail(format!("into {folder} by {pg_dump}"));
             }
+            EventKind::BackupStarted { .. } => self.spin("pg_dump starts"),
             EventKind::BackupProgress { raw_bytes, bytes, tables, estimated_bytes } => {
                 self.dump_progress(*raw_bytes, *bytes, *tables, *estimated_bytes);
             }
             EventKind::BackupFinished(b) => {
                 self.clear();
+                self.detail(&b.file);
                 let what = format!("{}, {}, {}", bytes(b.bytes), count(b.tables, "table"), count(b.rows, "row"));
-                self.detail(format!("{what}, verified: {}", b.verified));
+                self.detail(format!("{what}, by pg_dump {}, verified: {}", b.pg_dump, b.verified));
             }
             EventKind::BackupSkipped { why } => self.detail(paint(Look::Warning, format!("skipped: {why}"))),
             EventKind::PreviewFinished(preview) => {
@@ -199,7 +214,8 @@ impl Listener for Terminal {
                 let look = if t.outcome == "passed" { Look::Good } else { Look::Warning };
                 let numbers = format!("{} passed, {} failed, {} skipped", t.passed, t.failed, t.skipped);
                 let numbers = if t.passed + t.failed + t.skipped > 0 { format!(" ({numbers})") } else { String::new() };
-                self.detail(format!("{}{numbers} {}", paint(look, t.outcome.replace('_', " ")), t.detail));
+                let why = if numbers.is_empty() { format!(": {}", t.detail) } else { String::new() };
+                self.detail(format!("{}{numbers}{why}", paint(look, t.outcome.replace('_', " "))));
             }
             EventKind::Note { level, message } => {
                 let prefix = match level {
