@@ -15,6 +15,7 @@ use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::mpsc;
 
 use super::python::PythonCommand;
+use super::scrub::Scrubber;
 use super::wire::{Answer, PROTOCOL, Request, Word};
 use crate::exit::Class;
 use crate::failure::Failure;
@@ -34,7 +35,7 @@ pub(crate) struct Bridge {
     lines: mpsc::Receiver<Heard>,
     nonce: String,
     tail: VecDeque<String>,
-    secrets: Vec<Secret>,
+    secrets: Scrubber,
     said_bye: bool,
 }
 
@@ -117,7 +118,7 @@ impl Bridge {
             lines,
             nonce: request.nonce.clone(),
             tail: VecDeque::new(),
-            secrets: Vec::new(),
+            secrets: Scrubber::of_environment(environment()),
             said_bye: false,
         };
         bridge.send_request(request).await;
@@ -167,7 +168,7 @@ impl Bridge {
     }
 
     fn talk(&mut self, line: &str, hear: &dyn Fn(&str)) {
-        let line = self.secrets.iter().fold(line.to_owned(), |line, secret| scrubbed(&line, secret));
+        let line = self.secrets.scrub(line);
         hear(&line);
         if self.tail.len() == TAIL {
             self.tail.pop_front();
@@ -177,9 +178,9 @@ impl Bridge {
 
     /// From now on this never shows in what the process said.
     pub(crate) fn scrub(&mut self, secret: &Secret) {
-        self.secrets.push(secret.clone());
+        self.secrets.add(secret.expose());
         for line in &mut self.tail {
-            *line = scrubbed(line, secret);
+            *line = self.secrets.scrub(line);
         }
     }
 
@@ -247,11 +248,8 @@ fn describe(status: ExitStatus) -> String {
     status.to_string()
 }
 
-fn scrubbed(line: &str, secret: &Secret) -> String {
-    match secret.expose() {
-        "" => line.to_owned(),
-        secret => line.replace(secret, "***"),
-    }
+fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
 fn forward<R>(stream: R, to: mpsc::Sender<Heard>, wrap: fn(String) -> Heard)

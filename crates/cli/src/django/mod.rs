@@ -10,6 +10,7 @@ mod bridge;
 mod facts;
 mod project;
 mod python;
+mod scrub;
 
 pub(crate) use bridge::{Bridge, BridgeError};
 pub(crate) use facts::ProjectFacts;
