@@ -41,7 +41,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use args::{Cli, Command, Format, ReportFormat};
+use args::{Cli, Command, Format, GlobalArgs, ReportFormat};
 use commands::Context;
 use exit::Class;
 use failure::Failure;
@@ -73,13 +73,17 @@ pub fn main() -> ExitCode {
 }
 
 async fn dispatch(cli: Cli) -> Result<u8, Failure> {
-    let root = cli.global.project.clone().unwrap_or_else(|| PathBuf::from("."));
-    let context = Context::new(&cli.global)?;
-    let mut layers = Layers::read(&root)?;
+    let (context, mut layers) = match (prepare(&cli.global), &cli.command) {
+        (Err(failure), Command::Run(args)) => return commands::never_began(failure, args.format),
+        (prepared, _) => prepared?,
+    };
     match cli.command {
         Command::Run(args) => {
             let format = args.format;
-            commands::run(settings::run(*args, &mut layers)?, format, &context).await
+            match settings::run(*args, &mut layers) {
+                Ok(settings) => commands::run(settings, format, &context).await,
+                Err(failure) => commands::never_began(failure, format),
+            }
         }
         Command::Check(args) => commands::check(args, layers, &context).await,
         Command::Status(args) => commands::status(args, layers, &context).await,
@@ -90,6 +94,11 @@ async fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Man { dir } => commands::man(dir.as_deref()),
         Command::Reference { dir } => reference::write(&dir),
     }
+}
+
+fn prepare(global: &GlobalArgs) -> Result<(Context, Layers), Failure> {
+    let root = global.project.clone().unwrap_or_else(|| PathBuf::from("."));
+    Ok((Context::new(global)?, Layers::read(&root)?))
 }
 
 /// The end of a command that failed: words on stderr, and where asked for a document on stdout.
@@ -109,8 +118,12 @@ fn usage(error: &clap::Error) -> ExitCode {
         || std::env::args().zip(std::env::args().skip(1)).any(|(a, b)| a == "--format" && b == "json");
     if error.use_stderr() && wants_json {
         let failure = Failure::new(Class::Usage, error.render().to_string());
-        let command = std::env::args().nth(1).unwrap_or_default();
-        out::document(&failure.document(&command));
+        let known = args::tree();
+        let command = std::env::args().skip(1).find(|word| known.find_subcommand(word).is_some()).unwrap_or_default();
+        match command.as_str() {
+            "run" => drop(commands::never_began(failure, Format::Json)),
+            command => out::document(&failure.document(command)),
+        }
     }
     ExitCode::from(if error.use_stderr() { 2 } else { 0 })
 }

@@ -6,8 +6,8 @@ use crate::exit::Changed;
 use crate::failure::Failure;
 use crate::journal::{self, RunFolder};
 use crate::report::{self, RunReport};
-use crate::reporter::Reporter;
-use crate::ui::out;
+use crate::reporter::{Listener, Reporter};
+use crate::ui::{JsonLines, out};
 
 /// Whatever happened, the world hears `run_finished`, and a run that had a folder has a report.
 pub(super) fn finish(
@@ -50,6 +50,15 @@ pub(super) fn finish(
         }
     }
     result.map(|()| 0)
+}
+
+/// The end of a run that had no folder yet: a flag or a setting is wrong. Its last line is `run_finished` too.
+pub(crate) fn never_began(failure: Failure, format: Format) -> Result<u8, Failure> {
+    let listeners: Vec<Box<dyn Listener>> = match format {
+        Format::Json => vec![Box::new(JsonLines)],
+        Format::Text => vec![],
+    };
+    finish(Err(failure), None, format, &Reporter::new(listeners))
 }
 
 /// A run that ended well changed what it was asked to change.

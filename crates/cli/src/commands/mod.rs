@@ -14,6 +14,7 @@ mod steps;
 pub(crate) use backup::backup;
 pub(crate) use check::check;
 pub(crate) use context::Context;
+pub(crate) use finish::never_began;
 pub(crate) use pages::{completions, man};
 pub(crate) use preview::preview;
 pub(crate) use report::report;
