@@ -1,1 +1,22 @@
-//! workflow
+//! The seven steps of `run` and each of their ends: what the user is told, what the exit code is, and what is true in
+//! the database and on disk afterwards.
+//!
+//! Absent here: what stops before a run starts (see `crate::project`).
+
+mod common;
+
+mod happy_path;
+mod dry_run;
+mod consent_typed;
+mod consent_flags;
+mod backup_fails;
+mod backup_command;
+// mod preview;
+// mod apply_fails;
+// mod apply_locks;
+// mod apply_lost;
+// mod apply_killed;
+// mod interrupted;
+// mod verification;
+// mod project_tests;
+// mod secrets;

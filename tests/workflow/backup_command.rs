@@ -1,0 +1,204 @@
+//! `backup`, `backup verify` and `backup list`.
+
+use std::path::{Path, PathBuf};
+
+use super::common::{Blog, blog, files, in_order, no_backup_left};
+use crate::support;
+
+#[track_caller]
+fn backup(blog: &Blog) -> PathBuf {
+    let ran = support::cli(&blog.project)
+        .args(["backup", "-q"])
+        .run()
+        .expect(0);
+    blog.project.folder().join(ran.stdout.trim())
+}
+
+/// `backup verify` ends with 41 and says why.
+#[track_caller]
+fn does_not_verify(blog: &Blog, file: &Path, words: &[&str]) {
+    let verify = [
+        "backup",
+        "verify",
+        &file.display().to_string(),
+        "--format",
+        "json",
+    ];
+    let document = support::cli(&blog.project)
+        .args(verify)
+        .run()
+        .expect(41)
+        .json();
+    assert_eq!(
+        (&document["command"], &document["error"]["class"]),
+        (&"backup".into(), &"backup-unverified".into())
+    );
+    assert_eq!(document["changed"], "no");
+    let message = document["error"]["message"].as_str().expect("a message");
+    for word in words {
+        assert!(message.contains(word), "no `{word}` in: {message}");
+    }
+}
+
+#[test]
+fn a_backup_is_taken_verified_and_listed() {
+    let blog = blog(|app| app);
+    let document = support::cli(&blog.project)
+        .args(["backup", "--format", "json"])
+        .run()
+        .expect(0)
+        .json();
+    assert_eq!(
+        (&document["schema_version"], &document["command"]),
+        (&1.into(), &"backup".into())
+    );
+    assert_eq!(document["format"], "plain");
+    assert_eq!(
+        document["tables"], 2,
+        "blog_post and django_migrations: {document}"
+    );
+    assert_eq!(document["rows"], 21);
+    assert_eq!(document["sha256"].as_str().map(str::len), Some(64));
+    let file = document["file"].as_str().expect("a file");
+    let path = blog.project.folder().join(file);
+    assert_eq!(
+        document["bytes"],
+        std::fs::metadata(&path).expect("the file").len()
+    );
+    let verified = support::cli(&blog.project)
+        .args(["backup", "verify", file])
+        .run()
+        .expect(0);
+    in_order(
+        &verified.stdout,
+        &["is whole", "2 tables", "21 rows", "sha256"],
+    );
+    let listed = support::cli(&blog.project)
+        .args(["backup", "list", "--format", "json"])
+        .run()
+        .expect(0)
+        .json();
+    let rows = listed["backups"].as_array().expect("a list");
+    assert_eq!(rows.len(), 1);
+    assert_eq!(
+        (&rows[0]["database"], &rows[0]["rows"]),
+        (&blog.database.name().into(), &21.into())
+    );
+    let listed = support::cli(&blog.project)
+        .args(["backup", "list"])
+        .run()
+        .expect(0);
+    assert!(
+        listed
+            .stdout
+            .contains(file.rsplit('/').next().expect("a name")),
+        "{}",
+        listed.snapshot()
+    );
+}
+
+#[test]
+fn an_empty_folder_of_backups_is_said() {
+    let blog = blog(|app| app);
+    let listed = support::cli(&blog.project)
+        .args(["backup", "list"])
+        .run()
+        .expect(0);
+    assert!(
+        listed.stdout.contains("no backups in"),
+        "{}",
+        listed.snapshot()
+    );
+}
+
+/// As the report's command would: `gunzip -c FILE | psql` into an empty database gives the same.
+#[test]
+fn a_backup_restores_with_psql() {
+    let blog = blog(|app| app);
+    let (file, server) = (backup(&blog), blog.database.server());
+    let empty = server.database().expect("a database");
+    let mut psql = server.install().command("psql");
+    psql.args(["-X", "-q", "-v", "ON_ERROR_STOP=1"]);
+    empty.environment(&mut psql);
+    let unzip = std::process::Command::new("gunzip")
+        .arg("-c")
+        .arg(&file)
+        .stdout(std::process::Stdio::piped())
+        .spawn();
+    let stdout = unzip.expect("gunzip").stdout.expect("a pipe");
+    let restored = psql.stdin(stdout).output().expect("psql");
+    assert!(
+        restored.status.success(),
+        "{}",
+        String::from_utf8_lossy(&restored.stderr)
+    );
+    assert_eq!(
+        super::common::contents(&empty),
+        super::common::contents(&blog.database)
+    );
+}
+
+#[test]
+fn a_truncated_backup_does_not_verify() {
+    let blog = blog(|app| app);
+    let file = backup(&blog);
+    let bytes = std::fs::read(&file).expect("the file");
+    std::fs::write(&file, &bytes[..bytes.len() / 2]).expect("written");
+    does_not_verify(&blog, &file, &[&file.display().to_string()]);
+}
+
+#[test]
+fn a_backup_with_a_flipped_byte_does_not_verify() {
+    let blog = blog(|app| app);
+    let file = backup(&blog);
+    let mut bytes = std::fs::read(&file).expect("the file");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0x40;
+    std::fs::write(&file, &bytes).expect("written");
+    does_not_verify(&blog, &file, &[&file.display().to_string()]);
+}
+
+#[test]
+fn a_file_that_is_not_there_does_not_verify() {
+    let blog = blog(|app| app);
+    does_not_verify(
+        &blog,
+        Path::new("backups/gone.sql.gz"),
+        &["backups/gone.sql.gz"],
+    );
+}
+
+#[test]
+fn a_backup_without_a_pg_dump_is_refused() {
+    let blog = blog(|app| app);
+    let cli = support::cli(&blog.project).args([
+        "backup",
+        "--pg-dump",
+        "/nowhere/pg_dump",
+        "--format",
+        "json",
+    ]);
+    let document = cli.run().expect(40).json();
+    assert_eq!(
+        (&document["error"]["class"], &document["changed"]),
+        (&"pg-dump-missing".into(), &"no".into())
+    );
+    no_backup_left(&blog.project);
+}
+
+#[test]
+fn a_backup_leaves_the_file_and_its_manifest_alone() {
+    let blog = blog(|app| app);
+    let file = backup(&blog);
+    let left = files(file.parent().expect("a folder"));
+    assert!(
+        left.iter()
+            .all(|name| name == ".gitignore" || name.starts_with("backup_")),
+        "{left:?}"
+    );
+    assert!(
+        !left.iter().any(|name| name.ends_with(".partial")),
+        "{left:?}"
+    );
+    assert!(!blog.project.folder().join(".django-migrate").exists());
+}
