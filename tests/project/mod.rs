@@ -1,1 +1,10 @@
-//! project
+//! What halts before a backup starts, and the commands that only read.
+//!
+//! Each halt is looked at from all sides by [`halt`]: code, class, words, and that nothing was touched.
+
+mod halt;
+
+mod root;
+mod python;
+mod settings_module;
+mod entry;
