@@ -51,6 +51,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         std::fs::remove_dir_all(&folder).with_context(|| folder.display().to_string())?;
     }
     let project = Shop::write_to(&venv, &database, &folder)?;
+    // as a project of one's own has it: found without being named
+    std::os::unix::fs::symlink(&venv.folder, folder.join(".venv"))?;
     let demo = Demo {
         project,
         pg_dump: server.bin_dir().join("pg_dump"),

@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::steps::{self, Observed};
 use super::{Context, finish};
 use crate::args::Format;
-use crate::backup::{self, BackupPlan};
+use crate::backup::{self, BackupPlan, BackupReceipt};
 use crate::consent::{self, Approved, Need};
 use crate::database;
 use crate::django::wire::Part;
@@ -91,28 +91,41 @@ impl Run<'_> {
         if pending.plan.is_empty() {
             return Ok(());
         }
-        let lock = self.lock(&pending).await?;
-        let result = self.locked(&lock, &pending).await;
-        lock.release().await;
+        // a dry run that takes no backup only reads: it disturbs nobody, and nobody it
+        let reads_only = self.settings.mode == Mode::DryRun && self.settings.backup_first != BackupFirst::Yes;
+        let lock = if reads_only { None } else { Some(self.lock(&pending).await?) };
+        let result = self.planned(lock.as_ref(), &pending).await;
+        if let Some(lock) = lock {
+            lock.release().await;
+        }
         result
     }
 
-    /// Everything that happens under the advisory lock.
-    async fn locked(&self, lock: &MigrationLock, pending: &Pending) -> Result<(), Failure> {
+    /// Everything that follows from a plan, under the advisory lock.
+    async fn planned(&self, lock: Option<&MigrationLock>, pending: &Pending) -> Result<(), Failure> {
         database::same_history(&pending.observed.observer, &pending.facts).await?;
         let backup = self.step(Step::Backup, self.backup(pending)).await?;
         let preview = self.step(Step::Preview, self.preview(pending)).await?;
-        if self.settings.mode == Mode::DryRun {
-            return Ok(());
-        }
-        let approved = self.consent(pending, &preview).await?;
+        let (Mode::Apply, Some(lock)) = (self.settings.mode, lock) else { return Ok(()) };
+        self.apply(lock, pending, &backup, &preview).await
+    }
+
+    /// Steps 4 to 6.
+    async fn apply(
+        &self,
+        lock: &MigrationLock,
+        pending: &Pending,
+        backup: &BackupReceipt,
+        preview: &Preview,
+    ) -> Result<(), Failure> {
+        let approved = self.consent(pending, preview).await?;
         lock.still_held().await?;
         let observer = pending.observed.reach.observer().await?;
         database::same_history(&observer, &pending.facts).await?;
         let execution = self.execution(pending);
         let hear = self.context.hear_project();
         let execution = Execution { hear: &hear, ..execution };
-        let apply = execute::execute(lock, &pending.plan, &approved, &backup, &execution);
+        let apply = execute::execute(lock, &pending.plan, &approved, backup, &execution);
         let applied = self.step(Step::Apply, apply).await?;
         // from here on, whatever fails, the database has changed
         let changed = |failure: Failure| failure.changed(Changed::Yes);
@@ -122,6 +135,10 @@ impl Run<'_> {
 
     /// A step with its times. A signal that came between two steps ends the run here.
     async fn step<T>(&self, step: Step, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+        let asked = self.context.signals.asked();
+        if asked.anything() {
+            return Err(asked.failure());
+        }
         let began = Instant::now();
         self.reporter.emit(EventKind::StepStarted { step });
         let result = work.await;
@@ -194,7 +211,7 @@ impl Run<'_> {
     }
 
     /// Step 2. Over before any DDL starts, since a dump's locks and DDL wait for each other.
-    async fn backup(&self, pending: &Pending) -> Result<backup::BackupReceipt, Failure> {
+    async fn backup(&self, pending: &Pending) -> Result<BackupReceipt, Failure> {
         let plan = BackupPlan {
             settings: &self.settings.backup,
             root: &self.settings.django.root,

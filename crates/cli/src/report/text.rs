@@ -26,6 +26,12 @@ pub(crate) fn text(report: &RunReport) -> String {
         }
     }
     rollback(&mut out, report);
+    if let BackupState::Taken(backup) = &report.backup
+        && report.destructive()
+    {
+        section(&mut out, "Before you rely on the backup");
+        let _ = writeln!(out, "  django-migrate backup verify {}", backup.file);
+    }
     out.truncate(out.trim_end().len());
     out
 }

@@ -116,12 +116,15 @@ impl Terminal {
             paint(Look::Warning, "false: there will be no backup to go back to")
         };
         let name = paint(Look::Heading, format!("django-migrate {}", run.tool_version));
-        self.say(format!("{name}  {}", paint(Look::Faint, &run.project)));
+        self.say(name);
         let row = |key: &str, value: String| self.say(format!("  {key:<13} {value}"));
         row("app_name", format!("{apps}{target}"));
         row("dry_run", mode);
         row("backup_first", backup);
         row("database", run.database.clone());
+        if self.volume == Volume::Verbose {
+            row("project", run.project.clone());
+        }
     }
 }
 
