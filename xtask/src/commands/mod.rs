@@ -1,5 +1,6 @@
 //! One command a file, each with its `Args` and its `run`.
 
+pub(crate) mod bench;
 pub(crate) mod ci;
 pub(crate) mod codegen;
 pub(crate) mod demo;
