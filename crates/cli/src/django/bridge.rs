@@ -1,4 +1,4 @@
-//! One Python process that runs `bridge.py`: start, answers, words, end.
+//! One Python process that runs the script of `bridge/`: start, answers, words, end.
 //!
 //! Spawn failure, crash and bad JSON are separate errors that show what the process said last, scrubbed of every
 //! secret that is known. Absent here: what an answer means.
@@ -20,7 +20,34 @@ use super::wire::{Answer, PROTOCOL, Request, Word};
 use crate::exit::Class;
 use crate::failure::Failure;
 
-const SCRIPT: &str = include_str!("bridge.py");
+/// The parts of one script, in reading order. At run time they share one namespace; only the order of a class and its
+/// base (`lookups` before `catalogue`) and of the last (`main` starts it all) is needed.
+const SCRIPT: &str = concat!(
+    include_str!("bridge/wire.py"),
+    include_str!("bridge/errors.py"),
+    include_str!("bridge/session.py"),
+    include_str!("bridge/entry.py"),
+    include_str!("bridge/setup.py"),
+    include_str!("bridge/databases.py"),
+    include_str!("bridge/checks.py"),
+    include_str!("bridge/graph.py"),
+    include_str!("bridge/plan.py"),
+    include_str!("bridge/states.py"),
+    include_str!("bridge/stubs.py"),
+    include_str!("bridge/operations.py"),
+    include_str!("bridge/sketch.py"),
+    include_str!("bridge/lookups.py"),
+    include_str!("bridge/catalogue.py"),
+    include_str!("bridge/code.py"),
+    include_str!("bridge/render.py"),
+    include_str!("bridge/collect.py"),
+    include_str!("bridge/drift.py"),
+    include_str!("bridge/schema.py"),
+    include_str!("bridge/inspect.py"),
+    include_str!("bridge/stop.py"),
+    include_str!("bridge/migrate.py"),
+    include_str!("bridge/main.py"),
+);
 const BOOTSTRAP: &str = include_str!("bootstrap.py");
 /// Lines of stderr kept for an error.
 const TAIL: usize = 30;
@@ -49,11 +76,22 @@ enum Heard {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BridgeError {
     #[error("`{command}` cannot be started: {source}")]
-    Spawn { command: String, source: std::io::Error },
+    Spawn {
+        command: String,
+        source: std::io::Error,
+    },
     #[error("`{command}` ended early ({status})")]
-    Crashed { command: String, status: String, tail: Vec<String> },
+    Crashed {
+        command: String,
+        status: String,
+        tail: Vec<String>,
+    },
     #[error("`{command}` gave an answer that cannot be read: {why}")]
-    BadAnswer { command: String, why: String, tail: Vec<String> },
+    BadAnswer {
+        command: String,
+        why: String,
+        tail: Vec<String>,
+    },
     #[error("`{command}` speaks protocol {found}, not {PROTOCOL}")]
     Protocol { command: String, found: u32 },
 }
@@ -80,13 +118,22 @@ fn with_tail(message: String, tail: &[String]) -> String {
 }
 
 impl Bridge {
-    pub(crate) async fn start(python: &PythonCommand, root: &Path, request: &Request) -> Result<Self, BridgeError> {
+    pub(crate) async fn start(
+        python: &PythonCommand,
+        root: &Path,
+        request: &Request,
+    ) -> Result<Self, BridgeError> {
         let shown = python.to_string();
-        let spawn = |source| BridgeError::Spawn { command: shown.clone(), source };
-        let (program, arguments) = python
-            .words
-            .split_first()
-            .ok_or_else(|| spawn(std::io::Error::new(std::io::ErrorKind::InvalidInput, "it is empty")))?;
+        let spawn = |source| BridgeError::Spawn {
+            command: shown.clone(),
+            source,
+        };
+        let (program, arguments) = python.words.split_first().ok_or_else(|| {
+            spawn(std::io::Error::new(
+                std::io::ErrorKind::InvalidInput,
+                "it is empty",
+            ))
+        })?;
         let mut command = Command::new(program);
         command
             .args(arguments)
@@ -108,7 +155,9 @@ impl Bridge {
         if let Some(err) = child.stderr.take() {
             forward(err, sender, Heard::Talk);
         }
-        let group = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+        let group = child
+            .id()
+            .and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
         let words = child.stdin.take();
         let mut bridge = Self {
             command: shown,
@@ -127,7 +176,9 @@ impl Bridge {
 
     /// A broken pipe is not an error here: the process is gone, and its end will say why.
     async fn send_request(&mut self, request: &Request) {
-        let Ok(mut line) = serde_json::to_vec(request) else { return };
+        let Ok(mut line) = serde_json::to_vec(request) else {
+            return;
+        };
         line.push(b'\n');
         if let Some(stdin) = &mut self.words {
             let _ = stdin.write_all(SCRIPT.as_bytes()).await;
@@ -137,7 +188,10 @@ impl Bridge {
     }
 
     /// The next answer; none after the last. Cancel safe. `hear` is told each line that the project prints.
-    pub(crate) async fn next(&mut self, hear: &dyn Fn(&str)) -> Result<Option<Answer>, BridgeError> {
+    pub(crate) async fn next(
+        &mut self,
+        hear: &dyn Fn(&str),
+    ) -> Result<Option<Answer>, BridgeError> {
         let mark = format!("\u{1e}{} ", self.nonce);
         while let Some(heard) = self.lines.recv().await {
             match heard {
@@ -159,7 +213,10 @@ impl Bridge {
         })?;
         match &answer {
             Answer::Hello(hello) if hello.protocol != PROTOCOL => {
-                return Err(BridgeError::Protocol { command: self.command.clone(), found: hello.protocol });
+                return Err(BridgeError::Protocol {
+                    command: self.command.clone(),
+                    found: hello.protocol,
+                });
             }
             Answer::Bye { .. } => self.said_bye = true,
             _ => {}
@@ -191,7 +248,9 @@ impl Bridge {
 
     /// Says a word. A process that is gone does not hear; its end says why.
     pub(crate) async fn say(&mut self, word: Word) {
-        let Ok(mut line) = serde_json::to_vec(&word_line(word)) else { return };
+        let Ok(mut line) = serde_json::to_vec(&word_line(word)) else {
+            return;
+        };
         line.push(b'\n');
         if let Some(stdin) = &mut self.words {
             let _ = stdin.write_all(&line).await;
@@ -207,14 +266,21 @@ impl Bridge {
             return Ok(());
         }
         let status = status.map_or_else(|e| e.to_string(), describe);
-        Err(BridgeError::Crashed { command: self.command.clone(), status, tail: self.tail() })
+        Err(BridgeError::Crashed {
+            command: self.command.clone(),
+            status,
+            tail: self.tail(),
+        })
     }
 
     /// Asks the whole process group to stop, then makes it stop. The answers read so far stay valid.
     pub(crate) async fn stop(&mut self, patience: Duration) {
         self.signal(Signal::TERM);
         drop(self.words.take());
-        if tokio::time::timeout(patience, self.child.wait()).await.is_err() {
+        if tokio::time::timeout(patience, self.child.wait())
+            .await
+            .is_err()
+        {
             self.signal(Signal::KILL);
             let _ = self.child.wait().await;
         }
@@ -249,7 +315,8 @@ fn describe(status: ExitStatus) -> String {
 }
 
 fn environment() -> impl Iterator<Item = (String, String)> {
-    std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
 fn forward<R>(stream: R, to: mpsc::Sender<Heard>, wrap: fn(String) -> Heard)
@@ -265,7 +332,9 @@ where
                 Ok(0) | Err(_) => return,
                 Ok(_) => {}
             }
-            let line = String::from_utf8_lossy(&bytes).trim_end_matches(['\n', '\r']).to_owned();
+            let line = String::from_utf8_lossy(&bytes)
+                .trim_end_matches(['\n', '\r'])
+                .to_owned();
             if to.send(wrap(line)).await.is_err() {
                 return;
             }

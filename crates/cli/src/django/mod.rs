@@ -1,9 +1,12 @@
 //! Django as this tool sees it: the only place that starts Python.
 //!
-//! `bridge.py` reads, renders and runs what it is told; it decides nothing. Absent here: what a fact means for a
-//! run (see [`crate::gates`] and [`crate::plan`]).
+//! The script of `bridge/` reads, renders and runs what it is told; it decides nothing. Absent here: what a fact means
+//! for a run (see [`crate::gates`] and [`crate::plan`]).
 
-#[allow(dead_code, reason = "the shapes mirror the protocol whole, whoever reads a field today")]
+#[allow(
+    dead_code,
+    reason = "the shapes mirror the protocol whole, whoever reads a field today"
+)]
 pub(crate) mod wire;
 
 mod bridge;
@@ -34,7 +37,11 @@ impl Django {
     pub(crate) fn locate(settings: &DjangoSettings) -> Result<Self, Failure> {
         let project = Project::locate(settings)?;
         let python = PythonCommand::find(settings, &project.root)?;
-        Ok(Self { project, python, settings: settings.clone() })
+        Ok(Self {
+            project,
+            python,
+            settings: settings.clone(),
+        })
     }
 
     /// One read-only call that answers `parts`. `hear` is told what the project prints.
@@ -48,7 +55,9 @@ impl Django {
         let mut request = self.request(Action::Inspect, target);
         request.parts = parts.to_vec();
         request.session = session;
-        let mut bridge = Bridge::start(&self.python, &self.project.root, &request).await.map_err(BridgeError::failure)?;
+        let mut bridge = Bridge::start(&self.python, &self.project.root, &request)
+            .await
+            .map_err(BridgeError::failure)?;
         let mut facts = ProjectFacts::default();
         while let Some(answer) = bridge.next(hear).await.map_err(BridgeError::failure)? {
             if let Answer::Database(database) = &answer

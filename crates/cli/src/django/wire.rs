@@ -1,4 +1,4 @@
-//! The bridge protocol, version 1: what Rust asks of `bridge.py` and what `bridge.py` answers.
+//! The bridge protocol, version 1: what Rust asks of the bridge script and what it answers.
 //!
 //! Transport. Rust starts `PYTHON -c BOOTSTRAP LENGTH`; the bootstrap reads LENGTH bytes of script from stdin and
 //! runs it. The first line after the script is the [`Request`], every further line a [`Word`]; the end of stdin means
@@ -115,32 +115,87 @@ pub(crate) enum Answer {
     Django(Django),
     Database(Database),
     Check(Check),
-    ChecksDone { count: u32, seconds: f64 },
+    ChecksDone {
+        count: u32,
+        seconds: f64,
+    },
     Graph(Graph),
     History(History),
-    Migrations { items: Vec<MigrationItem> },
+    Migrations {
+        items: Vec<MigrationItem>,
+    },
     Planned(Planned),
     Sql(Sql),
-    SqlDone { statements: u64, seconds: f64, cpu_seconds: f64 },
-    Drift { changes: Vec<DriftChange>, seconds: f64 },
-    Schema { differences: Vec<SchemaDifference>, models: u32, seconds: f64 },
+    SqlDone {
+        statements: u64,
+        seconds: f64,
+        cpu_seconds: f64,
+    },
+    Drift {
+        changes: Vec<DriftChange>,
+        seconds: f64,
+    },
+    Schema {
+        differences: Vec<SchemaDifference>,
+        models: u32,
+        seconds: f64,
+    },
     ModelQuery(ModelQuery),
     Warning(Warning),
     Problem(Problem),
     /// A session was opened: which backend, and the settings as `SHOW` read them back.
-    Connected { alias: String, backend_pid: i32, settings: BTreeMap<String, String> },
-    MigrationStarted { app: String, name: String, backward: bool, atomic: bool },
+    Connected {
+        alias: String,
+        backend_pid: i32,
+        settings: BTreeMap<String, String>,
+    },
+    MigrationStarted {
+        app: String,
+        name: String,
+        backward: bool,
+        atomic: bool,
+    },
     /// Before a statement runs; `number` counts from 1 in this process. With `stepwise` the bridge now waits.
-    StatementStarted { number: u64, app: Option<String>, name: Option<String>, sql: String, in_transaction: bool },
-    StatementFinished { number: u64, seconds: f64 },
-    StatementFailed { number: u64, seconds: f64, exception: Exception },
+    StatementStarted {
+        number: u64,
+        app: Option<String>,
+        name: Option<String>,
+        sql: String,
+        in_transaction: bool,
+    },
+    StatementFinished {
+        number: u64,
+        seconds: f64,
+    },
+    StatementFailed {
+        number: u64,
+        seconds: f64,
+        exception: Exception,
+    },
     /// Applied *and* recorded in django_migrations (Django's executor returned).
-    MigrationApplied { app: String, name: String, backward: bool, seconds: f64 },
-    MigrationFailed { app: String, name: String, backward: bool, seconds: f64, exception: Exception },
+    MigrationApplied {
+        app: String,
+        name: String,
+        backward: bool,
+        seconds: f64,
+    },
+    MigrationFailed {
+        app: String,
+        name: String,
+        backward: bool,
+        seconds: f64,
+        exception: Exception,
+    },
     /// `migrate` is over. `outcome` is `done`, `stopped` (by a word or a signal) or `failed`.
-    MigrateDone { outcome: MigrateOutcome, seconds: f64 },
+    MigrateDone {
+        outcome: MigrateOutcome,
+        seconds: f64,
+    },
     /// The last line of every call that was not killed.
-    Bye { seconds: f64, cpu_seconds: f64 },
+    Bye {
+        seconds: f64,
+        cpu_seconds: f64,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]

@@ -1,0 +1,171 @@
+"""Planned migrations, told operation by operation, with fields before and after.
+
+Absent here: SQL, and rendered models: columns and types are worked out from the states.
+"""
+
+import sys
+
+
+def say_planned(bridge, connection, walked, backward):
+    migration = walked.migration
+    module = sys.modules.get(type(migration).__module__)
+    operations = [describe_operation(connection, op, migration.app_label, old, new) for op, old, new in walked.moves]
+    for op in migration.operations[len(operations):]:
+        operations.append(describe_operation(connection, op, migration.app_label, None, None))
+    bridge.send("planned", app=migration.app_label, name=migration.name, backward=backward,
+                initial=bool(migration.initial), atomic=bool(migration.atomic), file=getattr(module, "__file__", None),
+                dependencies=[named(parent) for parent in migration.dependencies],
+                replaces=[named(item) for item in migration.replaces], operations=operations)
+
+
+def describe_operation(connection, op, app_label, old, new):
+    from django.db.migrations.operations.special import SeparateDatabaseAndState
+
+    model, table = described_model(connection, op, app_label, old, new)
+    name = field_name(op)
+    inner, states = [], []
+    if isinstance(op, SeparateDatabaseAndState):
+        inner = described_parts(connection, op.database_operations, app_label, old)
+        states = described_parts(connection, op.state_operations, app_label, old)
+    elif getattr(op, "state_operations", None):
+        states = described_parts(connection, op.state_operations, app_label, old)
+    return {
+        "class": dotted(type(op)), "base": base_name(op), "describe": described_text(op),
+        "reversible": is_reversible(op), "reduces_to_sql": reduces_to_sql(op), "elidable": bool(op.elidable),
+        "atomic": None if op.atomic is None else bool(op.atomic), "model": model, "table": table, "field": name,
+        "field_before": described_field(connection, op, app_label, old, 0),
+        "field_after": described_field(connection, op, app_label, new, -1),
+        "code": code_name(getattr(op, "code", None)), "database_operations": inner, "state_operations": states,
+    }
+
+
+def described_text(op):
+    try:
+        return str(op.describe())
+    except Exception as exc:
+        return "%s (describe() raised %s: %s)" % (type(op).__name__, type(exc).__name__, text_of(exc))
+
+
+def described_parts(connection, ops, app_label, old):
+    """Operations inside an operation; their states follow from the one before it."""
+    described_ops = []
+    for op in ops:
+        new = None
+        if old is not None:
+            new = old.clone()
+            try:
+                op.state_forwards(app_label, new)
+            except Exception:
+                new = None
+        described_ops.append(describe_operation(connection, op, app_label, old, new))
+        old = new
+    return described_ops
+
+
+def is_reversible(op):
+    parts = getattr(op, "database_operations", None)
+    return bool(op.reversible) and all(map(is_reversible, parts or []))
+
+
+def reduces_to_sql(op):
+    parts = getattr(op, "database_operations", None)
+    return bool(op.reduces_to_sql) and all(map(reduces_to_sql, parts or []))
+
+
+def code_name(code):
+    if code is None or not callable(code):
+        return None
+    return "%s.%s" % (getattr(code, "__module__", "?"), getattr(code, "__qualname__", None) or repr(code))
+
+
+def field_name(op):
+    """The field that a field operation names, by its name before the operation."""
+    from django.db.migrations.operations.fields import FieldOperation
+
+    if not isinstance(op, FieldOperation):
+        return None
+    return getattr(op, "old_name", None) or op.name
+
+
+def find_model(op, app_label, state):
+    for model in model_names(op):
+        if state is not None and (app_label, model) in state.models:
+            return (app_label, model), state.models[app_label, model]
+    return None, None
+
+
+def described_model(connection, op, app_label, old, new):
+    for state in (old, new):
+        key, model = find_model(op, app_label, state)
+        if model is not None:
+            return "%s.%s" % (app_label, model.name), table_of(connection, state, key, model)
+    return ("%s.%s" % (app_label, model_names(op)[0]) if model_names(op) else None), None
+
+
+def table_of(connection, state, key, model):
+    """db_table as Options.contribute_to_class() makes it, without rendering the model."""
+    from django.db.backends.utils import truncate_name
+
+    if model.options.get("proxy"):
+        for base in base_keys(key, model):
+            if base in state.models:
+                return table_of(connection, state, base, state.models[base])
+    table = model.options.get("db_table")
+    return str(table) if table else truncate_name("%s_%s" % key, connection.ops.max_name_length())
+
+
+def described_field(connection, op, app_label, state, which):
+    """The field as the state has it; `which` picks the old or the new name of a RenameField."""
+    name = field_name(op)
+    key, model = find_model(op, app_label, state)
+    if name is None or model is None:
+        return None
+    names = [name, getattr(op, "new_name", None) or name]
+    field = model.fields.get(names[which])
+    return None if field is None else field_state(connection, state, key, names[which], field)
+
+
+def field_state(connection, state, key, name, field):
+    from django.db.models import NOT_PROVIDED
+
+    bound = field.clone()
+    bound.set_attributes_from_name(name)
+    targets = field_targets(key, field)
+    target = state.models.get(targets[0]) if targets and targets[0] else None
+    related = None
+    if targets and targets[0]:
+        related = "%s.%s" % (targets[0][0], target.name if target else targets[0][1])
+    many = bool(field.many_to_many)
+    return {
+        "class": dotted(type(field)), "column": None if many else bound.column,
+        "db_type": None if many else column_type(connection, state, key, field, bound), "null": bool(field.null),
+        "unique": bool(field.unique), "db_index": bool(field.db_index), "primary_key": bool(field.primary_key),
+        "has_default": field.has_default(),
+        "has_db_default": getattr(field, "db_default", NOT_PROVIDED) is not NOT_PROVIDED, "related": related,
+    }
+
+
+def column_type(connection, state, key, field, bound, depth=0):
+    """db_type() without rendering: a foreign key has the type of the key that it refers to."""
+    try:
+        targets = field_targets(key, field)
+        if not targets:
+            return (getattr(field, "output_field", None) or bound).db_type(connection) \
+                if getattr(field, "generated", False) else bound.db_type(connection)
+        target = state.models.get(targets[0])
+        if target is None or depth > 10:
+            return None
+        wanted = [name for name in getattr(field, "to_fields", None) or () if name]
+        for name, candidate in target.fields.items():
+            if name in wanted or (not wanted and candidate.primary_key):
+                if field_targets(targets[0], candidate):
+                    return column_type(connection, state, targets[0], candidate, candidate, depth + 1)
+                return candidate.rel_db_type(connection)
+        parents = [base for base in base_keys(targets[0], target) if base in state.models]
+        if not parents:  # an implicit key
+            from django.apps import apps
+
+            return apps.get_app_config(targets[0][0])._get_default_pk_class()("x").rel_db_type(connection)
+        return None
+    except Exception:
+        return None

@@ -1,0 +1,78 @@
+"""One call of the bridge, and what each PostgreSQL connection that Django opens during it is told.
+
+Absent here: which settings a session gets; the request says that.
+"""
+
+import time
+
+
+class Bridge:
+    """One call: the request, the way to answer, and the times that every answer needs."""
+
+    def __init__(self, request, answers):
+        self.request = request
+        self.answers = answers
+        self.send = answers.send
+        self.began = time.perf_counter()
+        self.alias = request["database"]
+        self.inspecting = request["action"] == "inspect"
+        self.parts = set(request["parts"])
+        self.finished = False
+        self.sound_graph = True
+
+    def problem(self, phase, kind, message, members=(), exc=None):
+        self.send("problem", phase=phase, **{"class": kind}, message=message, members=list(members),
+                  exception=None if exc is None else described(exc))
+
+    def bye(self):
+        self.finished = True
+        self.send("bye", seconds=rounded(time.perf_counter() - self.began), cpu_seconds=rounded(cpu_seconds()))
+
+
+class Sessions:
+    """Sets the wanted server settings on each new PostgreSQL connection, and reads them back.
+
+    By SET and not by PGOPTIONS, since settings with OPTIONS["options"] silently replace PGOPTIONS. Through a
+    transaction pooler SET leaks to other clients and may not reach ours: Rust learns from the values read back, and
+    from backend pids that differ, that a pooler is there, and refuses it.
+    """
+
+    def __init__(self, bridge):
+        self.bridge = bridge
+        self.opened = []  # called with (connection, backend pid, settings)
+
+    def listen(self):
+        from django.db.backends.signals import connection_created
+
+        connection_created.connect(self.created, weak=False, dispatch_uid="django-migrate")
+
+    def wanted(self, connection):
+        settings = {}
+        if self.bridge.inspecting:
+            settings["default_transaction_read_only"] = "on"
+        if connection.alias == self.bridge.alias:
+            settings.update((name, value) for name, value in self.bridge.request["session"])
+        return settings
+
+    def created(self, sender, connection, **_):
+        if connection.vendor != "postgresql":
+            return
+        wanted = self.wanted(connection)
+        # The driver's own cursor: neither Django's wrappers nor its query log should see these.
+        raw = connection.connection
+        with raw.cursor() as cursor:
+            for name, value in wanted.items():
+                # A name that this server does not know (a setting of a later version) selects nothing.
+                cursor.execute("SELECT set_config(name, %s::text, false) FROM pg_settings"
+                               " WHERE lower(name) = lower(%s::text)", [value, name])
+            cursor.execute("SELECT pg_backend_pid()")
+            pid = cursor.fetchone()[0]
+            cursor.execute("SELECT name, current_setting(name) FROM pg_settings WHERE lower(name) = ANY(%s::text[])",
+                           [[name.lower() for name in wanted]])
+            settings = {row[0]: row[1] for row in cursor.fetchall()}
+        if not connection.get_autocommit():
+            raw.commit()
+        if connection.alias == self.bridge.alias:
+            self.bridge.send("connected", alias=connection.alias, backend_pid=pid, settings=settings)
+            for call in self.opened:
+                call(connection)
