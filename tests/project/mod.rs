@@ -4,7 +4,10 @@
 
 mod halt;
 
-mod root;
-mod python;
-mod settings_module;
+mod checks;
+mod connection;
 mod entry;
+mod python;
+mod root;
+mod settings_module;
+mod unfit;

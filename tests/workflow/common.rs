@@ -25,7 +25,7 @@ pub(super) const BARE: [&str; 6] = [
 
 /// `0001_initial` of the blog.
 const INITIAL: &str = "migrations.CreateModel('Post', [
-        ('id', models.BigAutoField(primary_key=True)),
+        ('id', models.BigAutoField(primary_key=True, serialize=False)),
         ('title', models.CharField(max_length=80)),
         ('slug', models.CharField(max_length=80)),
     ])";
@@ -34,6 +34,11 @@ const MODELS: &str = "class Post(models.Model):
     title = models.CharField(max_length=80)
     slug = models.CharField(max_length=80)
 ";
+
+/// The blog's models with more fields: `likes = models.IntegerField(null=True)`.
+pub(super) fn models(field: &str) -> String {
+    format!("{MODELS}    {field}\n")
+}
 
 /// A project with one app and one applied migration: 20 posts, of which two have the same slug.
 pub(super) struct Blog {

@@ -5,14 +5,14 @@
 
 mod common;
 
-mod happy_path;
-mod dry_run;
-mod consent_typed;
-mod consent_flags;
-mod backup_fails;
+mod apply_fails;
 mod backup_command;
-// mod preview;
-// mod apply_fails;
+mod backup_fails;
+mod consent_flags;
+mod consent_typed;
+mod dry_run;
+mod happy_path;
+mod preview;
 // mod apply_locks;
 // mod apply_lost;
 // mod apply_killed;

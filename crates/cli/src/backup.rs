@@ -5,7 +5,8 @@
 use std::path::{Path, PathBuf};
 
 use dumper::{
-    Archive, Compression, DumpError, DumpRequest, GzipLevel, Password, PgDump, Progress, find_pg_dump,
+    Archive, Compression, DumpError, DumpRequest, GzipLevel, Password, PgDump, Progress,
+    find_pg_dump,
 };
 use jiff::{Timestamp, Zoned};
 use pgdriver::server::ServerFacts;
@@ -49,7 +50,9 @@ pub(crate) async fn take_first(
         (BackupFirst::Yes, Some(pg_dump)) => {
             take(pg_dump, plan).await?;
         }
-        (BackupFirst::Yes, None) => return Err(Failure::new(Class::Bug, "pg_dump was not looked for")),
+        (BackupFirst::Yes, None) => {
+            return Err(Failure::new(Class::Bug, "pg_dump was not looked for"));
+        }
         (BackupFirst::No { .. }, _) => {
             let why = "--no-backup was acknowledged".to_owned();
             plan.reporter.emit(EventKind::BackupSkipped { why });
@@ -63,7 +66,11 @@ pub(crate) async fn take(pg_dump: PgDump, plan: &BackupPlan<'_>) -> Result<Archi
     let request = request(pg_dump, plan);
     plan.reporter.emit(EventKind::BackupStarted {
         folder: shown(&request.directory),
-        pg_dump: format!("pg_dump {} ({})", request.pg_dump.version, request.pg_dump.path.display()),
+        pg_dump: format!(
+            "pg_dump {} ({})",
+            request.pg_dump.version,
+            request.pg_dump.path.display()
+        ),
         estimated_bytes: request.estimated_bytes,
     });
     let stop = async {
@@ -71,12 +78,20 @@ pub(crate) async fn take(pg_dump: PgDump, plan: &BackupPlan<'_>) -> Result<Archi
     };
     let archive = dumper::dump(&request, |progress| tell(&progress, plan.reporter), stop).await;
     let archive = archive.map_err(|e| {
-        if e.is_interrupted() { plan.signals.asked().failure() } else { failure(&e) }
+        if e.is_interrupted() {
+            plan.signals.asked().failure()
+        } else {
+            failure(&e)
+        }
     })?;
     for message in &archive.warnings {
-        plan.reporter.emit(EventKind::Note { level: NoteLevel::Warning, message: message.clone() });
+        plan.reporter.emit(EventKind::Note {
+            level: NoteLevel::Warning,
+            message: message.clone(),
+        });
     }
-    plan.reporter.emit(EventKind::BackupFinished(finished(&archive)));
+    plan.reporter
+        .emit(EventKind::BackupFinished(finished(&archive)));
     Ok(archive)
 }
 
@@ -95,9 +110,12 @@ fn request(pg_dump: PgDump, plan: &BackupPlan<'_>) -> DumpRequest {
         tool_version: env!("CARGO_PKG_VERSION").to_owned(),
         compression: match plan.settings.compress {
             Compress::None => Compression::None,
-            Compress::Gzip(level) => {
-                Compression::Gzip(u8::try_from(level).ok().and_then(GzipLevel::new).unwrap_or_default())
-            }
+            Compress::Gzip(level) => Compression::Gzip(
+                u8::try_from(level)
+                    .ok()
+                    .and_then(GzipLevel::new)
+                    .unwrap_or_default(),
+            ),
         },
         lock_wait_timeout: (!timeout.is_zero()).then_some(timeout),
         estimated_bytes: plan.server.database_bytes,
@@ -106,13 +124,20 @@ fn request(pg_dump: PgDump, plan: &BackupPlan<'_>) -> DumpRequest {
 
 /// `--backup-dir`, from the project's root.
 pub(crate) fn directory(settings: &BackupSettings, root: &Path) -> PathBuf {
-    if root == Path::new(".") { settings.dir.clone() } else { root.join(&settings.dir) }
+    if root == Path::new(".") {
+        settings.dir.clone()
+    } else {
+        root.join(&settings.dir)
+    }
 }
 
 fn tell(progress: &Progress, reporter: &Reporter) {
     match progress {
         Progress::Warning(message) => {
-            reporter.emit(EventKind::Note { level: NoteLevel::Warning, message: message.clone() });
+            reporter.emit(EventKind::Note {
+                level: NoteLevel::Warning,
+                message: message.clone(),
+            });
         }
         Progress::Dumping(d) => reporter.emit(EventKind::BackupProgress {
             raw_bytes: d.raw_bytes,
@@ -120,7 +145,9 @@ fn tell(progress: &Progress, reporter: &Reporter) {
             tables: d.tables,
             estimated_bytes: d.estimated_bytes,
         }),
-        Progress::Verifying { .. } => reporter.emit(EventKind::Working { what: "reading the backup back".to_owned() }),
+        Progress::Verifying { .. } => reporter.emit(EventKind::Working {
+            what: "reading the backup back".to_owned(),
+        }),
     }
 }
 
@@ -139,7 +166,10 @@ pub(crate) fn finished(archive: &Archive) -> BackupFinished {
 }
 
 fn shown(path: &Path) -> String {
-    path.strip_prefix("./").unwrap_or(path).display().to_string()
+    path.strip_prefix("./")
+        .unwrap_or(path)
+        .display()
+        .to_string()
 }
 
 /// Which class a failed backup is. One `match` without `_`.
@@ -152,7 +182,9 @@ pub(crate) fn failure(error: &DumpError) -> Failure {
         D::LockTimeout { .. } => Class::BackupLockTimeout,
         D::OutOfDisk { .. } => Class::BackupOutOfDisk,
         D::Empty { .. } => Class::BackupEmpty,
-        D::ConnectionLost { .. } | D::Failed { .. } | D::Start { .. } | D::File { .. } => Class::BackupFailed,
+        D::ConnectionLost { .. } | D::Failed { .. } | D::Start { .. } | D::File { .. } => {
+            Class::BackupFailed
+        }
         D::Unverified(_) => Class::BackupUnverified,
         D::Interrupted => Class::Interrupted,
     };

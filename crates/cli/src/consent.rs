@@ -39,10 +39,22 @@ impl Approved {
 /// What is to be done about a need.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Ruling {
-    Granted { by: &'static str },
-    AskYes { question: String, default: Answer },
-    AskPhrase { question: String, phrase: &'static str },
-    Refused { class: Class, message: String, hint: String },
+    Granted {
+        by: &'static str,
+    },
+    AskYes {
+        question: String,
+        default: Answer,
+    },
+    AskPhrase {
+        question: String,
+        phrase: &'static str,
+    },
+    Refused {
+        class: Class,
+        message: String,
+        hint: String,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,8 +66,12 @@ enum Answer {
 fn rule(need: &Need, consent: &ConsentSettings, interaction: Interaction) -> Ruling {
     match need {
         Need::Parameters { mode } => parameters(*mode, consent, interaction),
-        Need::NoBackup { acknowledged: true } => Ruling::Granted { by: "--acknowledge-no-backup" },
-        Need::NoBackup { acknowledged: false } => phrase(
+        Need::NoBackup { acknowledged: true } => Ruling::Granted {
+            by: "--acknowledge-no-backup",
+        },
+        Need::NoBackup {
+            acknowledged: false,
+        } => phrase(
             NO_BACKUP_PHRASE,
             "There will be no backup to go back to.",
             "skipping the backup was not acknowledged",
@@ -72,19 +88,28 @@ fn parameters(mode: Mode, consent: &ConsentSettings, interaction: Interaction) -
         return Ruling::Granted { by: "--yes" };
     }
     match (interaction, mode) {
-        (Interaction::Terminal, _) => {
-            Ruling::AskYes { question: "Go on with these parameters? [Y/n]".to_owned(), default: Answer::Yes }
-        }
-        (Interaction::None, Mode::DryRun) => Ruling::Granted { by: "a dry run without a terminal" },
+        (Interaction::Terminal, _) => Ruling::AskYes {
+            question: "Go on with these parameters? [Y/n]".to_owned(),
+            default: Answer::Yes,
+        },
+        (Interaction::None, Mode::DryRun) => Ruling::Granted {
+            by: "a dry run without a terminal",
+        },
         (Interaction::None, Mode::Apply) => Ruling::Refused {
             class: Class::NotConfirmed,
-            message: "the parameters were not confirmed, and there is no terminal to ask on".to_owned(),
+            message: "the parameters were not confirmed, and there is no terminal to ask on"
+                .to_owned(),
             hint: "--yes confirms them".to_owned(),
         },
     }
 }
 
-fn apply(migrations: usize, asks: usize, consent: &ConsentSettings, interaction: Interaction) -> Ruling {
+fn apply(
+    migrations: usize,
+    asks: usize,
+    consent: &ConsentSettings,
+    interaction: Interaction,
+) -> Ruling {
     if consent.yes {
         return Ruling::Granted { by: "--yes" };
     }
@@ -109,15 +134,23 @@ fn apply(migrations: usize, asks: usize, consent: &ConsentSettings, interaction:
 
 fn destructive(consent: &ConsentSettings, interaction: Interaction) -> Ruling {
     match (consent.confirm_destructive.as_deref(), interaction) {
-        (Some(DESTRUCTIVE_PHRASE), Interaction::None) if consent.plan.is_none() => Ruling::Refused {
-            class: Class::NotConfirmed,
-            message: "without a terminal, --confirm-destructive needs the plan that it is about".to_owned(),
-            hint: "make a dry run, read it, and pass its fingerprint with --plan".to_owned(),
+        (Some(DESTRUCTIVE_PHRASE), Interaction::None) if consent.plan.is_none() => {
+            Ruling::Refused {
+                class: Class::NotConfirmed,
+                message:
+                    "without a terminal, --confirm-destructive needs the plan that it is about"
+                        .to_owned(),
+                hint: "make a dry run, read it, and pass its fingerprint with --plan".to_owned(),
+            }
+        }
+        (Some(DESTRUCTIVE_PHRASE), _) => Ruling::Granted {
+            by: "--confirm-destructive",
         },
-        (Some(DESTRUCTIVE_PHRASE), _) => Ruling::Granted { by: "--confirm-destructive" },
         (Some(other), _) => Ruling::Refused {
             class: Class::Declined,
-            message: format!("--confirm-destructive says \"{other}\", not exactly \"{DESTRUCTIVE_PHRASE}\""),
+            message: format!(
+                "--confirm-destructive says \"{other}\", not exactly \"{DESTRUCTIVE_PHRASE}\""
+            ),
             hint: "nothing was changed".to_owned(),
         },
         (None, interaction) => phrase(
@@ -138,9 +171,10 @@ fn phrase(
     interaction: Interaction,
 ) -> Ruling {
     match interaction {
-        Interaction::Terminal => {
-            Ruling::AskPhrase { question: format!("{what} Type exactly \"{phrase}\" to go on:"), phrase }
-        }
+        Interaction::Terminal => Ruling::AskPhrase {
+            question: format!("{what} Type exactly \"{phrase}\" to go on:"),
+            phrase,
+        },
         Interaction::None => Ruling::Refused {
             class: Class::NotConfirmed,
             message: format!("{refusal}, and there is no terminal to ask on"),
@@ -159,7 +193,11 @@ pub(crate) async fn settle(
 ) -> Result<(), Failure> {
     let (question, answer, by) = match rule(need, consent, interaction) {
         Ruling::Granted { by } => (need.name().to_owned(), "yes".to_owned(), by.to_owned()),
-        Ruling::Refused { class, message, hint } => return Err(Failure::new(class, message).hint(hint)),
+        Ruling::Refused {
+            class,
+            message,
+            hint,
+        } => return Err(Failure::new(class, message).hint(hint)),
         Ruling::AskYes { question, default } => {
             let answer = prompt::line(&question, signals).await?;
             if read_yes(&answer, default) == Answer::No {
@@ -175,7 +213,11 @@ pub(crate) async fn settle(
             (question, answer, "typed".to_owned())
         }
     };
-    reporter.emit(EventKind::Answered { question, answer, by });
+    reporter.emit(EventKind::Answered {
+        question,
+        answer,
+        by,
+    });
     Ok(())
 }
 
@@ -191,13 +233,18 @@ pub(crate) async fn obtain(
     for need in needs {
         settle(need, consent, interaction, signals, reporter).await?;
     }
-    Ok(Approved { fingerprint: fingerprint.to_owned() })
+    Ok(Approved {
+        fingerprint: fingerprint.to_owned(),
+    })
 }
 
 fn declined(question: &str, answer: &str) -> Failure {
     let answer: String = answer.chars().take(40).collect();
-    Failure::new(Class::Declined, format!("declined: \"{answer}\" was the answer to: {question}"))
-        .hint("nothing was changed")
+    Failure::new(
+        Class::Declined,
+        format!("declined: \"{answer}\" was the answer to: {question}"),
+    )
+    .hint("nothing was changed")
 }
 
 fn read_yes(answer: &str, default: Answer) -> Answer {
@@ -225,7 +272,11 @@ mod tests {
     use Interaction::{None as Nobody, Terminal};
 
     fn consent(yes: bool, phrase: Option<&str>, plan: Option<&str>) -> ConsentSettings {
-        ConsentSettings { yes, confirm_destructive: phrase.map(Into::into), plan: plan.map(Into::into) }
+        ConsentSettings {
+            yes,
+            confirm_destructive: phrase.map(Into::into),
+            plan: plan.map(Into::into),
+        }
     }
 
     #[track_caller]
@@ -244,28 +295,98 @@ mod tests {
         let yes = consent(true, None, Some("aa"));
         check(&Need::Destructive, &yes, Terminal, "asks I understand");
         check(&Need::Destructive, &yes, Nobody, "refused not-confirmed");
-        check(&Need::NoBackup { acknowledged: false }, &yes, Nobody, "refused not-confirmed");
-        check(&Need::NoBackup { acknowledged: false }, &yes, Terminal, "asks no backup");
-        check(&Need::NoBackup { acknowledged: true }, &yes, Nobody, "granted by --acknowledge-no-backup");
+        check(
+            &Need::NoBackup {
+                acknowledged: false,
+            },
+            &yes,
+            Nobody,
+            "refused not-confirmed",
+        );
+        check(
+            &Need::NoBackup {
+                acknowledged: false,
+            },
+            &yes,
+            Terminal,
+            "asks no backup",
+        );
+        check(
+            &Need::NoBackup { acknowledged: true },
+            &yes,
+            Nobody,
+            "granted by --acknowledge-no-backup",
+        );
     }
 
     #[test]
     fn the_phrase_is_exact_and_without_a_terminal_bound_to_a_plan() {
-        check(&Need::Destructive, &consent(true, Some("i understand"), Some("aa")), Nobody, "refused declined");
-        check(&Need::Destructive, &consent(true, Some("I understand"), None), Nobody, "refused not-confirmed");
+        check(
+            &Need::Destructive,
+            &consent(true, Some("i understand"), Some("aa")),
+            Nobody,
+            "refused declined",
+        );
+        check(
+            &Need::Destructive,
+            &consent(true, Some("I understand"), None),
+            Nobody,
+            "refused not-confirmed",
+        );
         let bound = consent(true, Some("I understand"), Some("aa"));
-        check(&Need::Destructive, &bound, Nobody, "granted by --confirm-destructive");
-        check(&Need::Destructive, &consent(false, Some("I understand"), None), Terminal, "granted by --confirm-destructive");
+        check(
+            &Need::Destructive,
+            &bound,
+            Nobody,
+            "granted by --confirm-destructive",
+        );
+        check(
+            &Need::Destructive,
+            &consent(false, Some("I understand"), None),
+            Terminal,
+            "granted by --confirm-destructive",
+        );
     }
 
     #[test]
     fn a_dry_run_asks_nobody_where_nobody_sits() {
         let none = consent(false, None, None);
-        check(&Need::Parameters { mode: Mode::DryRun }, &none, Nobody, "granted by a dry run without a terminal");
-        check(&Need::Parameters { mode: Mode::Apply }, &none, Nobody, "refused not-confirmed");
-        check(&Need::Parameters { mode: Mode::DryRun }, &none, Terminal, "asks yes");
-        check(&Need::Apply { migrations: 2, asks: 1 }, &none, Nobody, "refused not-confirmed");
-        check(&Need::Apply { migrations: 2, asks: 1 }, &consent(true, None, None), Nobody, "granted by --yes");
+        check(
+            &Need::Parameters { mode: Mode::DryRun },
+            &none,
+            Nobody,
+            "granted by a dry run without a terminal",
+        );
+        check(
+            &Need::Parameters { mode: Mode::Apply },
+            &none,
+            Nobody,
+            "refused not-confirmed",
+        );
+        check(
+            &Need::Parameters { mode: Mode::DryRun },
+            &none,
+            Terminal,
+            "asks yes",
+        );
+        check(
+            &Need::Apply {
+                migrations: 2,
+                asks: 1,
+            },
+            &none,
+            Nobody,
+            "refused not-confirmed",
+        );
+        check(
+            &Need::Apply {
+                migrations: 2,
+                asks: 1,
+            },
+            &consent(true, None, None),
+            Nobody,
+            "granted by --yes",
+        );
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pgdriver::catalog::{self, RelationName, RowCount};
 use pgdriver::server::ServerFacts;
-use pgdriver::{ConnectError, ConnectOptions, QueryError, Session, tables};
+use pgdriver::{ConnectError, ConnectOptions, Environment, QueryError, Session, tables};
 
 use crate::django::ProjectFacts;
 use crate::django::wire::{Database, Server};
@@ -33,21 +33,25 @@ pub(crate) struct Reach {
 
 impl Reach {
     pub(crate) fn of(facts: &ProjectFacts, settings: &DjangoSettings) -> Result<Self, Failure> {
-        let database = facts
-            .database()
-            .ok_or_else(|| Failure::new(Class::Bug, "the bridge described no database of the alias"))?;
+        let database = facts.database().ok_or_else(|| {
+            Failure::new(Class::Bug, "the bridge described no database of the alias")
+        })?;
         let bad = |e: pgdriver::OptionsError| Failure::new(Class::DatabaseError, e.to_string());
         let options =
-            ConnectOptions::from_keywords(&database.parameters, database.password.clone()).map_err(bad)?;
+            ConnectOptions::from_keywords(&database.parameters, database.password.clone())
+                .map_err(bad)?;
         let options = match &settings.dsn {
             None => options,
             Some(dsn) => {
-                let other = ConnectOptions::parse(dsn)
-                    .map_err(|e| Failure::new(Class::Settings, format!("--dsn cannot be used: {e}")))?;
+                let other = ConnectOptions::parse(dsn).map_err(|e| {
+                    Failure::new(Class::Settings, format!("--dsn cannot be used: {e}"))
+                })?;
                 options.with_route_of(&other)
             }
         };
-        Ok(Self { options: options.with_application_name("django-migrate") })
+        Ok(Self {
+            options: options.with_application_name("django-migrate"),
+        })
     }
 
     /// `shop@db1:5432/shop`, never a password.
@@ -61,12 +65,16 @@ impl Reach {
 
     /// A session that reads only, and waits for nothing.
     pub(crate) async fn observer(&self) -> Result<Session, Failure> {
-        pgdriver::connect_observer(&self.options).await.map_err(|e| connect_failure(&e))
+        pgdriver::connect_observer(&self.options)
+            .await
+            .map_err(|e| connect_failure(&e))
     }
 
     /// A session of full rights, for the advisory lock.
     pub(crate) async fn session(&self) -> Result<Session, Failure> {
-        pgdriver::connect(&self.options).await.map_err(|e| connect_failure(&e))
+        pgdriver::connect(&self.options)
+            .await
+            .map_err(|e| connect_failure(&e))
     }
 
     /// Which migrations of the plan the history has, in the plan's order, read over a new connection.
@@ -74,30 +82,55 @@ impl Reach {
         let session = self.observer().await?;
         let applied = applied(&session).await?;
         session.close().await;
-        Ok(plan.ids().filter(|id| applied.contains(id)).cloned().collect())
+        Ok(plan
+            .ids()
+            .filter(|id| applied.contains(id))
+            .cloned()
+            .collect())
     }
 }
 
 /// What the history says is applied.
 pub(crate) async fn applied(session: &Session) -> Result<BTreeSet<MigrationId>, Failure> {
-    let history = pgdriver::history::read(session).await.map_err(|e| query_failure(&e))?;
+    let history = pgdriver::history::read(session)
+        .await
+        .map_err(|e| query_failure(&e))?;
     let rows = history.map(|h| h.rows).unwrap_or_default();
-    Ok(rows.iter().map(|row| MigrationId::new(&row.app, &row.name)).collect())
+    Ok(rows
+        .iter()
+        .map(|row| MigrationId::new(&row.app, &row.name))
+        .collect())
 }
 
 /// The history must say what it said when the plan was made.
 pub(crate) async fn same_history(session: &Session, facts: &ProjectFacts) -> Result<(), Failure> {
     let now = applied(session).await?;
-    let rows = facts.history.as_ref().map(|h| h.rows.as_slice()).unwrap_or_default();
-    let then: BTreeSet<MigrationId> = rows.iter().map(|row| MigrationId::new(&row.app, &row.name)).collect();
+    let rows = facts
+        .history
+        .as_ref()
+        .map(|h| h.rows.as_slice())
+        .unwrap_or_default();
+    let then: BTreeSet<MigrationId> = rows
+        .iter()
+        .map(|row| MigrationId::new(&row.app, &row.name))
+        .collect();
     if now == then {
         return Ok(());
     }
     let list = |a: &BTreeSet<MigrationId>, b: &BTreeSet<MigrationId>| {
-        a.difference(b).map(ToString::to_string).collect::<Vec<_>>().join(", ")
+        a.difference(b)
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(", ")
     };
-    let mut failure = Failure::new(Class::PlanChanged, "the history of migrations changed while the run waited");
-    for (name, ids) in [("applied since", list(&now, &then)), ("gone since", list(&then, &now))] {
+    let mut failure = Failure::new(
+        Class::PlanChanged,
+        "the history of migrations changed while the run waited",
+    );
+    for (name, ids) in [
+        ("applied since", list(&now, &then)),
+        ("gone since", list(&then, &now)),
+    ] {
         if !ids.is_empty() {
             failure = failure.source(name, ids);
         }
@@ -109,7 +142,8 @@ pub(crate) async fn same_history(session: &Session, facts: &ProjectFacts) -> Res
 pub(crate) async fn context(session: &Session) -> Result<Context, Failure> {
     let failed = |e: QueryError| query_failure(&e);
     let tables = tables::tables(session).await.map_err(failed)?;
-    let relation = |n: &RelationName| Relation::new(n.schema.clone().unwrap_or_default(), n.name.clone());
+    let relation =
+        |n: &RelationName| Relation::new(n.schema.clone().unwrap_or_default(), n.name.clone());
     let facts = tables.iter().map(|t| {
         let facts = TableFacts {
             rows: t.estimated_rows,
@@ -118,22 +152,36 @@ pub(crate) async fn context(session: &Session) -> Result<Context, Failure> {
             foreign_keys: t
                 .foreign_keys
                 .iter()
-                .map(|k| ForeignKey { name: k.name.clone(), columns: k.columns.clone(), to: relation(&k.to) })
+                .map(|k| ForeignKey {
+                    name: k.name.clone(),
+                    columns: k.columns.clone(),
+                    to: relation(&k.to),
+                })
                 .collect(),
         };
         (relation(&t.name), facts)
     });
-    Ok(Context { catalog: Some(Catalog { tables: facts.collect() }) })
+    Ok(Context {
+        catalog: Some(Catalog {
+            tables: facts.collect(),
+        }),
+    })
 }
 
 /// How many rows are at stake in each table or column that a plan destroys: counted up to a million within the
 /// observer's two seconds, else the planner's estimate. A table that is only planned has none.
-pub(crate) async fn count_stakes(session: &Session, stakes: &BTreeSet<Stake>, known: &Context) -> BTreeMap<Stake, String> {
+pub(crate) async fn count_stakes(
+    session: &Session,
+    stakes: &BTreeSet<Stake>,
+    known: &Context,
+) -> BTreeMap<Stake, String> {
     const LIMIT: u64 = 1_000_000;
     let mut rows = BTreeMap::new();
     for stake in stakes {
         let (relation, column) = stake;
-        let Some(facts) = known.catalog.as_ref().and_then(|c| c.tables.get(relation)) else { continue };
+        let Some(facts) = known.catalog.as_ref().and_then(|c| c.tables.get(relation)) else {
+            continue;
+        };
         let name = RelationName::new(relation.schema(), relation.name());
         let counted = match column {
             Some(column) => catalog::count_values(session, &name, column, LIMIT).await,
@@ -153,7 +201,9 @@ pub(crate) async fn count_stakes(session: &Session, stakes: &BTreeSet<Stake>, kn
 
 /// Whether the server has a database of that name.
 pub(crate) async fn exists(session: &Session, database: &str) -> Result<bool, Failure> {
-    tables::database_exists(session, database).await.map_err(|e| query_failure(&e))
+    tables::database_exists(session, database)
+        .await
+        .map_err(|e| query_failure(&e))
 }
 
 /// Whether a run may work there at all. Pure.
@@ -169,8 +219,11 @@ pub(crate) fn fit(server: &ServerFacts, django: &Database) -> Result<(), Failure
         same_database(server, seen)?;
     }
     if server.in_recovery {
-        return Err(Failure::new(Class::Standby, "the server is a standby: it takes no changes")
-            .hint("name the primary in the settings, or say target_session_attrs=read-write"));
+        return Err(Failure::new(
+            Class::Standby,
+            "the server is a standby: it takes no changes",
+        )
+        .hint("name the primary in the settings, or say target_session_attrs=read-write"));
     }
     if server.behind_pooler {
         return Err(Failure::new(
@@ -194,12 +247,32 @@ fn same_database(ours: &ServerFacts, django: &Server) -> Result<(), Failure> {
         return Ok(());
     }
     let of = |system: Option<&String>, oid: u32, name: &str| {
-        format!("database {name}, oid {oid}, system {}", system.map_or("not permitted to see", String::as_str))
+        format!(
+            "database {name}, oid {oid}, system {}",
+            system.map_or("not permitted to see", String::as_str)
+        )
     };
-    Err(Failure::new(Class::NotTheSameDatabase, "our connection leads to another database than Django's")
-        .source("django", of(django.system_identifier.as_ref(), django.database_oid, &django.database))
-        .source("ours", of(ours.system_identifier.as_ref(), ours.database_oid, &ours.database))
-        .hint("correct --dsn: it may name another way, never another database"))
+    Err(Failure::new(
+        Class::NotTheSameDatabase,
+        "our connection leads to another database than Django's",
+    )
+    .source(
+        "django",
+        of(
+            django.system_identifier.as_ref(),
+            django.database_oid,
+            &django.database,
+        ),
+    )
+    .source(
+        "ours",
+        of(
+            ours.system_identifier.as_ref(),
+            ours.database_oid,
+            &ours.database,
+        ),
+    )
+    .hint("correct --dsn: it may name another way, never another database"))
 }
 
 pub(crate) fn connect_failure(error: &ConnectError) -> Failure {
@@ -211,7 +284,11 @@ pub(crate) fn connect_failure(error: &ConnectError) -> Failure {
 }
 
 pub(crate) fn query_failure(error: &QueryError) -> Failure {
-    let class = if error.is_permission_denied() { Class::Privilege } else { Class::DatabaseError };
+    let class = if error.is_permission_denied() {
+        Class::Privilege
+    } else {
+        Class::DatabaseError
+    };
     Failure::new(class, error.to_string())
 }
 
@@ -251,7 +328,11 @@ mod tests {
             current_schema: Some("public".into()),
             may_create_schemas: true,
             may_create_tables: true,
-            connections: pgdriver::server::Connections { max: 100, reserved: 3, used: 1 },
+            connections: pgdriver::server::Connections {
+                max: 100,
+                reserved: 3,
+                used: 1,
+            },
             behind_pooler: false,
             backend_pid: 2,
             defaults: pgdriver::server::SessionDefaults {
@@ -272,7 +353,10 @@ mod tests {
         assert!(same_database(&ours(), &seen(Some("7"), 16_384)).is_ok());
         assert!(same_database(&ours(), &seen(None, 16_384)).is_ok());
         for other in [seen(Some("8"), 16_384), seen(Some("7"), 99), seen(None, 99)] {
-            assert_eq!(same_database(&ours(), &other).unwrap_err().class, Class::NotTheSameDatabase);
+            assert_eq!(
+                same_database(&ours(), &other).unwrap_err().class,
+                Class::NotTheSameDatabase
+            );
         }
     }
 
@@ -288,13 +372,34 @@ mod tests {
             parameters: BTreeMap::new(),
             password: None,
             resolved: true,
-            test: crate::django::wire::TestDatabase { name: "test_shop".into(), mirror: None },
+            test: crate::django::wire::TestDatabase {
+                name: "test_shop".into(),
+                mirror: None,
+            },
             server,
         };
         let class = |server: &ServerFacts| fit(server, &database(None)).map_err(|f| f.class);
         assert_eq!(class(&ours()), Ok(()));
-        assert_eq!(class(&ServerFacts { version_num: 130_010, ..ours() }), Err(Class::ServerTooOld));
-        assert_eq!(class(&ServerFacts { in_recovery: true, ..ours() }), Err(Class::Standby));
-        assert_eq!(class(&ServerFacts { behind_pooler: true, ..ours() }), Err(Class::Pooler));
+        assert_eq!(
+            class(&ServerFacts {
+                version_num: 130_010,
+                ..ours()
+            }),
+            Err(Class::ServerTooOld)
+        );
+        assert_eq!(
+            class(&ServerFacts {
+                in_recovery: true,
+                ..ours()
+            }),
+            Err(Class::Standby)
+        );
+        assert_eq!(
+            class(&ServerFacts {
+                behind_pooler: true,
+                ..ours()
+            }),
+            Err(Class::Pooler)
+        );
     }
 }

@@ -25,7 +25,9 @@ pub(crate) struct Line {
 }
 
 /// The steps of `run`, in their order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, IntoStaticStr)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, IntoStaticStr,
+)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub(crate) enum Step {
@@ -64,40 +66,100 @@ impl Step {
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub(crate) enum EventKind {
     RunStarted(RunStarted),
-    StepStarted { step: Step },
-    StepFinished { step: Step, ok: bool, seconds: f64 },
+    StepStarted {
+        step: Step,
+    },
+    StepFinished {
+        step: Step,
+        ok: bool,
+        seconds: f64,
+    },
     /// Something is under way that may take a while; never journalled.
-    Working { what: String },
+    Working {
+        what: String,
+    },
     ProjectInspected(ProjectInspected),
     Planned(Planned),
-    LockTaken { holder: String },
-    BackupStarted { folder: String, pg_dump: String, estimated_bytes: Option<u64> },
+    LockTaken {
+        holder: String,
+    },
+    BackupStarted {
+        folder: String,
+        pg_dump: String,
+        estimated_bytes: Option<u64>,
+    },
     /// Never journalled.
-    BackupProgress { raw_bytes: u64, bytes: u64, tables: u64, estimated_bytes: Option<u64> },
+    BackupProgress {
+        raw_bytes: u64,
+        bytes: u64,
+        tables: u64,
+        estimated_bytes: Option<u64>,
+    },
     BackupFinished(BackupFinished),
-    BackupSkipped { why: String },
+    BackupSkipped {
+        why: String,
+    },
     PreviewFinished(PreviewFinished),
     /// A question and its answer: typed, or given by a flag.
-    Answered { question: String, answer: String, by: String },
-    MigrationStarted { app: String, name: String, atomic: bool },
-    StatementStarted { number: u64, app: Option<String>, name: Option<String>, sql: String },
-    StatementFinished { number: u64, seconds: f64 },
-    MigrationApplied { app: String, name: String, seconds: f64 },
+    Answered {
+        question: String,
+        answer: String,
+        by: String,
+    },
+    MigrationStarted {
+        app: String,
+        name: String,
+        atomic: bool,
+    },
+    StatementStarted {
+        number: u64,
+        app: Option<String>,
+        name: Option<String>,
+        sql: String,
+    },
+    StatementFinished {
+        number: u64,
+        seconds: f64,
+    },
+    MigrationApplied {
+        app: String,
+        name: String,
+        seconds: f64,
+    },
     MigrationFailed(MigrationFailed),
-    LockWaiting { relation: Option<String>, mode: Option<String>, waited_ms: u64, blockers: Vec<Blocker> },
-    Verified { checks: Vec<VerifyCheck> },
-    TestsStarted { command: String, server: String, database: String },
+    LockWaiting {
+        relation: Option<String>,
+        mode: Option<String>,
+        waited_ms: u64,
+        blockers: Vec<Blocker>,
+    },
+    Verified {
+        checks: Vec<VerifyCheck>,
+    },
+    TestsStarted {
+        command: String,
+        server: String,
+        database: String,
+    },
     /// Never journalled: the log in the run folder has it.
-    TestOutput { line: String },
+    TestOutput {
+        line: String,
+    },
     TestsFinished(TestsFinished),
-    Note { level: NoteLevel, message: String },
+    Note {
+        level: NoteLevel,
+        message: String,
+    },
     RunFinished(RunFinished),
 }
 
 impl EventKind {
     /// Whether the journal keeps it.
     pub(crate) fn journalled(&self) -> bool {
-        !matches!(self, Self::Working { .. } | Self::BackupProgress { .. } | Self::TestOutput { .. })
+        !matches!(
+            self,
+            Self::Working { .. } | Self::BackupProgress { .. } | Self::TestOutput { .. }
+        )
     }
 }
 

@@ -183,12 +183,16 @@ impl Class {
             C::UnknownDatabase => "--database names no alias of the project",
             C::UnknownApp => "APP is no installed app with migrations",
             C::UnknownMigration => "MIGRATION matches none, or more than one",
-            C::BackwardsTarget => "MIGRATION lies behind what is applied; `run` never goes backwards",
+            C::BackwardsTarget => {
+                "MIGRATION lies behind what is applied; `run` never goes backwards"
+            }
             C::UnknownRun => "no such run folder, or nothing readable in it",
             C::PolicyRefused => "a finding of severity `stop` with --apply",
             C::Declined => "a question was answered with no, or with other words than asked",
             C::NotConfirmed => "a question could not be asked; the flag that answers it is named",
-            C::PlanChanged => "the plan is not the one of --plan, or it changed while the run waited",
+            C::PlanChanged => {
+                "the plan is not the one of --plan, or it changed while the run waited"
+            }
             C::Findings => "findings at or over --fail-on",
             C::NotADjangoProject => "no manage.py here",
             C::EntryFailed => "manage.py or --entry does not start Django",
@@ -196,28 +200,36 @@ impl Class {
             C::DjangoMissing => "that Python has no Django",
             C::DjangoTooOld => "Django older than 4.2",
             C::DriverMissing => "that Python has no psycopg",
-            C::ProjectFailed => "settings or apps of the project raise, or it exits while it starts",
+            C::ProjectFailed => {
+                "settings or apps of the project raise, or it exits while it starts"
+            }
             C::ChecksFailed => "Django's system checks report errors",
             C::PlanConflict => "two leaf migrations in an app",
             C::PlanCycle => "circular dependencies",
             C::MissingMigration => "a dependency names a migration that has no file",
             C::BadMigration => "a migration file cannot be loaded",
             C::InconsistentHistory => "a migration is applied before one that it depends on",
-            C::SqlUnavailable => "the SQL of a migration cannot be made: the migration itself is broken",
+            C::SqlUnavailable => {
+                "the SQL of a migration cannot be made: the migration itself is broken"
+            }
             C::DatabaseRefused => "connection refused",
             C::DatabaseHostUnknown => "no such host, or no route to it",
             C::DatabaseTimeout => "no answer in time",
             C::DatabaseWrongPassword => "the password is refused",
             C::DatabaseMissing => "no such database",
             C::DatabaseRoleMissing => "no such role",
-            C::DatabaseNotAllowed => "the server does not let this role or client in (pg_hba.conf, CONNECT)",
+            C::DatabaseNotAllowed => {
+                "the server does not let this role or client in (pg_hba.conf, CONNECT)"
+            }
             C::DatabaseTls => "TLS is refused or cannot be verified",
             C::DatabaseBusy => "too many connections",
             C::DatabaseUnavailable => "the server starts up or shuts down",
             C::DatabaseError => "another error of the connection or of a query of ours",
             C::NotPostgresql => "the alias is not on PostgreSQL",
             C::ServerTooOld => "PostgreSQL older than 14",
-            C::Standby => "the server is a standby: read only; or no host is what target_session_attrs asks for",
+            C::Standby => {
+                "the server is a standby: read only; or no host is what target_session_attrs asks for"
+            }
             C::Pooler => "a transaction pooler lies in between",
             C::NotTheSameDatabase => "--dsn leads to another database than Django's settings",
             C::Privilege => "the role lacks a privilege that the run needs",
@@ -235,7 +247,9 @@ impl Class {
             C::MigrationTimeout => "a statement took longer than its timeout, or was cancelled",
             C::MigrationConnectionLost => "the connection was lost in a migration",
             C::MigrationFailed => "a migration raised another error",
-            C::OutcomeUnknown => "whether a commit arrived is unknown, and the catalog cannot settle it",
+            C::OutcomeUnknown => {
+                "whether a commit arrived is unknown, and the catalog cannot settle it"
+            }
             C::MigrationLockTimeout => "a lock was not to be had in time",
             C::StillPending => "migrations of the plan are still pending afterwards",
             C::VerificationDiffers => "the database or the project differs from what was expected",
@@ -256,7 +270,8 @@ mod tests {
     #[test]
     fn every_class_has_a_code_of_the_promise() {
         let promised = [
-            1, 2, 10, 11, 12, 20, 21, 22, 23, 30, 31, 32, 40, 41, 50, 51, 52, 53, 60, 61, 70, 130, 143,
+            1, 2, 10, 11, 12, 20, 21, 22, 23, 30, 31, 32, 40, 41, 50, 51, 52, 53, 60, 61, 70, 130,
+            143,
         ];
         for class in Class::iter() {
             for changed in [Changed::No, Changed::Yes, Changed::Unknown] {

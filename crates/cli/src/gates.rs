@@ -43,14 +43,24 @@ pub(crate) fn project(facts: &ProjectFacts) -> Result<(), Failure> {
 }
 
 pub(crate) fn checks(facts: &ProjectFacts) -> Result<(), Failure> {
-    let errors: Vec<&Check> = facts.checks.iter().filter(|c| c.level >= ERROR && !c.silenced).collect();
+    let errors: Vec<&Check> = facts
+        .checks
+        .iter()
+        .filter(|c| c.level >= ERROR && !c.silenced)
+        .collect();
     if !errors.is_empty() {
-        let lines: Vec<String> = errors.iter().map(|c| format!("  {}", check_line(c))).collect();
+        let lines: Vec<String> = errors
+            .iter()
+            .map(|c| format!("  {}", check_line(c)))
+            .collect();
         let count = errors.len();
         let s = if count == 1 { "" } else { "s" };
         return Err(Failure::new(
             Class::ChecksFailed,
-            format!("Django's system checks report {count} error{s}\n{}", lines.join("\n")),
+            format!(
+                "Django's system checks report {count} error{s}\n{}",
+                lines.join("\n")
+            ),
         )
         .hint("`manage.py check` shows the same; nothing goes on before it passes"));
     }
@@ -59,10 +69,17 @@ pub(crate) fn checks(facts: &ProjectFacts) -> Result<(), Failure> {
 
 /// `shop.Item.price: (fields.E130) … HINT: …`
 pub(crate) fn check_line(check: &Check) -> String {
-    let object = check.object.as_deref().filter(|o| !o.is_empty() && *o != "None").map(|o| format!("{o}: "));
+    let object = check
+        .object
+        .as_deref()
+        .filter(|o| !o.is_empty() && *o != "None")
+        .map(|o| format!("{o}: "));
     let id = check.id.as_deref().map(|id| format!("({id}) "));
     let hint = check.hint.as_deref().map(|h| format!(" HINT: {h}"));
-    [object, id, Some(check.message.clone()), hint].into_iter().flatten().collect()
+    [object, id, Some(check.message.clone()), hint]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 pub(crate) fn connection(facts: &ProjectFacts) -> Result<(), Failure> {
@@ -80,8 +97,14 @@ fn has(facts: &ProjectFacts, class: ProblemClass) -> bool {
 }
 
 fn first(facts: &ProjectFacts, wanted: impl Fn(ProblemClass) -> bool) -> Result<(), Failure> {
-    let in_step_one = |p: &&Problem| !matches!(p.phase.as_str(), "sql" | "drift" | "schema" | "queries");
-    match facts.problems.iter().filter(in_step_one).find(|p| wanted(p.class)) {
+    let in_step_one =
+        |p: &&Problem| !matches!(p.phase.as_str(), "sql" | "drift" | "schema" | "queries");
+    match facts
+        .problems
+        .iter()
+        .filter(in_step_one)
+        .find(|p| wanted(p.class))
+    {
         None => Ok(()),
         Some(problem) => Err(failure(problem, facts)),
     }
@@ -142,8 +165,17 @@ pub(crate) fn failure(problem: &Problem, facts: &ProjectFacts) -> Failure {
 }
 
 fn unexpected(problem: &Problem) -> String {
-    let trace = problem.exception.as_ref().map(|e| e.traceback.concat()).unwrap_or_default();
-    format!("unexpected in phase `{}`: {}\n{}", problem.phase, problem.message, trace.trim_end())
+    let trace = problem
+        .exception
+        .as_ref()
+        .map(|e| e.traceback.concat())
+        .unwrap_or_default();
+    format!(
+        "unexpected in phase `{}`: {}\n{}",
+        problem.phase,
+        problem.message,
+        trace.trim_end()
+    )
 }
 
 fn aliases(facts: &ProjectFacts) -> String {
@@ -152,17 +184,29 @@ fn aliases(facts: &ProjectFacts) -> String {
 }
 
 fn where_from(failure: Failure, facts: &ProjectFacts) -> Failure {
-    match facts.django.as_ref().and_then(|d| d.settings_module.as_deref()) {
+    match facts
+        .django
+        .as_ref()
+        .and_then(|d| d.settings_module.as_deref())
+    {
         Some(module) => failure.source("settings", module),
         None => failure,
     }
 }
 
 fn connect_failure(problem: &Problem, facts: &ProjectFacts) -> Failure {
-    let sqlstate = problem.exception.as_ref().and_then(|e| e.sqlstate.as_deref());
+    let sqlstate = problem
+        .exception
+        .as_ref()
+        .and_then(|e| e.sqlstate.as_deref());
     let kind = pgdriver::classify_server_message(sqlstate, &problem.message);
-    let target = facts.database().map_or_else(|| "the database".to_owned(), target);
-    let failure = Failure::new(connect_class(kind), format!("no connection to {target}: {}", problem.message.trim()));
+    let target = facts
+        .database()
+        .map_or_else(|| "the database".to_owned(), target);
+    let failure = Failure::new(
+        connect_class(kind),
+        format!("no connection to {target}: {}", problem.message.trim()),
+    );
     match kind.hint() {
         Some(hint) => failure.hint(hint),
         None => failure,

@@ -28,17 +28,26 @@ impl RunFolder {
     pub(crate) fn create(runs: &Path) -> Result<Self, Failure> {
         let stamp = Zoned::now().strftime("%Y%m%d-%H%M%S").to_string();
         Self::create_named(runs, &format!("{stamp}-{}", std::process::id())).map_err(|e| {
-            Failure::new(Class::JournalFailed, format!("the run folder cannot be made: {e}"))
-                .hint("nothing was changed; choose another folder with --run-dir")
+            Failure::new(
+                Class::JournalFailed,
+                format!("the run folder cannot be made: {e}"),
+            )
+            .hint("nothing was changed; choose another folder with --run-dir")
         })
     }
 
     fn create_named(runs: &Path, id: &str) -> io::Result<Self> {
         private_folder(runs)?;
-        let ignored = runs.parent().filter(|p| p.file_name().is_some_and(|n| n == ".django-migrate"));
+        let ignored = runs
+            .parent()
+            .filter(|p| p.file_name().is_some_and(|n| n == ".django-migrate"));
         ignore_by_git(ignored.unwrap_or(runs))?;
         for n in 0..100 {
-            let id = if n == 0 { id.to_owned() } else { format!("{id}-{n}") };
+            let id = if n == 0 {
+                id.to_owned()
+            } else {
+                format!("{id}-{n}")
+            };
             let path = runs.join(&id);
             match std::fs::DirBuilder::new().mode(0o700).create(&path) {
                 Ok(()) => return Ok(Self { id, path }),
@@ -46,7 +55,10 @@ impl RunFolder {
                 Err(e) => return Err(io::Error::new(e.kind(), format!("{}: {e}", path.display()))),
             }
         }
-        Err(io::Error::new(io::ErrorKind::AlreadyExists, format!("{}/{id} and its like exist", runs.display())))
+        Err(io::Error::new(
+            io::ErrorKind::AlreadyExists,
+            format!("{}/{id} and its like exist", runs.display()),
+        ))
     }
 
     /// Finds `latest`, an id, or a folder.
@@ -60,28 +72,47 @@ impl RunFolder {
         let candidates = [runs.join(run), PathBuf::from(run)];
         match candidates.iter().find(|path| path.join(FILE).is_file()) {
             Some(path) => {
-                let id = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-                Ok(Self { id, path: path.clone() })
+                let id = path
+                    .file_name()
+                    .unwrap_or(path.as_os_str())
+                    .to_string_lossy()
+                    .into_owned();
+                Ok(Self {
+                    id,
+                    path: path.clone(),
+                })
             }
-            None => Err(Failure::new(Class::UnknownRun, format!("no run `{run}` in {}", runs.display()))
-                .hint("`latest` is the newest; --run-dir names another folder")),
+            None => Err(Failure::new(
+                Class::UnknownRun,
+                format!("no run `{run}` in {}", runs.display()),
+            )
+            .hint("`latest` is the newest; --run-dir names another folder")),
         }
     }
 
     fn latest(runs: &Path) -> Option<Self> {
         let entries = std::fs::read_dir(runs).ok()?.flatten();
-        let newest = entries.filter(|e| e.path().join(FILE).is_file()).max_by_key(|e| {
-            let modified = e.metadata().and_then(|m| m.modified()).ok();
-            (started_of(&e.path().join(FILE)), modified, e.file_name())
-        })?;
-        Some(Self { id: newest.file_name().to_string_lossy().into_owned(), path: newest.path() })
+        let newest = entries
+            .filter(|e| e.path().join(FILE).is_file())
+            .max_by_key(|e| {
+                let modified = e.metadata().and_then(|m| m.modified()).ok();
+                (started_of(&e.path().join(FILE)), modified, e.file_name())
+            })?;
+        Some(Self {
+            id: newest.file_name().to_string_lossy().into_owned(),
+            path: newest.path(),
+        })
     }
 
     /// The lines of its journal. A last line cut short by a crash is left out; any other broken line is an error.
     pub(crate) fn read(&self) -> Result<Vec<Line>, Failure> {
         let path = self.path.join(FILE);
-        let text = fs::read_to_string(&path)
-            .map_err(|e| Failure::new(Class::UnknownRun, format!("the journal cannot be read: {e}")))?;
+        let text = fs::read_to_string(&path).map_err(|e| {
+            Failure::new(
+                Class::UnknownRun,
+                format!("the journal cannot be read: {e}"),
+            )
+        })?;
         let whole = text.ends_with('\n');
         let count = text.lines().count();
         let mut lines = Vec::with_capacity(count);
@@ -104,8 +135,12 @@ impl RunFolder {
 
 fn started_of(journal: &Path) -> Option<String> {
     let mut first = String::new();
-    BufReader::new(File::open(journal).ok()?).read_line(&mut first).ok()?;
-    serde_json::from_str::<Line>(&first).ok().map(|line| line.at)
+    BufReader::new(File::open(journal).ok()?)
+        .read_line(&mut first)
+        .ok()?;
+    serde_json::from_str::<Line>(&first)
+        .ok()
+        .map(|line| line.at)
 }
 
 /// The open journal.
@@ -120,12 +155,19 @@ impl Journal {
             let mut options = std::fs::OpenOptions::new();
             options.create_new(true).append(true).mode(0o600);
             let path = folder.path.join(FILE);
-            let file = options.open(&path).map_err(|e| io::Error::new(e.kind(), format!("{}: {e}", path.display())))?;
+            let file = options
+                .open(&path)
+                .map_err(|e| io::Error::new(e.kind(), format!("{}: {e}", path.display())))?;
             file.sync_all()?;
             File::open(&folder.path)?.sync_all()?;
             Ok(Self { file: file })
         };
-        open().map_err(|e: io::Error| Failure::new(Class::JournalFailed, format!("the journal cannot be made: {e}")))
+        open().map_err(|e: io::Error| {
+            Failure::new(
+                Class::JournalFailed,
+                format!("the journal cannot be made: {e}"),
+            )
+        })
     }
 
     /// One line, whole. What announces or settles a change is synced at once; the rest with the next of those.
@@ -160,7 +202,11 @@ pub(crate) fn private_folder(path: &Path) -> io::Result<()> {
 /// Puts a `.gitignore` of `*` into a folder that has none.
 pub(crate) fn ignore_by_git(folder: &Path) -> io::Result<()> {
     let path = folder.join(".gitignore");
-    match std::fs::OpenOptions::new().write(true).create_new(true).open(&path) {
+    match std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(&path)
+    {
         Ok(mut file) => file.write_all(b"*\n"),
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(e) => Err(io::Error::new(e.kind(), format!("{}: {e}", path.display()))),
@@ -172,7 +218,12 @@ pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut partial = path.as_os_str().to_owned();
     partial.push(".partial");
     let partial = PathBuf::from(partial);
-    let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&partial)?;
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&partial)?;
     file.write_all(bytes)?;
     file.sync_all()?;
     fs::rename(&partial, path)?;
@@ -188,8 +239,16 @@ mod tests {
     use crate::event::SCHEMA_VERSION;
 
     fn line(message: &str) -> Line {
-        let kind = EventKind::Note { level: crate::event::NoteLevel::Note, message: message.into() };
-        Line { schema_version: SCHEMA_VERSION, at: "2026-11-22T09:00:00Z".into(), elapsed_ms: 0, kind }
+        let kind = EventKind::Note {
+            level: crate::event::NoteLevel::Note,
+            message: message.into(),
+        };
+        Line {
+            schema_version: SCHEMA_VERSION,
+            at: "2026-11-22T09:00:00Z".into(),
+            elapsed_ms: 0,
+            kind,
+        }
     }
 
     #[test]
@@ -214,8 +273,14 @@ mod tests {
         let folder = RunFolder::create(dir.path()).unwrap();
         Journal::create(&folder).unwrap();
         assert_eq!(RunFolder::find(dir.path(), "latest").unwrap().id, folder.id);
-        assert_eq!(RunFolder::find(dir.path(), &folder.id).unwrap().path, folder.path);
-        assert_eq!(RunFolder::find(dir.path(), "gone").unwrap_err().class, Class::UnknownRun);
+        assert_eq!(
+            RunFolder::find(dir.path(), &folder.id).unwrap().path,
+            folder.path
+        );
+        assert_eq!(
+            RunFolder::find(dir.path(), "gone").unwrap_err().class,
+            Class::UnknownRun
+        );
     }
 
     #[test]
@@ -224,6 +289,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("report.md");
         write_whole(&path, b"x").unwrap();
-        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(
+            std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
     }
 }

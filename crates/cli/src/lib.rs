@@ -6,33 +6,33 @@
 mod args;
 mod settings;
 
-mod names;
 mod event;
 mod exit;
 mod failure;
+mod names;
 
 mod django;
-mod sql;
 mod hazards;
+mod sql;
 
+mod consent;
 mod gates;
 mod plan;
 mod preview;
-mod consent;
 
-mod database;
-mod lock;
 mod backup;
+mod database;
 mod execute;
-mod verify;
+mod lock;
 mod project_tests;
+mod verify;
 
 mod journal;
-mod reporter;
+mod reference;
 mod report;
+mod reporter;
 mod signal;
 mod ui;
-mod reference;
 
 mod commands;
 
@@ -59,9 +59,18 @@ pub fn main() -> ExitCode {
     }
     let format = format_of(&cli.command);
     let name = name_of(&cli.command);
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
-        Err(e) => return end(&Failure::new(Class::Bug, format!("no runtime: {e}")), name, format),
+        Err(e) => {
+            return end(
+                &Failure::new(Class::Bug, format!("no runtime: {e}")),
+                name,
+                format,
+            );
+        }
     };
     let result = runtime.block_on(dispatch(cli));
     // a prompt may still wait for a line that nobody will type
@@ -115,11 +124,16 @@ fn end(failure: &Failure, command: &str, format: Format) -> ExitCode {
 fn usage(error: &clap::Error) -> ExitCode {
     let _ = error.print();
     let wants_json = std::env::args().any(|a| a == "--format=json")
-        || std::env::args().zip(std::env::args().skip(1)).any(|(a, b)| a == "--format" && b == "json");
+        || std::env::args()
+            .zip(std::env::args().skip(1))
+            .any(|(a, b)| a == "--format" && b == "json");
     if error.use_stderr() && wants_json {
         let failure = Failure::new(Class::Usage, error.render().to_string());
         let known = args::tree();
-        let command = std::env::args().skip(1).find(|word| known.find_subcommand(word).is_some()).unwrap_or_default();
+        let command = std::env::args()
+            .skip(1)
+            .find(|word| known.find_subcommand(word).is_some())
+            .unwrap_or_default();
         match command.as_str() {
             "run" => drop(commands::never_began(failure, Format::Json)),
             command => out::document(&failure.document(command)),
@@ -136,9 +150,10 @@ fn format_of(command: &Command) -> Format {
         Command::Preview(args) => args.format,
         Command::Backup(args) => args.format(),
         Command::Report(args) if args.format == ReportFormat::Json => Format::Json,
-        Command::Report(_) | Command::Completions { .. } | Command::Man { .. } | Command::Reference { .. } => {
-            Format::Text
-        }
+        Command::Report(_)
+        | Command::Completions { .. }
+        | Command::Man { .. }
+        | Command::Reference { .. } => Format::Text,
     }
 }
 

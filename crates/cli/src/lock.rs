@@ -21,7 +21,10 @@ impl MigrationLock {
     pub(crate) async fn take(reach: &Reach, run: &str, host: &str) -> Result<Self, Failure> {
         let session = reach.session().await?;
         let name = format!("django-migrate run {run} on {host}");
-        match advisory::try_acquire(session, LockKey::MIGRATIONS, &name).await.map_err(|e| query_failure(&e))? {
+        match advisory::try_acquire(session, LockKey::MIGRATIONS, &name)
+            .await
+            .map_err(|e| query_failure(&e))?
+        {
             Attempt::Acquired(lock) => {
                 let holder = format!("backend {}", lock.pid());
                 Ok(Self { lock, holder })
@@ -43,8 +46,11 @@ impl MigrationLock {
         if self.lock.is_held().await.map_err(|e| query_failure(&e))? {
             return Ok(());
         }
-        Err(Failure::new(Class::DatabaseError, "the advisory lock of this run was lost with its connection")
-            .hint("look at the server's log, then run again"))
+        Err(Failure::new(
+            Class::DatabaseError,
+            "the advisory lock of this run was lost with its connection",
+        )
+        .hint("look at the server's log, then run again"))
     }
 
     /// Gives the lock back. Had it been lost before, there is nothing left to give.
@@ -54,17 +60,37 @@ impl MigrationLock {
 }
 
 fn busy(holder: Option<&Holder>, reach: &Reach) -> Failure {
-    let failure = Failure::new(Class::AnotherRun, "another run of django-migrate is at work on this database")
-        .source("database", reach.describe());
+    let failure = Failure::new(
+        Class::AnotherRun,
+        "another run of django-migrate is at work on this database",
+    )
+    .source("database", reach.describe());
     let failure = match holder {
         None => failure,
         Some(holder) => {
-            let application = holder.application.as_deref().unwrap_or("an unnamed session");
-            let user = holder.user.as_deref().unwrap_or("a role that we may not see");
-            let from = holder.client.as_deref().map(|c| format!(" from {c}")).unwrap_or_default();
-            let since = holder.since.map(|t| format!(" since {t:.0}")).unwrap_or_default();
-            failure.source("held by", format!("{application}, {user}{from}, backend {}{since}", holder.pid))
+            let application = holder
+                .application
+                .as_deref()
+                .unwrap_or("an unnamed session");
+            let user = holder
+                .user
+                .as_deref()
+                .unwrap_or("a role that we may not see");
+            let from = holder
+                .client
+                .as_deref()
+                .map(|c| format!(" from {c}"))
+                .unwrap_or_default();
+            let since = holder
+                .since
+                .map(|t| format!(" since {t:.0}"))
+                .unwrap_or_default();
+            failure.source(
+                "held by",
+                format!("{application}, {user}{from}, backend {}{since}", holder.pid),
+            )
         }
     };
-    failure.hint("wait for it to end; a run that was killed lets go as soon as its connection is gone")
+    failure
+        .hint("wait for it to end; a run that was killed lets go as soon as its connection is gone")
 }

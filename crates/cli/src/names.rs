@@ -37,7 +37,10 @@ pub(crate) struct MigrationId {
 
 impl MigrationId {
     pub(crate) fn new(app: &str, name: &str) -> Self {
-        Self { app: AppLabel(app.to_owned()), name: MigrationName(name.to_owned()) }
+        Self {
+            app: AppLabel(app.to_owned()),
+            name: MigrationName(name.to_owned()),
+        }
     }
 }
 

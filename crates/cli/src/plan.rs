@@ -35,8 +35,15 @@ impl Plan {
     pub(crate) fn of(facts: &ProjectFacts) -> Self {
         let steps: Vec<PlanStep> = facts.planned.iter().map(step).collect();
         let apps: BTreeSet<&AppLabel> = steps.iter().map(|s| &s.id.app).collect();
-        let previous = apps.into_iter().map(|app| (app.clone(), last_applied(app, &facts.migrations))).collect();
-        Self { fingerprint: fingerprint(&facts.planned), steps, previous }
+        let previous = apps
+            .into_iter()
+            .map(|app| (app.clone(), last_applied(app, &facts.migrations)))
+            .collect();
+        Self {
+            fingerprint: fingerprint(&facts.planned),
+            steps,
+            previous,
+        }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -53,7 +60,12 @@ fn step(planned: &Planned) -> PlanStep {
         id: MigrationId::new(&planned.app, &planned.name),
         atomic: planned.atomic,
         file: planned.file.clone(),
-        irreversible: planned.operations.iter().filter(|o| !o.reversible).map(|o| o.describe.clone()).collect(),
+        irreversible: planned
+            .operations
+            .iter()
+            .filter(|o| !o.reversible)
+            .map(|o| o.describe.clone())
+            .collect(),
         operations: planned.operations.clone(),
     }
 }
@@ -61,35 +73,76 @@ fn step(planned: &Planned) -> PlanStep {
 /// The applied migration of `app` on which no other applied migration of `app` depends: where `migrate APP NAME`
 /// has to go back to. A squash counts once all that it replaces is applied, and then it is the one on disk.
 fn last_applied(app: &AppLabel, items: &[MigrationItem]) -> Option<MigrationName> {
-    let applied: Vec<&MigrationItem> =
-        items.iter().filter(|i| i.app == app.0 && i.state == MigrationState::Applied).collect();
-    let needed: BTreeSet<&str> = applied.iter().flat_map(|i| &i.dependencies).map(String::as_str).collect();
+    let applied: Vec<&MigrationItem> = items
+        .iter()
+        .filter(|i| i.app == app.0 && i.state == MigrationState::Applied)
+        .collect();
+    let needed: BTreeSet<&str> = applied
+        .iter()
+        .flat_map(|i| &i.dependencies)
+        .map(String::as_str)
+        .collect();
     let is_leaf = |i: &&&MigrationItem| !needed.contains(format!("{}.{}", i.app, i.name).as_str());
-    applied.iter().filter(is_leaf).map(|i| MigrationName(i.name.clone())).max()
+    applied
+        .iter()
+        .filter(is_leaf)
+        .map(|i| MigrationName(i.name.clone()))
+        .max()
 }
 
 /// SHA-256 over the plan in order, shortened to 16 hexadecimal digits.
 fn fingerprint(planned: &[Planned]) -> String {
     let mut hash = Sha256::new();
     for migration in planned {
-        line(&mut hash, &["migration", &migration.app, &migration.name, flag(migration.atomic)]);
-        migration.operations.iter().for_each(|o| operation(&mut hash, o));
+        line(
+            &mut hash,
+            &[
+                "migration",
+                &migration.app,
+                &migration.name,
+                flag(migration.atomic),
+            ],
+        );
+        migration
+            .operations
+            .iter()
+            .for_each(|o| operation(&mut hash, o));
     }
     let digest = hash.finalize();
-    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    digest
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 fn operation(hash: &mut Sha256, o: &Operation) {
     let text = |s: &Option<String>| s.clone().unwrap_or_default();
-    line(hash, &["operation", &o.class, &o.describe, flag(o.reversible), flag(o.elidable), &text(&o.table), &text(&o.code)]);
+    line(
+        hash,
+        &[
+            "operation",
+            &o.class,
+            &o.describe,
+            flag(o.reversible),
+            flag(o.elidable),
+            &text(&o.table),
+            &text(&o.code),
+        ],
+    );
     for field in [&o.field_before, &o.field_after] {
         self::field(hash, field.as_ref());
     }
-    o.database_operations.iter().chain(&o.state_operations).for_each(|o| operation(hash, o));
+    o.database_operations
+        .iter()
+        .chain(&o.state_operations)
+        .for_each(|o| operation(hash, o));
 }
 
 fn field(hash: &mut Sha256, field: Option<&FieldState>) {
-    let Some(f) = field else { return line(hash, &["no field"]) };
+    let Some(f) = field else {
+        return line(hash, &["no field"]);
+    };
     let text = |s: &Option<String>| s.clone().unwrap_or_default();
     line(
         hash,
@@ -146,7 +199,13 @@ mod tests {
         use MigrationState::{Applied, Pending};
         check(&[], None);
         check(&[item("0001", Pending, &[])], None);
-        check(&[item("0001", Applied, &[]), item("0002", Pending, &["shop.0001"])], Some("0001"));
+        check(
+            &[
+                item("0001", Applied, &[]),
+                item("0002", Pending, &["shop.0001"]),
+            ],
+            Some("0001"),
+        );
         let merged = [
             item("0001", Applied, &[]),
             item("0002_a", Applied, &["shop.0001"]),
@@ -171,8 +230,12 @@ mod tests {
 
     #[test]
     fn the_fingerprint_follows_order_and_operations() {
-        let (a, b) = (planned("0001", "Add field price"), planned("0002", "Add field size"));
-        let of = |list: &[&Planned]| fingerprint(&list.iter().map(|p| (*p).clone()).collect::<Vec<_>>());
+        let (a, b) = (
+            planned("0001", "Add field price"),
+            planned("0002", "Add field size"),
+        );
+        let of =
+            |list: &[&Planned]| fingerprint(&list.iter().map(|p| (*p).clone()).collect::<Vec<_>>());
         assert_eq!(of(&[&a, &b]), of(&[&a, &b]));
         assert_ne!(of(&[&a, &b]), of(&[&b, &a]));
         assert_ne!(of(&[&a]), of(&[&planned("0001", "Add field cost")]));

@@ -32,8 +32,16 @@ struct Inner {
 
 impl Reporter {
     pub(crate) fn new(listeners: Vec<Box<dyn Listener>>) -> Self {
-        let inner = Inner { journal: None, journal_error: None, lines: Vec::new(), listeners };
-        Self { started: Instant::now(), inner: RefCell::new(inner) }
+        let inner = Inner {
+            journal: None,
+            journal_error: None,
+            lines: Vec::new(),
+            listeners,
+        };
+        Self {
+            started: Instant::now(),
+            inner: RefCell::new(inner),
+        }
     }
 
     /// From here on, every event is in the journal before anyone else hears it.
@@ -67,8 +75,11 @@ impl Reporter {
         };
         match inner.journal_error.take().or(synced) {
             None => Ok(()),
-            Some(why) => Err(Failure::new(Class::JournalFailed, format!("the journal cannot be written: {why}"))
-                .hint("nothing was changed; make room or choose another folder with --run-dir")),
+            Some(why) => Err(Failure::new(
+                Class::JournalFailed,
+                format!("the journal cannot be written: {why}"),
+            )
+            .hint("nothing was changed; make room or choose another folder with --run-dir")),
         }
     }
 

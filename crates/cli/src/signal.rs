@@ -70,7 +70,10 @@ impl Signals {
     }
 
     /// `work`, unless a signal comes first. For work that may be dropped at any point.
-    pub(crate) async fn or_stop<T>(&self, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    pub(crate) async fn or_stop<T>(
+        &self,
+        work: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
         tokio::select! {
             biased;
             asked = self.more_than(Asked::default()) => Err(asked.failure()),

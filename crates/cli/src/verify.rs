@@ -29,16 +29,24 @@ impl Leftovers {
         let failed = |e| query_failure(&e);
         Ok(Self {
             invalid_indexes: catalog::invalid_indexes(session).await.map_err(failed)?,
-            unvalidated: catalog::unvalidated_constraints(session).await.map_err(failed)?,
+            unvalidated: catalog::unvalidated_constraints(session)
+                .await
+                .map_err(failed)?,
         })
     }
 
     fn index_names(&self) -> BTreeSet<String> {
-        self.invalid_indexes.iter().map(|i| i.name.to_string()).collect()
+        self.invalid_indexes
+            .iter()
+            .map(|i| i.name.to_string())
+            .collect()
     }
 
     fn constraint_names(&self) -> BTreeSet<String> {
-        self.unvalidated.iter().map(|c| format!("{} on {}", c.name, c.table)).collect()
+        self.unvalidated
+            .iter()
+            .map(|c| format!("{} on {}", c.name, c.table))
+            .collect()
     }
 }
 
@@ -55,38 +63,80 @@ pub(crate) struct Comparison<'a> {
 
 /// Every check, in the report's order.
 pub(crate) fn compare(c: &Comparison<'_>) -> Vec<VerifyCheck> {
-    vec![status(c), connectivity(c), history(c), django_checks(c), drift(c), schema(c), indexes(c), constraints(c), warnings(c)]
+    vec![
+        status(c),
+        connectivity(c),
+        history(c),
+        django_checks(c),
+        drift(c),
+        schema(c),
+        indexes(c),
+        constraints(c),
+        warnings(c),
+    ]
 }
 
 /// The checks that failed, as the end of the run.
 pub(crate) fn failure(checks: &[VerifyCheck]) -> Option<Failure> {
     let failed: Vec<&VerifyCheck> = checks.iter().filter(|c| !c.ok).collect();
     let first = failed.first()?;
-    let class = if first.name == STATUS { Class::StillPending } else { Class::VerificationDiffers };
-    let lines: Vec<String> = failed.iter().map(|c| format!("  {}: {}", c.name, c.detail)).collect();
+    let class = if first.name == STATUS {
+        Class::StillPending
+    } else {
+        Class::VerificationDiffers
+    };
+    let lines: Vec<String> = failed
+        .iter()
+        .map(|c| format!("  {}: {}", c.name, c.detail))
+        .collect();
     Some(
-        Failure::new(class, format!("the migrations are applied, but verification differs:\n{}", lines.join("\n")))
-            .hint("the database was changed; the report lists the way back")
-            .changed(Changed::Yes),
+        Failure::new(
+            class,
+            format!(
+                "the migrations are applied, but verification differs:\n{}",
+                lines.join("\n")
+            ),
+        )
+        .hint("the database was changed; the report lists the way back")
+        .changed(Changed::Yes),
     )
 }
 
 const STATUS: &str = "Migration status";
 
 fn check(name: &str, ok: bool, detail: impl Into<String>) -> VerifyCheck {
-    VerifyCheck { name: name.to_owned(), ok, detail: detail.into() }
+    VerifyCheck {
+        name: name.to_owned(),
+        ok,
+        detail: detail.into(),
+    }
 }
 
 fn status(c: &Comparison<'_>) -> VerifyCheck {
     if let Err(failure) = gates::pass(c.after) {
         return check(STATUS, false, failure.message);
     }
-    let pending: Vec<String> =
-        c.after.planned.iter().map(|m| MigrationId::new(&m.app, &m.name).to_string()).collect();
+    let pending: Vec<String> = c
+        .after
+        .planned
+        .iter()
+        .map(|m| MigrationId::new(&m.app, &m.name).to_string())
+        .collect();
     if pending.is_empty() {
-        check(STATUS, true, format!("nothing pending in scope, {} applied", crate::ui::count(c.plan.steps.len() as u64, "migration")))
+        check(
+            STATUS,
+            true,
+            format!(
+                "nothing pending in scope, {} applied",
+                crate::ui::count(c.plan.steps.len() as u64, "migration")
+            ),
+        )
     } else {
-        check(STATUS, false, format!("still pending: {}", pending.join(", ")))
+        check(
+            STATUS,
+            false,
+            format!("still pending: {}", pending.join(", ")),
+        )
     }
 }
 
@@ -94,22 +144,41 @@ fn history(c: &Comparison<'_>) -> VerifyCheck {
     const NAME: &str = "History";
     let mut rows: BTreeMap<MigrationId, usize> = BTreeMap::new();
     for row in c.after.history.iter().flat_map(|h| &h.rows) {
-        *rows.entry(MigrationId::new(&row.app, &row.name)).or_default() += 1;
+        *rows
+            .entry(MigrationId::new(&row.app, &row.name))
+            .or_default() += 1;
     }
     let wrong = |want: fn(usize) -> bool| -> Vec<String> {
-        c.plan.ids().filter(|id| want(rows.get(id).copied().unwrap_or(0))).map(ToString::to_string).collect()
+        c.plan
+            .ids()
+            .filter(|id| want(rows.get(id).copied().unwrap_or(0)))
+            .map(ToString::to_string)
+            .collect()
     };
     let (missing, twice) = (wrong(|n| n == 0), wrong(|n| n > 1));
     match (missing.is_empty(), twice.is_empty()) {
         (true, true) => check(NAME, true, "each migration is recorded once"),
-        (false, _) => check(NAME, false, format!("not recorded in django_migrations: {}", missing.join(", "))),
-        (true, false) => check(NAME, false, format!("recorded more than once: {}", twice.join(", "))),
+        (false, _) => check(
+            NAME,
+            false,
+            format!("not recorded in django_migrations: {}", missing.join(", ")),
+        ),
+        (true, false) => check(
+            NAME,
+            false,
+            format!("recorded more than once: {}", twice.join(", ")),
+        ),
     }
 }
 
 fn django_checks(c: &Comparison<'_>) -> VerifyCheck {
-    let errors: Vec<String> =
-        c.after.checks.iter().filter(|k| k.level >= gates::ERROR && !k.silenced).map(gates::check_line).collect();
+    let errors: Vec<String> = c
+        .after
+        .checks
+        .iter()
+        .filter(|k| k.level >= gates::ERROR && !k.silenced)
+        .map(gates::check_line)
+        .collect();
     match (errors.is_empty(), c.after.checks_seconds) {
         (true, Some(_)) => check("Django checks", true, "manage.py check passes"),
         (true, None) => check("Django checks", false, "they did not come to their end"),
@@ -119,31 +188,57 @@ fn django_checks(c: &Comparison<'_>) -> VerifyCheck {
 
 fn drift(c: &Comparison<'_>) -> VerifyCheck {
     const NAME: &str = "Model drift";
-    let Some(after) = &c.after.drift else { return check(NAME, false, "it could not be read") };
+    let Some(after) = &c.after.drift else {
+        return check(NAME, false, "it could not be read");
+    };
     let lines = |changes: &[DriftChange]| -> BTreeSet<String> {
-        changes.iter().flat_map(|d| d.operations.iter().map(move |o| format!("{}: {o}", d.app))).collect()
+        changes
+            .iter()
+            .flat_map(|d| d.operations.iter().map(move |o| format!("{}: {o}", d.app)))
+            .collect()
     };
     let now = lines(after);
     let then = c.before.drift.as_deref().map(lines).unwrap_or_default();
     let new: Vec<&String> = now.difference(&then).collect();
     if !new.is_empty() {
-        return check(NAME, false, format!("models without a migration: {}", join(&new)));
+        return check(
+            NAME,
+            false,
+            format!("models without a migration: {}", join(&new)),
+        );
     }
     if now.is_empty() {
         return check(NAME, true, "models and migrations agree");
     }
     let old: Vec<&String> = now.iter().collect();
-    check(NAME, true, format!("as before, models have changes without a migration: {}", join(&old)))
+    check(
+        NAME,
+        true,
+        format!(
+            "as before, models have changes without a migration: {}",
+            join(&old)
+        ),
+    )
 }
 
 fn schema(c: &Comparison<'_>) -> VerifyCheck {
     const NAME: &str = "Live schema";
-    let Some(after) = &c.after.schema else { return check(NAME, false, "it could not be read") };
+    let Some(after) = &c.after.schema else {
+        return check(NAME, false, "it could not be read");
+    };
     let before: BTreeSet<&SchemaDifference> = c.before.schema.iter().flatten().collect();
-    let new: Vec<String> = after.iter().filter(|d| !before.contains(d)).map(difference).collect();
+    let new: Vec<String> = after
+        .iter()
+        .filter(|d| !before.contains(d))
+        .map(difference)
+        .collect();
     let pending = still_pending_apps(c);
     if !new.is_empty() && pending.is_empty() {
-        return check(NAME, false, format!("differs from the models: {}", new.join("; ")));
+        return check(
+            NAME,
+            false,
+            format!("differs from the models: {}", new.join("; ")),
+        );
     }
     if after.is_empty() {
         return check(NAME, true, "tables and columns are as the models say");
@@ -152,43 +247,86 @@ fn schema(c: &Comparison<'_>) -> VerifyCheck {
     let why = if pending.is_empty() {
         "as before the run".to_owned()
     } else {
-        format!("with migrations of {} still pending outside the scope", join(&pending.iter().collect::<Vec<_>>()))
+        format!(
+            "with migrations of {} still pending outside the scope",
+            join(&pending.iter().collect::<Vec<_>>())
+        )
     };
-    check(NAME, true, format!("{}, {why}: {}", crate::ui::count(all.len() as u64, "difference"), shortened(&all)))
+    check(
+        NAME,
+        true,
+        format!(
+            "{}, {why}: {}",
+            crate::ui::count(all.len() as u64, "difference"),
+            shortened(&all)
+        ),
+    )
 }
 
 /// Apps whose models may be ahead of the database because the scope left their migrations out.
 fn still_pending_apps(c: &Comparison<'_>) -> BTreeSet<String> {
     use crate::django::wire::MigrationState::{PartlySquashed, Pending};
-    let pending = c.after.migrations.iter().filter(|m| matches!(m.state, Pending | PartlySquashed));
+    let pending = c
+        .after
+        .migrations
+        .iter()
+        .filter(|m| matches!(m.state, Pending | PartlySquashed));
     pending.map(|m| m.app.clone()).collect()
 }
 
 fn difference(d: &SchemaDifference) -> String {
-    let column = d.column.as_deref().map(|c| format!(".{c}")).unwrap_or_default();
-    let detail = d.detail.as_deref().map(|x| format!(" ({x})")).unwrap_or_default();
+    let column = d
+        .column
+        .as_deref()
+        .map(|c| format!(".{c}"))
+        .unwrap_or_default();
+    let detail = d
+        .detail
+        .as_deref()
+        .map(|x| format!(" ({x})"))
+        .unwrap_or_default();
     format!("{} {}{column}{detail}", d.what.replace('_', " "), d.table)
 }
 
 fn connectivity(c: &Comparison<'_>) -> VerifyCheck {
     const NAME: &str = "Database connectivity";
     let pending = still_pending_apps(c);
-    let in_scope = |model: &str| model.split_once('.').is_none_or(|(app, _)| !pending.contains(app));
+    let in_scope = |model: &str| {
+        model
+            .split_once('.')
+            .is_none_or(|(app, _)| !pending.contains(app))
+    };
     let failed: Vec<String> = c
         .after
         .queries
         .iter()
         .filter(|q| !q.ok && in_scope(&q.model))
-        .map(|q| format!("{}: {}", q.model, q.exception.as_ref().map_or("", |e| e.message.lines().next().unwrap_or(""))))
+        .map(|q| {
+            format!(
+                "{}: {}",
+                q.model,
+                q.exception
+                    .as_ref()
+                    .map_or("", |e| e.message.lines().next().unwrap_or(""))
+            )
+        })
         .collect();
     if c.after.database().and_then(|d| d.server.as_ref()).is_none() {
         return check(NAME, false, "no connection");
     }
     if failed.is_empty() {
         let answered = c.after.queries.iter().filter(|q| q.ok).count() as u64;
-        return check(NAME, true, format!("{} answer a query", crate::ui::count(answered, "model")));
+        return check(
+            NAME,
+            true,
+            format!("{} answer a query", crate::ui::count(answered, "model")),
+        );
     }
-    check(NAME, false, format!("models that do not answer a query: {}", shortened(&failed)))
+    check(
+        NAME,
+        false,
+        format!("models that do not answer a query: {}", shortened(&failed)),
+    )
 }
 
 fn indexes(c: &Comparison<'_>) -> VerifyCheck {
@@ -230,18 +368,33 @@ fn leftover(
 ) -> VerifyCheck {
     let new: Vec<&String> = after.difference(before).collect();
     if !new.is_empty() {
-        return check(name, new_ones == Leftover::IsNoted, format!("{what}: {}", join(&new)));
+        return check(
+            name,
+            new_ones == Leftover::IsNoted,
+            format!("{what}: {}", join(&new)),
+        );
     }
     if after.is_empty() {
         return check(name, true, none);
     }
-    check(name, true, format!("as before the run, {what}: {}", join(&after.iter().collect::<Vec<_>>())))
+    check(
+        name,
+        true,
+        format!(
+            "as before the run, {what}: {}",
+            join(&after.iter().collect::<Vec<_>>())
+        ),
+    )
 }
 
 fn warnings(c: &Comparison<'_>) -> VerifyCheck {
     match c.warnings {
         [] => check("Warnings", true, "Django printed none"),
-        some => check("Warnings", true, format!("Django printed: {}", shortened(some))),
+        some => check(
+            "Warnings",
+            true,
+            format!("Django printed: {}", shortened(some)),
+        ),
     }
 }
 
@@ -251,7 +404,12 @@ fn join(items: &[&String]) -> String {
 
 /// The first ten, and how many more.
 fn shortened(items: &[String]) -> String {
-    let shown = items.iter().take(10).cloned().collect::<Vec<_>>().join("; ");
+    let shown = items
+        .iter()
+        .take(10)
+        .cloned()
+        .collect::<Vec<_>>()
+        .join("; ");
     match items.len().saturating_sub(10) {
         0 => shown,
         more => format!("{shown}; and {more} more"),
@@ -283,7 +441,11 @@ mod tests {
 
     #[track_caller]
     fn schema_ok(before: Vec<SchemaDifference>, after: Vec<SchemaDifference>, expected: bool) {
-        let plan = Plan { steps: vec![], fingerprint: String::new(), previous: BTreeMap::new() };
+        let plan = Plan {
+            steps: vec![],
+            fingerprint: String::new(),
+            previous: BTreeMap::new(),
+        };
         let (before, after) = (facts(before), facts(after));
         let none = Leftovers::default();
         let checks = compare(&Comparison {
@@ -301,16 +463,32 @@ mod tests {
     #[test]
     fn what_is_new_fails_and_what_is_old_is_a_note() {
         schema_ok(vec![], vec![], true);
-        schema_ok(vec![differing("shop_item")], vec![differing("shop_item")], true);
+        schema_ok(
+            vec![differing("shop_item")],
+            vec![differing("shop_item")],
+            true,
+        );
         schema_ok(vec![], vec![differing("shop_item")], false);
         schema_ok(vec![differing("shop_item")], vec![], true);
     }
 
     #[test]
     fn an_invalid_index_that_is_new_fails() {
-        let names = |list: &[&str]| list.iter().map(|s| (*s).to_owned()).collect::<BTreeSet<_>>();
+        let names = |list: &[&str]| {
+            list.iter()
+                .map(|s| (*s).to_owned())
+                .collect::<BTreeSet<_>>()
+        };
         let run = |before: &[&str], after: &[&str]| {
-            leftover("Indexes", &names(before), &names(after), "none", "INVALID", Leftover::Fails).ok
+            leftover(
+                "Indexes",
+                &names(before),
+                &names(after),
+                "none",
+                "INVALID",
+                Leftover::Fails,
+            )
+            .ok
         };
         assert!(run(&[], &[]) && run(&["a"], &["a"]) && run(&["a"], &[]));
         assert!(!run(&["a"], &["a", "b"]));

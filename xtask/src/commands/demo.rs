@@ -134,21 +134,43 @@ impl Demo {
         let yes = ["Go on with these parameters?", "Apply 5 migrations"];
         let talks: [(&str, &[&str], &[(&str, &str)]); 2] = [
             ("run.svg", &["run"], &[(yes[0], "y")]),
-            ("apply.svg", &["run", "--apply"], &[(yes[0], "y"), (yes[1], "y"), ("I understand", "I understand")]),
+            (
+                "apply.svg",
+                &["run", "--apply"],
+                &[
+                    (yes[0], "y"),
+                    (yes[1], "y"),
+                    ("I understand", "I understand"),
+                ],
+            ),
         ];
         for (name, arguments, answers) in talks {
             let mut terminal = TestCli::in_project(binary(), &self.project)
                 .args(arguments)
                 .env_remove("VIRTUAL_ENV")
-                .env("DJANGO_MIGRATE_TEST_COMMAND", ".venv/bin/python -m pytest -q tests/")
-                .env("PATH", &format!("{}:/usr/bin:/bin", self.pg_dump.parent().unwrap_or(Path::new("")).display()))
+                .env(
+                    "DJANGO_MIGRATE_TEST_COMMAND",
+                    ".venv/bin/python -m pytest -q tests/",
+                )
+                .env(
+                    "PATH",
+                    &format!(
+                        "{}:/usr/bin:/bin",
+                        self.pg_dump.parent().unwrap_or(Path::new("")).display()
+                    ),
+                )
                 .tty_of(PICTURE.0, PICTURE.1);
             for (question, answer) in answers {
                 terminal.wait_for(question);
                 terminal.type_line(answer);
             }
             let code = terminal.finish();
-            ensure!(code == 0, "`django-migrate {}` ended with {code}:\n{}", arguments.join(" "), terminal.output());
+            ensure!(
+                code == 0,
+                "`django-migrate {}` ended with {code}:\n{}",
+                arguments.join(" "),
+                terminal.output()
+            );
             std::fs::write(folder.join(name), terminal.picture())?;
             println!("{}", folder.join(name).display());
         }

@@ -13,17 +13,26 @@ const BACKGROUND: &str = "#14161b";
 const FOREGROUND: &str = "#d7dae0";
 /// The sixteen colours of a dark terminal.
 const COLORS: [&str; 16] = [
-    "#2a2e37", "#f0717a", "#8fd48a", "#e8c36a", "#74b0f4", "#c893e8", "#6cd0d6", "#d7dae0", "#7d8492", "#ff8b92",
-    "#a8e6a3", "#f5d78a", "#93c5ff", "#dbb0f5", "#8ee4e9", "#ffffff",
+    "#2a2e37", "#f0717a", "#8fd48a", "#e8c36a", "#74b0f4", "#c893e8", "#6cd0d6", "#d7dae0",
+    "#7d8492", "#ff8b92", "#a8e6a3", "#f5d78a", "#93c5ff", "#dbb0f5", "#8ee4e9", "#ffffff",
 ];
 
 /// The screen down to its last row with text.
 pub(super) fn svg(screen: &Screen) -> String {
     let (height, width) = screen.size();
     let (height, width) = (height.get(), width.get());
-    let blank = |row: &u16| (0..width).all(|column| screen.cell(*row, column).is_none_or(|c| c.contents().trim().is_empty()));
+    let blank = |row: &u16| {
+        (0..width).all(|column| {
+            screen
+                .cell(*row, column)
+                .is_none_or(|c| c.contents().trim().is_empty())
+        })
+    };
     let rows = height - u16::try_from((0..height).rev().take_while(blank).count()).unwrap_or(0);
-    let (w, h) = (f64::from(width) * CELL_WIDTH + 2.0 * MARGIN, f64::from(rows) * CELL_HEIGHT + 2.0 * MARGIN);
+    let (w, h) = (
+        f64::from(width) * CELL_WIDTH + 2.0 * MARGIN,
+        f64::from(rows) * CELL_HEIGHT + 2.0 * MARGIN,
+    );
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {w:.0} {h:.0}\" width=\"{w:.0}\" height=\"{h:.0}\" \
          font-family=\"ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace\" font-size=\"14\">\n\
@@ -57,8 +66,18 @@ struct Look {
 impl Look {
     fn of(cell: Option<&Cell>) -> Self {
         match cell {
-            None => Self { foreground: Color::Default, background: Color::Default, bold: false, dim: false },
-            Some(c) => Self { foreground: c.fgcolor(), background: c.bgcolor(), bold: c.bold(), dim: c.dim() },
+            None => Self {
+                foreground: Color::Default,
+                background: Color::Default,
+                bold: false,
+                dim: false,
+            },
+            Some(c) => Self {
+                foreground: c.fgcolor(),
+                background: c.bgcolor(),
+                bold: c.bold(),
+                dim: c.dim(),
+            },
         }
     }
 }
@@ -68,13 +87,21 @@ fn runs(screen: &Screen, row: u16, width: u16) -> Vec<Run> {
     for column in 0..width {
         let cell = screen.cell(row, column);
         let look = Look::of(cell);
-        let text = cell.map(Cell::contents).filter(|text| !text.is_empty()).unwrap_or(" ");
+        let text = cell
+            .map(Cell::contents)
+            .filter(|text| !text.is_empty())
+            .unwrap_or(" ");
         match runs.last_mut() {
             Some(run) if run.look == look => {
                 run.text.push_str(text);
                 run.cells += 1;
             }
-            _ => runs.push(Run { column, cells: 1, text: text.to_owned(), look }),
+            _ => runs.push(Run {
+                column,
+                cells: 1,
+                text: text.to_owned(),
+                look,
+            }),
         }
     }
     runs
@@ -86,15 +113,26 @@ impl Run {
         let y = MARGIN + f64::from(row) * CELL_HEIGHT;
         if let Some(fill) = color(self.look.background) {
             let width = f64::from(self.cells) * CELL_WIDTH;
-            let _ = writeln!(out, "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{CELL_HEIGHT}\" fill=\"{fill}\"/>");
+            let _ = writeln!(
+                out,
+                "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{CELL_HEIGHT}\" fill=\"{fill}\"/>"
+            );
         }
         let text = self.text.trim_end();
         if text.is_empty() {
             return;
         }
         let fill = color(self.look.foreground).unwrap_or(FOREGROUND);
-        let weight = if self.look.bold { " font-weight=\"700\"" } else { "" };
-        let opacity = if self.look.dim { " opacity=\"0.6\"" } else { "" };
+        let weight = if self.look.bold {
+            " font-weight=\"700\""
+        } else {
+            ""
+        };
+        let opacity = if self.look.dim {
+            " opacity=\"0.6\""
+        } else {
+            ""
+        };
         let length = text.chars().count() as f64 * CELL_WIDTH;
         let _ = writeln!(
             out,
@@ -114,7 +152,9 @@ fn color(color: Color) -> Option<&'static str> {
 }
 
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }
 
 #[cfg(test)]
@@ -127,7 +167,10 @@ mod tests {
         let mut parser = vt100::Parser::new(size(5), size(20), 0);
         parser.process(b"\x1b[1;31ma<b\x1b[0m plain\r\n");
         let svg = svg(parser.screen());
-        assert!(svg.contains("a&lt;b") && svg.contains("font-weight"), "{svg}");
+        assert!(
+            svg.contains("a&lt;b") && svg.contains("font-weight"),
+            "{svg}"
+        );
         assert!(svg.contains(COLORS[1]) && svg.contains("plain"), "{svg}");
         assert_eq!(svg.matches("<text").count(), 2);
     }

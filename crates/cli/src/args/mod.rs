@@ -9,7 +9,8 @@ use std::path::PathBuf;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
 pub(crate) use groups::{
-    BackupArgs, ConsentArgs, DjangoArgs, FindingArgs, GuardArgs, RunDirArgs, StepArgs, TargetArgs, TestArgs,
+    BackupArgs, ConsentArgs, DjangoArgs, FindingArgs, GuardArgs, RunDirArgs, StepArgs, TargetArgs,
+    TestArgs,
 };
 
 /// Take a Django project's migrations to a production PostgreSQL without fear.
@@ -17,7 +18,12 @@ pub(crate) use groups::{
 /// Run it from the project's root, the folder of manage.py. `django-migrate run` is a dry run with a backup unless
 /// told otherwise.
 #[derive(Debug, Parser)]
-#[command(name = "django-migrate", version, disable_help_subcommand = true, max_term_width = 100)]
+#[command(
+    name = "django-migrate",
+    version,
+    disable_help_subcommand = true,
+    max_term_width = 100
+)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: GlobalArgs,
@@ -191,7 +197,9 @@ impl BackupCommand {
     pub(crate) fn format(&self) -> Format {
         match &self.action {
             None => self.format,
-            Some(BackupAction::Verify { format, .. } | BackupAction::List { format, .. }) => *format,
+            Some(BackupAction::Verify { format, .. } | BackupAction::List { format, .. }) => {
+                *format
+            }
         }
     }
 }

@@ -18,8 +18,17 @@ use crate::reporter::{Listener, Reporter};
 use crate::settings::{self, Layers, Target};
 use crate::ui::{Terminal, bytes, count, out, seconds};
 
-pub(crate) async fn backup(args: BackupCommand, mut layers: Layers, context: &Context) -> Result<u8, Failure> {
-    let BackupCommand { action, django, backup, format } = args;
+pub(crate) async fn backup(
+    args: BackupCommand,
+    mut layers: Layers,
+    context: &Context,
+) -> Result<u8, Failure> {
+    let BackupCommand {
+        action,
+        django,
+        backup,
+        format,
+    } = args;
     match action {
         Some(BackupAction::Verify { file, format }) => return verify(&file, format),
         Some(BackupAction::List { backup, format }) => {
@@ -32,7 +41,10 @@ pub(crate) async fn backup(args: BackupCommand, mut layers: Layers, context: &Co
     let django = Django::locate(&settings::django(django, &mut layers)?)?;
     steps::tell_settings(&layers, context);
     let (facts, observed) = steps::working(context, "reading the project's settings", async {
-        let everything = Target { app: None, migration: None };
+        let everything = Target {
+            app: None,
+            migration: None,
+        };
         let facts = steps::inspect(&django, &everything, &[Part::Graph], context).await?;
         gates::project(&facts)?;
         gates::connection(&facts)?;
@@ -55,7 +67,11 @@ pub(crate) async fn backup(args: BackupCommand, mut layers: Layers, context: &Co
     let archive = backup::take(pg_dump, &plan).await?;
     let done = backup::finished(&archive);
     match format {
-        Format::Json => out::document(&Document { schema_version: 1, command: "backup", backup: done }),
+        Format::Json => out::document(&Document {
+            schema_version: 1,
+            command: "backup",
+            backup: done,
+        }),
         Format::Text => out::answer(done.file),
     }
     Ok(0)
@@ -72,7 +88,8 @@ struct Document {
 fn verify(file: &Path, format: Format) -> Result<u8, Failure> {
     let began = Instant::now();
     let summary = dumper::verify(file).map_err(|e| {
-        Failure::new(Class::BackupUnverified, e.to_string()).hint("do not rely on this file; take a new backup")
+        Failure::new(Class::BackupUnverified, e.to_string())
+            .hint("do not rely on this file; take a new backup")
     })?;
     let done = BackupFinished {
         file: file.display().to_string(),
@@ -82,11 +99,19 @@ fn verify(file: &Path, format: Format) -> Result<u8, Failure> {
         tables: summary.tables.len() as u64,
         rows: summary.rows,
         verified: "trailer".to_owned(),
-        pg_dump: summary.manifest.as_ref().map(|m| m.pg_dump_version.to_string()).unwrap_or_default(),
+        pg_dump: summary
+            .manifest
+            .as_ref()
+            .map(|m| m.pg_dump_version.to_string())
+            .unwrap_or_default(),
         seconds: began.elapsed().as_secs_f64(),
     };
     match format {
-        Format::Json => out::document(&Document { schema_version: 1, command: "backup", backup: done }),
+        Format::Json => out::document(&Document {
+            schema_version: 1,
+            command: "backup",
+            backup: done,
+        }),
         Format::Text => out::answer(format!(
             "{} is whole: {}, {}, {}, gzip and end marker checked in {}\nsha256 {}",
             done.file,
@@ -117,8 +142,12 @@ struct ListRow {
 }
 
 fn list(directory: &Path, format: Format) -> Result<u8, Failure> {
-    let listed = dumper::list(directory)
-        .map_err(|e| Failure::new(Class::Usage, format!("{} cannot be listed: {e}", directory.display())))?;
+    let listed = dumper::list(directory).map_err(|e| {
+        Failure::new(
+            Class::Usage,
+            format!("{} cannot be listed: {e}", directory.display()),
+        )
+    })?;
     let rows: Vec<ListRow> = listed
         .iter()
         .map(|entry| {
@@ -133,16 +162,30 @@ fn list(directory: &Path, format: Format) -> Result<u8, Failure> {
         })
         .collect();
     match format {
-        Format::Json => out::document(&ListDocument { schema_version: 1, command: "backup", backups: rows }),
-        Format::Text if rows.is_empty() => out::answer(format!("no backups in {}", directory.display())),
+        Format::Json => out::document(&ListDocument {
+            schema_version: 1,
+            command: "backup",
+            backups: rows,
+        }),
+        Format::Text if rows.is_empty() => {
+            out::answer(format!("no backups in {}", directory.display()))
+        }
         Format::Text => {
             for row in &rows {
-                let at = row.created_at.as_deref().and_then(|t| t.get(..16)).unwrap_or("no manifest").replace('T', " ");
+                let at = row
+                    .created_at
+                    .as_deref()
+                    .and_then(|t| t.get(..16))
+                    .unwrap_or("no manifest")
+                    .replace('T', " ");
                 let rows = row.rows.map(|n| count(n, "row")).unwrap_or_default();
-                out::answer(format!("{at}  {:>9}  {rows:>16}  {}", bytes(row.bytes), row.file));
+                out::answer(format!(
+                    "{at}  {:>9}  {rows:>16}  {}",
+                    bytes(row.bytes),
+                    row.file
+                ));
             }
         }
     }
     Ok(0)
 }
-

@@ -15,7 +15,7 @@ use crate::django::{Django, ProjectFacts};
 use crate::exit::{Changed, Class};
 use crate::failure::Failure;
 use crate::gates;
-use crate::hazards::{Finding, Severity};
+use crate::hazards::{Finding, Severity, beyond};
 use crate::plan::Plan;
 use crate::preview::Verdict;
 use crate::settings::{self, BackupSettings, FailOn, Layers};
@@ -25,9 +25,25 @@ use crate::ui::{count, out, seconds};
 /// A transaction older than this would hold up DDL, or be held up by it.
 const LONG: Duration = Duration::from_secs(5);
 
-pub(crate) async fn check(args: CheckArgs, mut layers: Layers, context: &Context) -> Result<u8, Failure> {
-    let CheckArgs { app, django, backup, findings, format } = args;
-    let target = settings::target_of(crate::args::TargetArgs { app, migration: None }, &mut layers)?;
+pub(crate) async fn check(
+    args: CheckArgs,
+    mut layers: Layers,
+    context: &Context,
+) -> Result<u8, Failure> {
+    let CheckArgs {
+        app,
+        django,
+        backup,
+        findings,
+        format,
+    } = args;
+    let target = settings::target_of(
+        crate::args::TargetArgs {
+            app,
+            migration: None,
+        },
+        &mut layers,
+    )?;
     let fail_on = settings::fail_on(findings, FailOn::Stop, &mut layers)?;
     let backup = settings::backup(backup, &mut layers)?;
     let django = Django::locate(&settings::django(django, &mut layers)?)?;
@@ -61,7 +77,11 @@ pub(crate) async fn check(args: CheckArgs, mut layers: Layers, context: &Context
         return Err(failure);
     }
     let over = worst.is_some_and(|worst| preview::reaches(worst, fail_on));
-    Ok(if over { Class::Findings.code(Changed::No) } else { 0 })
+    Ok(if over {
+        Class::Findings.code(Changed::No)
+    } else {
+        0
+    })
 }
 
 #[derive(Debug, Serialize)]
@@ -111,13 +131,19 @@ impl Checked {
     }
 
     fn project(&mut self, facts: &ProjectFacts, django: &Django) {
-        self.line("project", gates::project(facts).map(|()| describe(facts, django)));
+        self.line(
+            "project",
+            gates::project(facts).map(|()| describe(facts, django)),
+        );
         if self.failure.is_some() {
             return;
         }
         let connected = gates::connection(facts);
         if connected.is_ok() {
-            self.line("django", gates::checks(facts).map(|()| checks_detail(facts)));
+            self.line(
+                "django",
+                gates::checks(facts).map(|()| checks_detail(facts)),
+            );
         }
         let target = facts.database().map(gates::target).unwrap_or_default();
         self.line("connection", connected.map(|()| target));
@@ -141,83 +167,128 @@ impl Checked {
         let blockers = self.blockers(&observed).await;
         self.line("blockers", blockers);
         let pg_dump = backup::pg_dump(backup, &observed.server);
-        self.line("pg_dump", pg_dump.map(|p| format!("pg_dump {} ({})", p.version, p.path.display())));
+        self.line(
+            "pg_dump",
+            pg_dump.map(|p| format!("pg_dump {} ({})", p.version, p.path.display())),
+        );
     }
 
     fn history(&mut self, facts: &ProjectFacts) {
-        let rows = facts.history.as_ref().map(|h| h.rows.len()).unwrap_or_default();
+        let rows = facts
+            .history
+            .as_ref()
+            .map(|h| h.rows.len())
+            .unwrap_or_default();
         let mut seen = std::collections::BTreeMap::<(&str, &str), usize>::new();
         for row in facts.history.iter().flat_map(|h| &h.rows) {
             *seen.entry((&row.app, &row.name)).or_default() += 1;
         }
-        let mut note = |code, severity, message: String, remedy: &str| {
-            self.findings.push(Finding { code, severity, message, remedy: remedy.to_owned(), relation: None });
-        };
         for ((app, name), n) in seen.iter().filter(|(_, n)| **n > 1) {
-            note(
-                "history-duplicate",
-                Severity::Ask,
-                format!("{app}.{name} is recorded {n} times: two `migrate` ran at the same time"),
-                "find out whether its data migration ran twice, then delete the extra rows of django_migrations",
-            );
+            let message =
+                format!("{app}.{name} is recorded {n} times: two `migrate` ran at the same time");
+            self.findings
+                .push(beyond::finding("history-duplicate", message));
         }
-        for m in facts.migrations.iter().filter(|m| m.state == MigrationState::Missing) {
-            note(
-                "history-missing-file",
-                Severity::Note,
-                format!("{}.{} is applied, but its file is missing", m.app, m.name),
-                "restore the file, or make sure that a squash replaced it",
-            );
+        for m in facts
+            .migrations
+            .iter()
+            .filter(|m| m.state == MigrationState::Missing)
+        {
+            let message = format!("{}.{} is applied, but its file is missing", m.app, m.name);
+            self.findings
+                .push(beyond::finding("history-missing-file", message));
         }
-        self.line("history", Ok(format!("{} in django_migrations", count(rows as u64, "row"))));
+        self.line(
+            "history",
+            Ok(format!(
+                "{} in django_migrations",
+                count(rows as u64, "row")
+            )),
+        );
     }
 
     async fn blockers(&mut self, observed: &Observed) -> Result<String, Failure> {
-        let long = activity::long_transactions(&observed.observer, LONG).await.map_err(|e| query_failure(&e))?;
+        let long = activity::long_transactions(&observed.observer, LONG)
+            .await
+            .map_err(|e| query_failure(&e))?;
         for session in &long.sessions {
-            let age = session.detail.seen().and_then(|d| d.xact_age).unwrap_or_default();
+            let age = session
+                .detail
+                .seen()
+                .and_then(|d| d.xact_age)
+                .unwrap_or_default();
             let user = session.user.as_deref().unwrap_or("the server");
-            let state = session.detail.seen().and_then(|d| d.state.clone()).unwrap_or_default();
-            self.findings.push(Finding {
-                code: "long-transaction",
-                severity: Severity::Note,
-                message: format!("{user}, backend {}, {state}, in a transaction for {}", session.pid, seconds(age.as_secs_f64())),
-                remedy: "a migration that needs a lock on what it uses waits for it, and everybody waits for the migration".to_owned(),
-                relation: None,
-            });
+            let state = session
+                .detail
+                .seen()
+                .and_then(|d| d.state.clone())
+                .unwrap_or_default();
+            let age = seconds(age.as_secs_f64());
+            let message = format!(
+                "{user}, backend {}, {state}, in a transaction for {age}",
+                session.pid
+            );
+            self.findings
+                .push(beyond::finding("long-transaction", message));
         }
         for prepared in &observed.server.prepared_transactions {
-            self.findings.push(Finding {
-                code: "prepared-transaction",
-                severity: Severity::Ask,
-                message: format!("prepared transaction {} of {} holds its locks for {}", prepared.gid, prepared.owner, seconds(prepared.age.as_secs_f64())),
-                remedy: "COMMIT PREPARED or ROLLBACK PREPARED ends it".to_owned(),
-                relation: None,
-            });
+            let age = seconds(prepared.age.as_secs_f64());
+            let message = format!(
+                "prepared transaction {} of {} holds its locks for {age}",
+                prepared.gid, prepared.owner
+            );
+            self.findings
+                .push(beyond::finding("prepared-transaction", message));
         }
         let hidden = match long.hidden {
             0 => String::new(),
-            n => format!("; not permitted to see {} (pg_monitor would help)", count(n, "session")),
+            n => format!(
+                "; not permitted to see {} (pg_monitor would help)",
+                count(n, "session")
+            ),
         };
         let many = long.sessions.len() as u64;
-        Ok(format!("{} over {}{hidden}", count(many, "transaction"), seconds(LONG.as_secs_f64())))
+        Ok(format!(
+            "{} over {}{hidden}",
+            count(many, "transaction"),
+            seconds(LONG.as_secs_f64())
+        ))
     }
 }
 
 fn describe(facts: &ProjectFacts, django: &Django) -> String {
-    let version = facts.django.as_ref().map(|d| d.version.as_str()).unwrap_or("?");
-    let python = facts.hello.as_ref().map(|h| h.python.as_str()).unwrap_or("?");
+    let version = facts
+        .django
+        .as_ref()
+        .map(|d| d.version.as_str())
+        .unwrap_or("?");
+    let python = facts
+        .hello
+        .as_ref()
+        .map(|h| h.python.as_str())
+        .unwrap_or("?");
     let found = django.python.found_by;
-    format!("{}, Django {version}, Python {python} (by {found})", django.project.entry_text())
+    format!(
+        "{}, Django {version}, Python {python} (by {found})",
+        django.project.entry_text()
+    )
 }
 
 fn checks_detail(facts: &ProjectFacts) -> String {
-    let warnings = facts.checks.iter().filter(|c| c.level >= 30 && c.level < gates::ERROR && !c.silenced).count();
+    let warnings = facts
+        .checks
+        .iter()
+        .filter(|c| c.level >= 30 && c.level < gates::ERROR && !c.silenced)
+        .count();
     format!("no errors, {}", count(warnings as u64, "warning"))
 }
 
 fn plan_detail(facts: &ProjectFacts) -> String {
-    let nodes = facts.graph.as_ref().map(|g| u64::from(g.nodes)).unwrap_or_default();
+    let nodes = facts
+        .graph
+        .as_ref()
+        .map(|g| u64::from(g.nodes))
+        .unwrap_or_default();
     let pending = Plan::of(facts).steps.len();
     format!("{}, {pending} pending", count(nodes, "migration"))
 }
@@ -225,12 +296,21 @@ fn plan_detail(facts: &ProjectFacts) -> String {
 fn text(document: &Document) -> String {
     let mut lines = Vec::new();
     for check in &document.checks {
-        let mark = if check.ok { paint(Look::Good, "✓") } else { paint(Look::Bad, "✗") };
+        let mark = if check.ok {
+            paint(Look::Good, "✓")
+        } else {
+            paint(Look::Bad, "✗")
+        };
         let first = check.detail.lines().next().unwrap_or_default();
         lines.push(format!("{mark} {:<11} {first}", check.name));
     }
     for finding in &document.findings {
-        lines.push(format!("  {} {}: {}", finding.severity, paint(Look::Warning, finding.code), finding.message));
+        lines.push(format!(
+            "  {} {}: {}",
+            finding.severity,
+            paint(Look::Warning, finding.code),
+            finding.message
+        ));
     }
     lines.push(format!("verdict {}", document.verdict.name()));
     lines.join("\n")

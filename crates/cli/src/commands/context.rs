@@ -15,14 +15,24 @@ pub(crate) struct Context {
 
 impl Context {
     pub(crate) fn new(global: &GlobalArgs) -> Result<Self, Failure> {
-        let GlobalArgs { project: _, quiet, verbose, no_color: _ } = global;
+        let GlobalArgs {
+            project: _,
+            quiet,
+            verbose,
+            no_color: _,
+        } = global;
         let volume = match (quiet, verbose) {
             (true, _) => Volume::Quiet,
             (_, true) => Volume::Verbose,
             _ => Volume::Normal,
         };
-        let signals = Signals::install().map_err(|e| Failure::new(Class::Bug, format!("no signal handlers: {e}")))?;
-        Ok(Self { volume, signals, interaction: Interaction::here() })
+        let signals = Signals::install()
+            .map_err(|e| Failure::new(Class::Bug, format!("no signal handlers: {e}")))?;
+        Ok(Self {
+            volume,
+            signals,
+            interaction: Interaction::here(),
+        })
     }
 
     /// Where what the project prints goes: to stderr with -v, otherwise nowhere but into errors.

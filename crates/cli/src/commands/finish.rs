@@ -30,13 +30,23 @@ pub(super) fn finish(
         if let Err(e) = &written {
             finished.report = None;
             let message = format!("the report cannot be written: {e}");
-            reporter.emit(EventKind::Note { level: NoteLevel::Warning, message });
+            reporter.emit(EventKind::Note {
+                level: NoteLevel::Warning,
+                message,
+            });
         }
         if let Some(why) = reporter.journal_error() {
             let message = format!("the journal is incomplete: {why}");
-            reporter.emit(EventKind::Note { level: NoteLevel::Warning, message });
+            reporter.emit(EventKind::Note {
+                level: NoteLevel::Warning,
+                message,
+            });
         }
-        reporter.emit(EventKind::StepFinished { step: Step::Report, ok: written.is_ok(), seconds: 0.0 });
+        reporter.emit(EventKind::StepFinished {
+            step: Step::Report,
+            ok: written.is_ok(),
+            seconds: 0.0,
+        });
     }
     let report = folder.and_then(|_| folded(&finished, reporter));
     let path = finished.report.clone();
@@ -46,7 +56,10 @@ pub(super) fn finish(
     {
         out::answer(report::text(&report));
         if let Some(path) = path {
-            out::answer(format!("\nreport: {}", path.strip_prefix("./").unwrap_or(&path)));
+            out::answer(format!(
+                "\nreport: {}",
+                path.strip_prefix("./").unwrap_or(&path)
+            ));
         }
     }
     result.map(|()| 0)
@@ -67,7 +80,11 @@ fn changed(result: &Result<(), Failure>, reporter: &Reporter) -> Changed {
         Err(failure) => failure.changed,
         Ok(()) => {
             let applied = |line: &Line| matches!(line.kind, EventKind::MigrationApplied { .. });
-            if reporter.lines().iter().any(applied) { Changed::Yes } else { Changed::No }
+            if reporter.lines().iter().any(applied) {
+                Changed::Yes
+            } else {
+                Changed::No
+            }
         }
     }
 }
@@ -87,12 +104,30 @@ fn folded(finished: &RunFinished, reporter: &Reporter) -> Option<RunReport> {
     let mut lines = reporter.lines();
     let elapsed_ms = lines.last().map(|l| l.elapsed_ms).unwrap_or_default();
     // the step that writes the report is at its end when somebody reads it
-    if let Some(Line { kind: EventKind::StepStarted { step: Step::Report }, .. }) = lines.last() {
-        let kind = EventKind::StepFinished { step: Step::Report, ok: true, seconds: 0.0 };
-        lines.push(Line { schema_version: SCHEMA_VERSION, at: now(), elapsed_ms, kind });
+    if let Some(Line {
+        kind: EventKind::StepStarted { step: Step::Report },
+        ..
+    }) = lines.last()
+    {
+        let kind = EventKind::StepFinished {
+            step: Step::Report,
+            ok: true,
+            seconds: 0.0,
+        };
+        lines.push(Line {
+            schema_version: SCHEMA_VERSION,
+            at: now(),
+            elapsed_ms,
+            kind,
+        });
     }
     let kind = EventKind::RunFinished(finished.clone());
-    lines.push(Line { schema_version: SCHEMA_VERSION, at: now(), elapsed_ms, kind });
+    lines.push(Line {
+        schema_version: SCHEMA_VERSION,
+        at: now(),
+        elapsed_ms,
+        kind,
+    });
     report::fold(&lines)
 }
 
@@ -102,7 +137,10 @@ fn now() -> String {
 
 fn write(folder: &RunFolder, report: &Option<RunReport>) -> std::io::Result<()> {
     let Some(report) = report else { return Ok(()) };
-    journal::write_whole(&folder.path.join("report.md"), report::markdown(report).as_bytes())?;
+    journal::write_whole(
+        &folder.path.join("report.md"),
+        report::markdown(report).as_bytes(),
+    )?;
     let json = serde_json::to_vec_pretty(&report::document(report))?;
     journal::write_whole(&folder.path.join("report.json"), &json)
 }

@@ -20,7 +20,12 @@ pub(crate) fn completions(shell: clap_complete::Shell) -> u8 {
 
 /// The main page on stdout, or every page into a folder.
 pub(crate) fn man(dir: Option<&Path>) -> Result<u8, Failure> {
-    let failed = |e: std::io::Error| Failure::new(Class::Usage, format!("the manual pages cannot be written: {e}"));
+    let failed = |e: std::io::Error| {
+        Failure::new(
+            Class::Usage,
+            format!("the manual pages cannot be written: {e}"),
+        )
+    };
     let mut tree = args::tree();
     tree.build();
     let Some(dir) = dir else {
@@ -34,7 +39,10 @@ pub(crate) fn man(dir: Option<&Path>) -> Result<u8, Failure> {
     let pages = pages.map(|c| (format!("{NAME}-{}", c.get_name()), c.clone()));
     for (name, command) in pages.chain([(NAME.to_owned(), tree.clone())]) {
         let mut page = Vec::new();
-        Man::new(command).title(name.to_uppercase()).render(&mut page).map_err(failed)?;
+        Man::new(command)
+            .title(name.to_uppercase())
+            .render(&mut page)
+            .map_err(failed)?;
         fs_err::write(dir.join(format!("{name}.1")), page).map_err(failed)?;
     }
     Ok(0)

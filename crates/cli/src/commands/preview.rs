@@ -14,19 +14,32 @@ use crate::preview::{self, Described, Preview};
 use crate::settings::{self, FailOn, Layers};
 use crate::ui::{self, out};
 
-pub(crate) async fn preview(args: PreviewArgs, mut layers: Layers, context: &Context) -> Result<u8, Failure> {
-    let PreviewArgs { target, django, findings, format } = args;
+pub(crate) async fn preview(
+    args: PreviewArgs,
+    mut layers: Layers,
+    context: &Context,
+) -> Result<u8, Failure> {
+    let PreviewArgs {
+        target,
+        django,
+        findings,
+        format,
+    } = args;
     let target = settings::target_of(target, &mut layers)?;
     let fail_on = settings::fail_on(findings, FailOn::Never, &mut layers)?;
     let django = Django::locate(&settings::django(django, &mut layers)?)?;
     steps::tell_settings(&layers, context);
     let parts = [Part::Checks, Part::Graph, Part::Sql];
-    let (facts, observed) = steps::working(context, "reading the project and rendering its SQL", async {
-        let facts = steps::inspect(&django, &target, &parts, context).await?;
-        gates::pass(&facts)?;
-        let observed = steps::observe(&facts, &django, context).await?;
-        Ok::<_, Failure>((facts, observed))
-    })
+    let (facts, observed) = steps::working(
+        context,
+        "reading the project and rendering its SQL",
+        async {
+            let facts = steps::inspect(&django, &target, &parts, context).await?;
+            gates::pass(&facts)?;
+            let observed = steps::observe(&facts, &django, context).await?;
+            Ok::<_, Failure>((facts, observed))
+        },
+    )
     .await?;
     let plan = Plan::of(&facts);
     let known = database::context(&observed.observer).await?;
@@ -51,7 +64,12 @@ pub(crate) async fn preview(args: PreviewArgs, mut layers: Layers, context: &Con
 
 /// 12 where a finding is as grave as `--fail-on`.
 fn over(preview: &Preview, fail_on: FailOn) -> Option<Class> {
-    let worst = preview.migrations.iter().flat_map(|m| m.all_findings()).map(|f| f.severity).max()?;
+    let worst = preview
+        .migrations
+        .iter()
+        .flat_map(|m| m.all_findings())
+        .map(|f| f.severity)
+        .max()?;
     reaches(worst, fail_on).then_some(Class::Findings)
 }
 

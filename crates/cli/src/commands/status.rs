@@ -14,13 +14,30 @@ use crate::settings::{self, Layers, Target};
 use crate::ui::out;
 use crate::ui::style::{Look, paint};
 
-pub(crate) async fn status(args: StatusArgs, mut layers: Layers, context: &Context) -> Result<u8, Failure> {
-    let StatusArgs { app, django, format } = args;
-    let target = settings::target_of(crate::args::TargetArgs { app, migration: None }, &mut layers)?;
+pub(crate) async fn status(
+    args: StatusArgs,
+    mut layers: Layers,
+    context: &Context,
+) -> Result<u8, Failure> {
+    let StatusArgs {
+        app,
+        django,
+        format,
+    } = args;
+    let target = settings::target_of(
+        crate::args::TargetArgs {
+            app,
+            migration: None,
+        },
+        &mut layers,
+    )?;
     let django = Django::locate(&settings::django(django, &mut layers)?)?;
     steps::tell_settings(&layers, context);
     // the whole project is read and the app filtered here: an app without pending migrations is no error
-    let everything = Target { app: None, migration: None };
+    let everything = Target {
+        app: None,
+        migration: None,
+    };
     let facts = steps::working(
         context,
         "reading the project",
@@ -43,7 +60,11 @@ pub(crate) async fn status(args: StatusArgs, mut layers: Layers, context: &Conte
         return Err(unknown_app(app, &facts));
     }
     match format {
-        Format::Json => out::document(&Document { schema_version: 1, command: "status", migrations: rows }),
+        Format::Json => out::document(&Document {
+            schema_version: 1,
+            command: "status",
+            migrations: rows,
+        }),
         Format::Text => out::answer(text(&rows)),
     }
     broken.map_or(Ok(0), Err)
@@ -51,8 +72,14 @@ pub(crate) async fn status(args: StatusArgs, mut layers: Layers, context: &Conte
 
 fn unknown_app(app: &str, facts: &ProjectFacts) -> Failure {
     let apps: BTreeSet<&str> = facts.migrations.iter().map(|m| m.app.as_str()).collect();
-    Failure::new(crate::exit::Class::UnknownApp, format!("no app `{app}` with migrations"))
-        .hint(format!("apps with migrations: {}", apps.into_iter().collect::<Vec<_>>().join(", ")))
+    Failure::new(
+        crate::exit::Class::UnknownApp,
+        format!("no app `{app}` with migrations"),
+    )
+    .hint(format!(
+        "apps with migrations: {}",
+        apps.into_iter().collect::<Vec<_>>().join(", ")
+    ))
 }
 
 #[derive(Debug, Serialize)]
@@ -75,23 +102,37 @@ struct Row {
 fn rows(facts: &ProjectFacts, app: Option<&str>) -> Vec<Row> {
     let mut history: BTreeMap<(&str, &str), Vec<(usize, &str)>> = BTreeMap::new();
     for (at, row) in facts.history.iter().flat_map(|h| &h.rows).enumerate() {
-        history.entry((&row.app, &row.name)).or_default().push((at, &row.applied));
+        history
+            .entry((&row.app, &row.name))
+            .or_default()
+            .push((at, &row.applied));
     }
-    let first = |app: &str, name: &str| history.get(&(app, name)).and_then(|rows| rows.first()).map(|row| row.0);
-    let in_scope = facts.migrations.iter().filter(|m| app.is_none_or(|app| app == m.app));
+    let first = |app: &str, name: &str| {
+        history
+            .get(&(app, name))
+            .and_then(|rows| rows.first())
+            .map(|row| row.0)
+    };
+    let in_scope = facts
+        .migrations
+        .iter()
+        .filter(|m| app.is_none_or(|app| app == m.app));
     in_scope
         .map(|m| {
             let seen = history.get(&(m.app.as_str(), m.name.as_str()));
             let own = first(&m.app, &m.name);
             let after_own = |d: &String| {
                 let (app, name) = d.split_once('.').unwrap_or((d, ""));
-                own.zip(first(app, name)).is_some_and(|(own, dependency)| dependency > own)
+                own.zip(first(app, name))
+                    .is_some_and(|(own, dependency)| dependency > own)
             };
             Row {
                 app: m.app.clone(),
                 name: m.name.clone(),
                 state: m.state,
-                applied_at: seen.and_then(|rows| rows.first()).map(|row| row.1.to_owned()),
+                applied_at: seen
+                    .and_then(|rows| rows.first())
+                    .map(|row| row.1.to_owned()),
                 duplicate: seen.is_some_and(|rows| rows.len() > 1),
                 out_of_order: m.dependencies.iter().any(after_own),
             }
@@ -119,7 +160,9 @@ fn text(rows: &[Row]) -> String {
             MigrationState::Applied | MigrationState::Pending => {}
             MigrationState::Squashed => remarks.push("replaced by a squash"),
             MigrationState::Missing => remarks.push("applied, but its file is missing"),
-            MigrationState::PartlySquashed => remarks.push("a squash of which only a part is applied"),
+            MigrationState::PartlySquashed => {
+                remarks.push("a squash of which only a part is applied")
+            }
         }
         if row.duplicate {
             remarks.push("recorded more than once");
@@ -132,8 +175,17 @@ fn text(rows: &[Row]) -> String {
         } else {
             format!("  {}", paint(Look::Warning, remarks.join(", ")))
         };
-        let at = row.applied_at.as_deref().and_then(|t| t.get(..16)).map(|t| t.replace('T', " ")).unwrap_or_default();
-        out.push_str(&format!(" {mark} {:<48} {}{remarks}\n", row.name, paint(Look::Faint, at)));
+        let at = row
+            .applied_at
+            .as_deref()
+            .and_then(|t| t.get(..16))
+            .map(|t| t.replace('T', " "))
+            .unwrap_or_default();
+        out.push_str(&format!(
+            " {mark} {:<48} {}{remarks}\n",
+            row.name,
+            paint(Look::Faint, at)
+        ));
     }
     let count = |state| rows.iter().filter(|r| r.state == state).count() as u64;
     let applied = count(MigrationState::Applied) + count(MigrationState::Squashed);

@@ -31,10 +31,16 @@ pub(super) async fn inspect(
     let ms = |d: Duration| d.as_millis().to_string();
     let session = vec![
         ("lock_timeout".to_owned(), ms(INSPECT_LOCK_TIMEOUT)),
-        ("statement_timeout".to_owned(), ms(INSPECT_STATEMENT_TIMEOUT)),
+        (
+            "statement_timeout".to_owned(),
+            ms(INSPECT_STATEMENT_TIMEOUT),
+        ),
     ];
     let hear = context.hear_project();
-    context.signals.or_stop(django.inspect(target, parts, session, &hear)).await
+    context
+        .signals
+        .or_stop(django.inspect(target, parts, session, &hear))
+        .await
 }
 
 /// A database that was reached and is fit.
@@ -45,30 +51,64 @@ pub(super) struct Observed {
 }
 
 /// Connects as our own sessions do, and checks that a run may work there.
-pub(super) async fn observe(facts: &ProjectFacts, django: &Django, context: &Context) -> Result<Observed, Failure> {
-    let database =
-        facts.database().ok_or_else(|| Failure::new(Class::Bug, "the bridge described no database"))?;
+pub(super) async fn observe(
+    facts: &ProjectFacts,
+    django: &Django,
+    context: &Context,
+) -> Result<Observed, Failure> {
+    let database = facts
+        .database()
+        .ok_or_else(|| Failure::new(Class::Bug, "the bridge described no database"))?;
     let reach = Reach::of(facts, &django.settings)?;
     context
         .signals
         .or_stop(async {
             let observer = reach.observer().await?;
-            let server = pgdriver::server::facts(&observer).await.map_err(|e| query_failure(&e))?;
+            let server = pgdriver::server::facts(&observer)
+                .await
+                .map_err(|e| query_failure(&e))?;
             database::fit(&server, database)?;
-            Ok(Observed { reach: reach.clone(), observer, server })
+            Ok(Observed {
+                reach: reach.clone(),
+                observer,
+                server,
+            })
         })
         .await
 }
 
 /// Step 1's description, for the screen and the report.
-pub(super) fn inspected(facts: &ProjectFacts, django: &Django, observed: &Observed) -> ProjectInspected {
-    let warnings = facts.checks.iter().filter(|c| c.level < gates::ERROR && c.level >= 30 && !c.silenced);
+pub(super) fn inspected(
+    facts: &ProjectFacts,
+    django: &Django,
+    observed: &Observed,
+) -> ProjectInspected {
+    let warnings = facts
+        .checks
+        .iter()
+        .filter(|c| c.level < gates::ERROR && c.level >= 30 && !c.silenced);
     ProjectInspected {
-        python: facts.hello.as_ref().map(|h| h.python.clone()).unwrap_or_default(),
-        django: facts.django.as_ref().map(|d| d.version.clone()).unwrap_or_default(),
+        python: facts
+            .hello
+            .as_ref()
+            .map(|h| h.python.clone())
+            .unwrap_or_default(),
+        django: facts
+            .django
+            .as_ref()
+            .map(|d| d.version.clone())
+            .unwrap_or_default(),
         driver: facts.database().and_then(|d| d.driver.clone()),
-        settings_module: facts.django.as_ref().and_then(|d| d.settings_module.clone()),
-        python_command: django.python.words.iter().map(|w| relative(w, &django.project.root)).collect(),
+        settings_module: facts
+            .django
+            .as_ref()
+            .and_then(|d| d.settings_module.clone()),
+        python_command: django
+            .python
+            .words
+            .iter()
+            .map(|w| relative(w, &django.project.root))
+            .collect(),
         entry: django.project.entry_text(),
         target: observed.reach.describe(),
         database_name: observed.server.database.clone(),
@@ -88,7 +128,9 @@ fn relative(word: &str, root: &Path) -> String {
 
 /// A spinner for commands that have no events.
 pub(super) async fn working<T>(context: &Context, what: &str, work: impl Future<Output = T>) -> T {
-    let bar = (context.volume != Volume::Quiet).then(|| ui::spinner(what)).flatten();
+    let bar = (context.volume != Volume::Quiet)
+        .then(|| ui::spinner(what))
+        .flatten();
     let result = work.await;
     if let Some(bar) = bar {
         bar.finish_and_clear();

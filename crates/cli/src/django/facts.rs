@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 
 use super::wire::{
-    Answer, Check, Database, Django, DriftChange, Graph, Hello, History, MigrationItem, ModelQuery, Planned, Problem,
-    SchemaDifference, Sql, Warning,
+    Answer, Check, Database, Django, DriftChange, Graph, Hello, History, MigrationItem, ModelQuery,
+    Planned, Problem, SchemaDifference, Sql, Warning,
 };
 use crate::names::MigrationId;
 

@@ -28,8 +28,13 @@ impl Project {
             .hint("--project names the folder of manage.py"));
         }
         let entry = match &settings.entry {
-            Some(entry) => Entry::Function { module: entry.module.clone(), function: entry.function.clone() },
-            None if root.join("manage.py").is_file() => Entry::Manage { path: "manage.py".to_owned() },
+            Some(entry) => Entry::Function {
+                module: entry.module.clone(),
+                function: entry.function.clone(),
+            },
+            None if root.join("manage.py").is_file() => Entry::Manage {
+                path: "manage.py".to_owned(),
+            },
             None => return Err(no_manage_py(&root)),
         };
         Ok(Self { root, entry })
@@ -47,10 +52,16 @@ impl Project {
 fn no_manage_py(root: &Path) -> Failure {
     let failure = Failure::new(
         Class::NotADjangoProject,
-        format!("Not a Django project root: {} has no manage.py", root.display()),
+        format!(
+            "Not a Django project root: {} has no manage.py",
+            root.display()
+        ),
     );
     match nearest_manage_py(root) {
-        Some(folder) => failure.hint(format!("there is one in {}: say --project {0}", folder.display())),
+        Some(folder) => failure.hint(format!(
+            "there is one in {}: say --project {0}",
+            folder.display()
+        )),
         None => failure.hint(
             "run this in the folder of manage.py, name it with --project DIR, \
              or say --entry MODULE:FUNC where a project has none",
@@ -61,10 +72,16 @@ fn no_manage_py(root: &Path) -> Failure {
 /// In a parent, or one level below.
 fn nearest_manage_py(root: &Path) -> Option<PathBuf> {
     let above = root.ancestors().skip(1).take(4).map(Path::to_path_buf);
-    let below = std::fs::read_dir(root).into_iter().flatten().flatten().map(|e| e.path());
+    let below = std::fs::read_dir(root)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|e| e.path());
     let mut below: Vec<_> = below.filter(|p| p.is_dir()).collect();
     below.sort();
-    above.chain(below).find(|folder| folder.join("manage.py").is_file())
+    above
+        .chain(below)
+        .find(|folder| folder.join("manage.py").is_file())
 }
 
 #[cfg(test)]

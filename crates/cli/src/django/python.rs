@@ -34,19 +34,29 @@ impl PythonCommand {
     pub(crate) fn find(settings: &DjangoSettings, root: &Path) -> Result<Self, Failure> {
         if let Some(command) = &settings.python {
             let words: Vec<String> = command.split_whitespace().map(str::to_owned).collect();
-            return Ok(Self { words: relative_to(root, words), found_by: "--python" });
+            return Ok(Self {
+                words: relative_to(root, words),
+                found_by: "--python",
+            });
         }
         let path = std::env::var_os("PATH").unwrap_or_default();
         let surroundings = Surroundings {
             root,
             virtual_env: std::env::var_os("VIRTUAL_ENV").map(PathBuf::from),
             is_file: &|p| p.is_file(),
-            on_path: &|program| std::env::split_paths(&path).map(|dir| dir.join(program)).find(|p| p.is_file()),
+            on_path: &|program| {
+                std::env::split_paths(&path)
+                    .map(|dir| dir.join(program))
+                    .find(|p| p.is_file())
+            },
         };
         choose(&surroundings).ok_or_else(|| {
-            Failure::new(Class::PythonMissing, "no Python: neither VIRTUAL_ENV, .venv, venv nor python3 on PATH")
-                .source("project", root.display().to_string())
-                .hint("say how to start the project's Python: --python .venv/bin/python")
+            Failure::new(
+                Class::PythonMissing,
+                "no Python: neither VIRTUAL_ENV, .venv, venv nor python3 on PATH",
+            )
+            .source("project", root.display().to_string())
+            .hint("say how to start the project's Python: --python .venv/bin/python")
         })
     }
 }
@@ -87,7 +97,9 @@ fn choose(s: &Surroundings<'_>) -> Option<PythonCommand> {
             return command(words.map(str::to_owned).collect(), lock);
         }
     }
-    let python = ["python3", "python"].into_iter().find_map(|p| (s.on_path)(p))?;
+    let python = ["python3", "python"]
+        .into_iter()
+        .find_map(|p| (s.on_path)(p))?;
     command(vec![python.to_string_lossy().into_owned()], "PATH")
 }
 
@@ -102,21 +114,63 @@ mod tests {
             root: Path::new("/shop"),
             virtual_env: virtual_env.map(PathBuf::from),
             is_file: &|p| files.iter().any(|f| f == p),
-            on_path: &|program| programs.contains(&program).then(|| PathBuf::from("/usr/bin").join(program)),
+            on_path: &|program| {
+                programs
+                    .contains(&program)
+                    .then(|| PathBuf::from("/usr/bin").join(program))
+            },
         };
-        assert_eq!(choose(&surroundings).map(|c| c.to_string()).as_deref(), expected);
+        assert_eq!(
+            choose(&surroundings).map(|c| c.to_string()).as_deref(),
+            expected
+        );
     }
 
     #[test]
     fn the_order_of_look_up() {
-        let all = ["/env/bin/python", "/shop/.venv/bin/python", "/shop/venv/bin/python", "/shop/uv.lock"];
-        check(&all, &["uv", "python3"], Some("/env"), Some("/env/bin/python"));
-        check(&all[1..], &["uv", "python3"], Some("/env"), Some("/shop/.venv/bin/python"));
-        check(&all[2..], &["uv", "python3"], None, Some("/shop/venv/bin/python"));
-        check(&all[3..], &["uv", "python3"], None, Some("uv run --no-sync python"));
+        let all = [
+            "/env/bin/python",
+            "/shop/.venv/bin/python",
+            "/shop/venv/bin/python",
+            "/shop/uv.lock",
+        ];
+        check(
+            &all,
+            &["uv", "python3"],
+            Some("/env"),
+            Some("/env/bin/python"),
+        );
+        check(
+            &all[1..],
+            &["uv", "python3"],
+            Some("/env"),
+            Some("/shop/.venv/bin/python"),
+        );
+        check(
+            &all[2..],
+            &["uv", "python3"],
+            None,
+            Some("/shop/venv/bin/python"),
+        );
+        check(
+            &all[3..],
+            &["uv", "python3"],
+            None,
+            Some("uv run --no-sync python"),
+        );
         check(&all[3..], &["python3"], None, Some("/usr/bin/python3"));
-        check(&["/shop/poetry.lock"], &["poetry"], None, Some("poetry run python"));
-        check(&["/shop/Pipfile.lock"], &["pipenv"], None, Some("pipenv run python"));
+        check(
+            &["/shop/poetry.lock"],
+            &["poetry"],
+            None,
+            Some("poetry run python"),
+        );
+        check(
+            &["/shop/Pipfile.lock"],
+            &["pipenv"],
+            None,
+            Some("pipenv run python"),
+        );
         check(&[], &["python"], None, Some("/usr/bin/python"));
         check(&[], &[], None, None);
     }

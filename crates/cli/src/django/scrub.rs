@@ -22,7 +22,10 @@ impl Scrubber {
         let mut scrubber = Self::default();
         for (name, value) in variables {
             let name = name.to_ascii_uppercase();
-            if ["PASSWORD", "PASSWD", "SECRET", "TOKEN"].iter().any(|word| name.contains(word)) {
+            if ["PASSWORD", "PASSWD", "SECRET", "TOKEN"]
+                .iter()
+                .any(|word| name.contains(word))
+            {
                 scrubber.add(&value);
             } else if value.contains("://") {
                 passwords(&value).for_each(|password| scrubber.add(&password));
@@ -42,11 +45,14 @@ impl Scrubber {
                 self.secrets.push(Hidden(text));
             }
         }
-        self.secrets.sort_by_key(|known| std::cmp::Reverse(known.0.len()));
+        self.secrets
+            .sort_by_key(|known| std::cmp::Reverse(known.0.len()));
     }
 
     pub(super) fn scrub(&self, line: &str) -> String {
-        self.secrets.iter().fold(line.to_owned(), |line, secret| secret.out_of(&line))
+        self.secrets
+            .iter()
+            .fold(line.to_owned(), |line, secret| secret.out_of(&line))
     }
 }
 
@@ -67,7 +73,10 @@ impl Hidden {
         while let Some(at) = rest.find(&self.0) {
             let (before, after) = (&rest[..at], &rest[at + self.0.len()..]);
             let in_word = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
-            let previous = before.chars().next_back().or_else(|| out.chars().next_back());
+            let previous = before
+                .chars()
+                .next_back()
+                .or_else(|| out.chars().next_back());
             let part = self.0.len() < LONG && (in_word(previous) || in_word(after.chars().next()));
             out.push_str(before);
             out.push_str(if part { &self.0 } else { "***" });
@@ -81,7 +90,10 @@ impl Hidden {
 fn passwords(address: &str) -> impl Iterator<Item = String> {
     let authority = address.split_once("://").map_or("", |(_, rest)| rest);
     let authority = authority.split(['/', '?', '#']).next().unwrap_or_default();
-    let written = authority.rsplit_once('@').and_then(|(login, _)| login.split_once(':')).map(|(_, p)| p.to_owned());
+    let written = authority
+        .rsplit_once('@')
+        .and_then(|(login, _)| login.split_once(':'))
+        .map(|(_, p)| p.to_owned());
     let meant = written.as_deref().map(decoded);
     written.into_iter().chain(meant)
 }
@@ -91,7 +103,10 @@ fn decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let [first, tail @ ..] = rest {
-        let hex = tail.get(..2).and_then(|pair| std::str::from_utf8(pair).ok()).and_then(|pair| u8::from_str_radix(pair, 16).ok());
+        let hex = tail
+            .get(..2)
+            .and_then(|pair| std::str::from_utf8(pair).ok())
+            .and_then(|pair| u8::from_str_radix(pair, 16).ok());
         match (first, hex) {
             (b'%', Some(byte)) => {
                 bytes.push(byte);
@@ -108,7 +123,15 @@ fn decoded(text: &str) -> String {
 
 fn percent(text: &str) -> String {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
-    text.bytes().map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
+    text.bytes()
+        .map(|b| {
+            if plain(b) {
+                char::from(b).to_string()
+            } else {
+                format!("%{b:02X}")
+            }
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -117,18 +140,35 @@ mod tests {
 
     #[track_caller]
     fn check(variables: &[(&str, &str)], line: &str, expected: &str) {
-        let variables = variables.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+        let variables = variables
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
         assert_eq!(Scrubber::of_environment(variables).scrub(line), expected);
     }
 
     #[test]
     fn secrets_of_the_environment_are_known_from_the_start() {
-        let url = [("DATABASE_URL", "postgres://shop:tr0ub4dor@db:5432/shop?sslmode=require")];
-        check(&url, "using postgres://shop:tr0ub4dor@db:5432/shop", "using postgres://shop:***@db:5432/shop");
-        check(&[("PGPASSWORD", "tr0ub4dor")], "login tr0ub4dor!", "login ***!");
+        let url = [(
+            "DATABASE_URL",
+            "postgres://shop:tr0ub4dor@db:5432/shop?sslmode=require",
+        )];
+        check(
+            &url,
+            "using postgres://shop:tr0ub4dor@db:5432/shop",
+            "using postgres://shop:***@db:5432/shop",
+        );
+        check(
+            &[("PGPASSWORD", "tr0ub4dor")],
+            "login tr0ub4dor!",
+            "login ***!",
+        );
         check(&[("api_token", "abcdefgh1")], "abcdefgh12", "***2");
         check(&[("HOME", "tr0ub4dor")], "tr0ub4dor", "tr0ub4dor");
-        check(&[("REDIS_URL", "redis://:s3cretpass@cache")], "s3cretpass", "***");
+        check(
+            &[("REDIS_URL", "redis://:s3cretpass@cache")],
+            "s3cretpass",
+            "***",
+        );
     }
 
     #[test]
@@ -140,7 +180,11 @@ mod tests {
     #[test]
     fn a_short_secret_is_hidden_as_a_word_only() {
         let short = [("PASSWORD", "shop")];
-        check(&short, "shop_item, shop and workshop", "shop_item, *** and workshop");
+        check(
+            &short,
+            "shop_item, shop and workshop",
+            "shop_item, *** and workshop",
+        );
         check(&[("PASSWORD", "x")], "x is no secret", "x is no secret");
     }
 

@@ -23,6 +23,7 @@ use crate::settings::{GuardSettings, Target};
 use crate::signal::{Asked, Signals};
 use monitor::Monitor;
 use progress::{End, Progress};
+use settle::Seen;
 
 /// How often a running statement's own wait is looked at; 0.05 ms of the server's time each (facts.md).
 const LOOK: Duration = Duration::from_millis(50);
@@ -56,16 +57,34 @@ pub(crate) async fn execute(
     around: &Execution<'_>,
 ) -> Result<Applied, Failure> {
     if approved.fingerprint() != plan.fingerprint {
-        return Err(Failure::new(Class::PlanChanged, "the approval is for another plan"));
+        return Err(Failure::new(
+            Class::PlanChanged,
+            "the approval is for another plan",
+        ));
     }
     around.reporter.ensure_journal()?;
     let mut monitor = Monitor::open(around.reach).await?;
+    let before = monitor.invalid_indexes().await;
     let mut progress = Progress::default();
-    let bridge = around.django.migrate(around.target, session(around)).await.map_err(BridgeError::failure)?;
+    let bridge = around
+        .django
+        .migrate(around.target, session(around))
+        .await
+        .map_err(BridgeError::failure)?;
     let ended = drive(bridge, lock, &mut progress, &mut monitor, around).await;
     monitor.wait_until_gone(progress.backends()).await;
     let recorded = around.reach.recorded(plan).await;
-    let verdict = settle::settle(plan, &progress, &ended, recorded, monitor.last_blockers());
+    let invalid: Vec<String> = monitor
+        .invalid_indexes()
+        .await
+        .difference(&before)
+        .cloned()
+        .collect();
+    let seen = Seen {
+        blockers: monitor.last_blockers(),
+        invalid: &invalid,
+    };
+    let verdict = settle::settle(plan, &progress, &ended, recorded, &seen);
     if let Err(failure) = &verdict {
         tell_failure(&progress, failure, around.reporter);
     }
@@ -106,7 +125,11 @@ async fn drive(
     around: &Execution<'_>,
 ) -> Ended {
     let mut heard = Asked::default();
-    let mut ended = Ended { crash: None, asked: heard, stopped_for: None };
+    let mut ended = Ended {
+        crash: None,
+        asked: heard,
+        stopped_for: None,
+    };
     let mut look = tokio::time::interval(LOOK);
     look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut deadline: Option<tokio::time::Instant> = None;
@@ -165,8 +188,11 @@ async fn until(deadline: Option<tokio::time::Instant>) {
 }
 
 fn lock_lost() -> Failure {
-    Failure::new(Class::DatabaseError, "the connection that held the advisory lock was lost, so the run stopped itself")
-        .hint("look at the server's log, then run again")
+    Failure::new(
+        Class::DatabaseError,
+        "the connection that held the advisory lock was lost, so the run stopped itself",
+    )
+    .hint("look at the server's log, then run again")
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -185,7 +211,10 @@ async fn stop(
 ) -> Stopping {
     use crate::django::wire::Word;
     let note = |message: &str| {
-        reporter.emit(EventKind::Note { level: NoteLevel::Warning, message: message.to_owned() });
+        reporter.emit(EventKind::Note {
+            level: NoteLevel::Warning,
+            message: message.to_owned(),
+        });
     };
     if asked.interrupts == 1 && !asked.terminated {
         note("stopping after the current migration; Ctrl-C again cancels it and rolls it back");
@@ -199,7 +228,12 @@ async fn stop(
 }
 
 /// Takes one answer in, tells the world, and gives a reason to stop if there is one.
-fn hear(answer: &Answer, bridge: &mut Bridge, progress: &mut Progress, around: &Execution<'_>) -> Option<Failure> {
+fn hear(
+    answer: &Answer,
+    bridge: &mut Bridge,
+    progress: &mut Progress,
+    around: &Execution<'_>,
+) -> Option<Failure> {
     let emit = |kind| around.reporter.emit(kind);
     match answer {
         Answer::Database(database) => {
@@ -207,25 +241,48 @@ fn hear(answer: &Answer, bridge: &mut Bridge, progress: &mut Progress, around: &
                 bridge.scrub(password);
             }
         }
-        Answer::Connected { alias, settings, .. } if *alias == around.django.settings.database => {
+        Answer::Connected {
+            alias, settings, ..
+        } if *alias == around.django.settings.database => {
             if let Some(why) = monitor::not_in_force(&session(around), settings) {
                 return Some(why);
             }
         }
-        Answer::MigrationStarted { app, name, atomic, .. } => {
-            emit(EventKind::MigrationStarted { app: app.clone(), name: name.clone(), atomic: *atomic });
+        Answer::MigrationStarted {
+            app, name, atomic, ..
+        } => {
+            emit(EventKind::MigrationStarted {
+                app: app.clone(),
+                name: name.clone(),
+                atomic: *atomic,
+            });
         }
-        Answer::StatementStarted { number, app, name, sql, .. } => emit(EventKind::StatementStarted {
+        Answer::StatementStarted {
+            number,
+            app,
+            name,
+            sql,
+            ..
+        } => emit(EventKind::StatementStarted {
             number: *number,
             app: app.clone(),
             name: name.clone(),
             sql: sql.clone(),
         }),
         Answer::StatementFinished { number, seconds } => {
-            emit(EventKind::StatementFinished { number: *number, seconds: *seconds });
+            emit(EventKind::StatementFinished {
+                number: *number,
+                seconds: *seconds,
+            });
         }
-        Answer::MigrationApplied { app, name, seconds, .. } => {
-            emit(EventKind::MigrationApplied { app: app.clone(), name: name.clone(), seconds: *seconds });
+        Answer::MigrationApplied {
+            app, name, seconds, ..
+        } => {
+            emit(EventKind::MigrationApplied {
+                app: app.clone(),
+                name: name.clone(),
+                seconds: *seconds,
+            });
         }
         _ => {}
     }
@@ -234,13 +291,24 @@ fn hear(answer: &Answer, bridge: &mut Bridge, progress: &mut Progress, around: &
 }
 
 fn tell_failure(progress: &Progress, failure: &Failure, reporter: &Reporter) {
-    let Some((id, exception)) = &progress.failed else { return };
-    let first = failure.message.lines().next().unwrap_or_default().to_owned();
+    let Some((id, exception)) = &progress.failed else {
+        return;
+    };
+    let first = failure
+        .message
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .to_owned();
     reporter.emit(EventKind::MigrationFailed(MigrationFailed {
         app: id.app.0.clone(),
         name: id.name.0.clone(),
         sqlstate: exception.sqlstate.clone(),
-        message: if exception.message.is_empty() { first } else { exception.message.clone() },
+        message: if exception.message.is_empty() {
+            first
+        } else {
+            exception.message.clone()
+        },
         detail: exception.detail.clone(),
         constraint: exception.constraint.clone(),
         statement: progress.failed_statement.clone(),

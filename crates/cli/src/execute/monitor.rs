@@ -3,10 +3,11 @@
 //! An observer of its own: read-only, with short timeouts, so that it never stands in a queue. What it cannot see it
 //! does not guess, and its own failure never ends a run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use pgdriver::activity::{self, SessionInfo, WaitGraph};
+use pgdriver::catalog;
 use pgdriver::{Permitted, Session};
 
 use super::progress::Progress;
@@ -29,7 +30,11 @@ pub(super) struct Monitor {
 
 impl Monitor {
     pub(super) async fn open(reach: &Reach) -> Result<Self, Failure> {
-        Ok(Self { session: reach.observer().await?, told: None, last_blockers: Vec::new() })
+        Ok(Self {
+            session: reach.observer().await?,
+            told: None,
+            last_blockers: Vec::new(),
+        })
     }
 
     /// Who stood in the way when a wait was last seen.
@@ -37,20 +42,34 @@ impl Monitor {
         &self.last_blockers
     }
 
+    /// Indexes that are INVALID, by their names; none where the server does not answer any more.
+    pub(super) async fn invalid_indexes(&self) -> BTreeSet<String> {
+        let indexes = catalog::invalid_indexes(&self.session)
+            .await
+            .unwrap_or_default();
+        indexes.iter().map(|index| index.name.to_string()).collect()
+    }
+
     /// Looks at the running statement; tells who blocks it where it waits for a lock.
     pub(super) async fn look(&mut self, progress: &Progress, reporter: &Reporter) {
-        let (Some(pid), Some(statement)) = (progress.backend(), &progress.statement) else { return };
+        let (Some(pid), Some(statement)) = (progress.backend(), &progress.statement) else {
+            return;
+        };
         let waits = match activity::wait_of(&self.session, pid).await {
             Ok(Some(Permitted::Seen(wait))) => wait.is_for_lock(),
             // another role's session, or gone: who waits behind whom is visible to all
             Ok(Some(Permitted::NotPermitted)) => true,
             Ok(None) | Err(_) => false,
         };
-        let due = self.told.is_none_or(|(number, at)| number != statement.number || at.elapsed() >= TELL);
+        let due = self
+            .told
+            .is_none_or(|(number, at)| number != statement.number || at.elapsed() >= TELL);
         if !waits || !due {
             return;
         }
-        let Ok(graph) = activity::blockers_of(&self.session, pid).await else { return };
+        let Ok(graph) = activity::blockers_of(&self.session, pid).await else {
+            return;
+        };
         let blockers = blockers(&graph, pid);
         if blockers.is_empty() {
             return;
@@ -58,7 +77,9 @@ impl Monitor {
         self.told = Some((statement.number, Instant::now()));
         self.last_blockers.clone_from(&blockers);
         let wait = graph.wait(pid);
-        let waited = wait.and_then(|w| w.waited).unwrap_or_else(|| statement.since.elapsed());
+        let waited = wait
+            .and_then(|w| w.waited)
+            .unwrap_or_else(|| statement.since.elapsed());
         reporter.emit(EventKind::LockWaiting {
             relation: wait.and_then(|w| w.relation.clone()),
             mode: wait.map(|w| w.mode.clone()),
@@ -110,8 +131,14 @@ fn one_line(session: &SessionInfo) -> String {
     let doing = match session.detail.seen() {
         None => ", not permitted to see what it does (pg_monitor would help)".to_owned(),
         Some(detail) => {
-            let state = detail.state.clone().or_else(|| detail.backend_type.clone()).unwrap_or_default();
-            let age = detail.xact_age.map(|a| format!(" for {}", crate::ui::seconds(a.as_secs_f64())));
+            let state = detail
+                .state
+                .clone()
+                .or_else(|| detail.backend_type.clone())
+                .unwrap_or_default();
+            let age = detail
+                .xact_age
+                .map(|a| format!(" for {}", crate::ui::seconds(a.as_secs_f64())));
             format!(", {state}{}", age.unwrap_or_default())
         }
     };
@@ -119,10 +146,15 @@ fn one_line(session: &SessionInfo) -> String {
 }
 
 /// Whether the settings that we asked for are those that the server reads back. Pure.
-pub(super) fn not_in_force(asked: &[(String, String)], found: &BTreeMap<String, String>) -> Option<Failure> {
+pub(super) fn not_in_force(
+    asked: &[(String, String)],
+    found: &BTreeMap<String, String>,
+) -> Option<Failure> {
     let timeouts = asked.iter().filter(|(name, _)| name.ends_with("_timeout"));
     for (name, value) in timeouts {
-        let Some(found) = found.get(name) else { continue };
+        let Some(found) = found.get(name) else {
+            continue;
+        };
         if milliseconds(found) != value.parse().ok() {
             return Some(
                 Failure::new(Class::Pooler, format!("{name} is not in force: asked for {value} ms, the server says {found}"))
@@ -154,7 +186,13 @@ mod tests {
 
     #[test]
     fn timeouts_are_read_as_the_server_prints_them() {
-        for (text, expected) in [("2s", 2000), ("500ms", 500), ("0", 0), ("1min", 60_000), ("1d", 86_400_000)] {
+        for (text, expected) in [
+            ("2s", 2000),
+            ("500ms", 500),
+            ("0", 0),
+            ("1min", 60_000),
+            ("1d", 86_400_000),
+        ] {
             assert_eq!(milliseconds(text), Some(expected), "{text}");
         }
     }

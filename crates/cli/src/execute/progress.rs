@@ -52,11 +52,21 @@ impl Progress {
                 self.backends.insert(*backend_pid, ());
                 self.last_backend = Some(*backend_pid);
             }
-            Answer::MigrationStarted { app, name, atomic, .. } => {
-                self.current = Some(Current { id: MigrationId::new(app, name), atomic: *atomic, statements: 0 });
+            Answer::MigrationStarted {
+                app, name, atomic, ..
+            } => {
+                self.current = Some(Current {
+                    id: MigrationId::new(app, name),
+                    atomic: *atomic,
+                    statements: 0,
+                });
             }
             Answer::StatementStarted { number, sql, .. } => {
-                self.statement = Some(Statement { number: *number, sql: sql.clone(), since: Instant::now() });
+                self.statement = Some(Statement {
+                    number: *number,
+                    sql: sql.clone(),
+                    since: Instant::now(),
+                });
             }
             Answer::StatementFinished { number, .. } => {
                 if self.statement.as_ref().is_some_and(|s| s.number == *number) {
@@ -75,7 +85,12 @@ impl Progress {
                 self.current = None;
                 self.failed_statement = None;
             }
-            Answer::MigrationFailed { app, name, exception, .. } => {
+            Answer::MigrationFailed {
+                app,
+                name,
+                exception,
+                ..
+            } => {
                 self.failed = Some((MigrationId::new(app, name), exception.clone()));
                 self.failed_current = self.current.take();
             }
@@ -87,7 +102,9 @@ impl Progress {
                 });
             }
             Answer::Problem(problem) => self.problem = Some(problem.clone()),
-            Answer::Warning(warning) => self.warnings.push(format!("{}: {}", warning.category, warning.message)),
+            Answer::Warning(warning) => self
+                .warnings
+                .push(format!("{}: {}", warning.category, warning.message)),
             _ => {}
         }
     }
@@ -103,6 +120,8 @@ impl Progress {
     }
 
     pub(crate) fn statement_runs_for(&self) -> Duration {
-        self.statement.as_ref().map_or(Duration::ZERO, |s| s.since.elapsed())
+        self.statement
+            .as_ref()
+            .map_or(Duration::ZERO, |s| s.since.elapsed())
     }
 }

@@ -13,40 +13,69 @@ use crate::failure::Failure;
 use crate::names::MigrationId;
 use crate::plan::Plan;
 
+/// What an observer saw.
+#[derive(Debug, Default)]
+pub(super) struct Seen<'a> {
+    /// Who stood in the way when a wait was last looked at.
+    pub(super) blockers: &'a [Blocker],
+    /// Indexes that are INVALID now and were not before. CREATE INDEX CONCURRENTLY leaves one where it fails, which is
+    /// the one statement that is not rolled back by its own failure.
+    pub(super) invalid: &'a [String],
+}
+
 pub(super) fn settle(
     plan: &Plan,
     progress: &Progress,
     ended: &Ended,
     recorded: Result<Vec<MigrationId>, Failure>,
-    blockers: &[Blocker],
+    seen: &Seen<'_>,
 ) -> Result<Applied, Failure> {
-    let known = recorded.as_ref().map(Vec::as_slice).map_err(|f| f.message.clone());
+    let known = recorded
+        .as_ref()
+        .map(Vec::as_slice)
+        .map_err(|f| f.message.clone());
     if progress.end == Some(End::Done) && ended.stopped_for.is_none() {
         // whether all of the plan is recorded is for verification to say, in a fresh process
         return recorded.map(|_| Applied { warnings: progress.warnings.clone() }).map_err(|f| {
             f.changed(Changed::Yes).hint("`migrate` ended well; its result could not be read back: run `django-migrate status`")
         });
     }
-    let changed = changed(progress, known.as_ref().map(|ids| ids.len()).ok());
-    let failure = reason(plan, progress, ended, blockers);
+    let changed = changed(progress, known.as_ref().map(|ids| ids.len()).ok(), seen);
+    let failure = reason(plan, progress, ended, seen.blockers);
     let failure = match &known {
-        Ok(ids) => failure.source("applied", format!("{} of {} migrations of the plan", ids.len(), plan.steps.len())),
+        Ok(ids) => failure.source(
+            "applied",
+            format!(
+                "{} of {} migrations of the plan",
+                ids.len(),
+                plan.steps.len()
+            ),
+        ),
         Err(why) => failure.source("applied", format!("unknown: {why}")),
     };
-    Err(told(failure.changed(changed), progress, changed))
+    Err(told(failure.changed(changed), progress, changed, seen))
 }
 
 /// Whether anything of the plan stayed.
-fn changed(progress: &Progress, recorded: Option<usize>) -> Changed {
-    let open: Option<&Current> = progress.failed_current.as_ref().or(progress.current.as_ref());
+fn changed(progress: &Progress, recorded: Option<usize>, seen: &Seen<'_>) -> Changed {
+    let open: Option<&Current> = progress
+        .failed_current
+        .as_ref()
+        .or(progress.current.as_ref());
     match recorded {
         Some(n) if n > 0 => Changed::Yes,
         None => Changed::Unknown,
         Some(_) => match open {
             None => Changed::No,
-            Some(current) if !current.atomic && current.statements > 0 => Changed::Yes,
+            Some(current)
+                if !current.atomic && (current.statements > 0 || !seen.invalid.is_empty()) =>
+            {
+                Changed::Yes
+            }
             // a statement in flight or one that failed: the transaction never reached its COMMIT
-            Some(_) if progress.statement.is_some() || progress.failed_statement.is_some() => Changed::No,
+            Some(_) if progress.statement.is_some() || progress.failed_statement.is_some() => {
+                Changed::No
+            }
             Some(current) if current.statements > 0 && lost(progress) => Changed::Unknown,
             Some(_) => Changed::No,
         },
@@ -67,7 +96,11 @@ fn reason(plan: &Plan, progress: &Progress, ended: &Ended, blockers: &[Blocker])
     }
     if ended.asked.anything() {
         let failure = ended.asked.failure();
-        let at = progress.failed_current.as_ref().or(progress.current.as_ref()).map(|c| c.id.clone());
+        let at = progress
+            .failed_current
+            .as_ref()
+            .or(progress.current.as_ref())
+            .map(|c| c.id.clone());
         return match at {
             Some(id) => failure.source("in", id.to_string()),
             None => failure,
@@ -77,13 +110,19 @@ fn reason(plan: &Plan, progress: &Progress, ended: &Ended, blockers: &[Blocker])
         return migration_failed(plan, id, exception, progress, blockers);
     }
     if let Some(problem) = &progress.problem {
-        return Failure::new(Class::MigrationFailed, format!("`migrate` failed: {}", problem.message.trim()));
+        return Failure::new(
+            Class::MigrationFailed,
+            format!("`migrate` failed: {}", problem.message.trim()),
+        );
     }
     match (&ended.crash, &progress.current) {
         (Some(crash), Some(current)) => {
             let mut failure = crash.clone();
             failure.class = Class::MigrationConnectionLost;
-            failure.message = format!("migration `{}` was cut off: {}", current.id, failure.message);
+            failure.message = format!(
+                "migration `{}` was cut off: {}",
+                current.id, failure.message
+            );
             failure
         }
         (Some(crash), None) => crash.clone(),
@@ -99,16 +138,32 @@ fn migration_failed(
     blockers: &[Blocker],
 ) -> Failure {
     let class = class_of(exception);
-    let sqlstate = exception.sqlstate.as_deref().map(|s| format!(" (SQLSTATE {s})")).unwrap_or_default();
-    let message = format!("migration `{id}` failed: {}{sqlstate}", first_line(&exception.message));
+    let sqlstate = exception
+        .sqlstate
+        .as_deref()
+        .map(|s| format!(" (SQLSTATE {s})"))
+        .unwrap_or_default();
+    let message = format!(
+        "migration `{id}` failed: {}{sqlstate}",
+        first_line(&exception.message)
+    );
     let mut failure = Failure::new(class, message);
     let rows = [
         ("detail", exception.detail.clone()),
         ("constraint", exception.constraint.clone()),
         ("table", exception.table.clone()),
         ("column", exception.column.clone()),
-        ("statement", progress.failed_statement.as_deref().map(one_line)),
-        ("file", plan.steps.iter().find(|s| s.id == *id).and_then(|s| s.file.clone())),
+        (
+            "statement",
+            progress.failed_statement.as_deref().map(one_line),
+        ),
+        (
+            "file",
+            plan.steps
+                .iter()
+                .find(|s| s.id == *id)
+                .and_then(|s| s.file.clone()),
+        ),
     ];
     for (name, value) in rows {
         if let Some(value) = value {
@@ -149,8 +204,8 @@ fn is_connection_lost(exception: &Exception) -> bool {
 }
 
 /// The failure with what is true now and what to do next.
-fn told(failure: Failure, progress: &Progress, changed: Changed) -> Failure {
-    let hint = hint(&failure, progress, changed);
+fn told(failure: Failure, progress: &Progress, changed: Changed, seen: &Seen<'_>) -> Failure {
+    let hint = hint(&failure, progress, changed, seen);
     let mut failure = failure.hint(hint);
     if changed == Changed::Unknown && failure.class == Class::MigrationConnectionLost {
         failure.class = Class::OutcomeUnknown;
@@ -158,13 +213,20 @@ fn told(failure: Failure, progress: &Progress, changed: Changed) -> Failure {
     failure
 }
 
-fn hint(failure: &Failure, progress: &Progress, changed: Changed) -> String {
-    let open = progress.failed_current.as_ref().or(progress.current.as_ref());
+fn hint(failure: &Failure, progress: &Progress, changed: Changed, seen: &Seen<'_>) -> String {
+    let open = progress
+        .failed_current
+        .as_ref()
+        .or(progress.current.as_ref());
     let state = match (changed, open) {
         (Changed::No, _) => "it was rolled back whole and nothing stayed".to_owned(),
+        (Changed::Yes, Some(c)) if !c.atomic && !seen.invalid.is_empty() => format!(
+            "`{}` is not atomic and left an INVALID index: DROP INDEX {} before you run again",
+            c.id,
+            seen.invalid.join(", ")
+        ),
         (Changed::Yes, Some(c)) if !c.atomic && c.statements > 0 => format!(
-            "`{}` is not atomic: {} of its statements stayed. Look at what it left \
-             (an INVALID index must be dropped by hand) before you run again",
+            "`{}` is not atomic: {} of its statements stayed. Look at what it left before you run again",
             c.id, c.statements
         ),
         (Changed::Yes, Some(c)) => format!("`{}` was rolled back; the migrations before it stayed", c.id),
@@ -176,11 +238,15 @@ fn hint(failure: &Failure, progress: &Progress, changed: Changed) -> String {
         }
     };
     let next = match failure.class {
-        Class::MigrationIntegrity => "mend the rows that the detail names, or change the migration to, then run again",
+        Class::MigrationIntegrity => {
+            "mend the rows that the detail names, or change the migration to, then run again"
+        }
         Class::MigrationLockTimeout => {
             "run again when the table is quieter, or give it longer with --lock-timeout"
         }
-        Class::MigrationTimeout => "give it longer with --statement-timeout, or do the work in smaller steps",
+        Class::MigrationTimeout => {
+            "give it longer with --statement-timeout, or do the work in smaller steps"
+        }
         Class::MigrationConnectionLost => "look at the server's log, then run again",
         _ => "the report lists the way back",
     };
@@ -222,12 +288,23 @@ mod tests {
     }
 
     fn started(atomic: bool) -> Answer {
-        Answer::MigrationStarted { app: "shop".into(), name: "0002".into(), backward: false, atomic }
+        Answer::MigrationStarted {
+            app: "shop".into(),
+            name: "0002".into(),
+            backward: false,
+            atomic,
+        }
     }
 
     fn statement(number: u64) -> Answer {
         let sql = "ALTER TABLE shop_item ADD x int".into();
-        Answer::StatementStarted { number, app: None, name: None, sql, in_transaction: true }
+        Answer::StatementStarted {
+            number,
+            app: None,
+            name: None,
+            sql,
+            in_transaction: true,
+        }
     }
 
     fn failed(exception: &Exception) -> Answer {
@@ -244,20 +321,43 @@ mod tests {
     fn check(answers: &[Answer], recorded: usize, class: Class, changed: Changed) {
         let mut progress = Progress::default();
         answers.iter().for_each(|a| progress.absorb(a));
-        let plan = Plan { steps: vec![], fingerprint: String::new(), previous: BTreeMap::new() };
-        let ids = (0..recorded).map(|n| MigrationId::new("shop", &n.to_string())).collect();
-        let ended = Ended { crash: None, asked: Asked::default(), stopped_for: None };
-        let failure = settle(&plan, &progress, &ended, Ok(ids), &[]).expect_err("a failure");
-        assert_eq!((failure.class, failure.changed), (class, changed), "{}", failure.message);
+        let plan = Plan {
+            steps: vec![],
+            fingerprint: String::new(),
+            previous: BTreeMap::new(),
+        };
+        let ids = (0..recorded)
+            .map(|n| MigrationId::new("shop", &n.to_string()))
+            .collect();
+        let ended = Ended {
+            crash: None,
+            asked: Asked::default(),
+            stopped_for: None,
+        };
+        let failure =
+            settle(&plan, &progress, &ended, Ok(ids), &Seen::default()).expect_err("a failure");
+        assert_eq!(
+            (failure.class, failure.changed),
+            (class, changed),
+            "{}",
+            failure.message
+        );
     }
 
     #[test]
     fn a_statement_that_fails_is_rolled_back_with_its_atomic_migration() {
-        let e = exception(Some("23505"), "duplicate key value violates unique constraint");
+        let e = exception(
+            Some("23505"),
+            "duplicate key value violates unique constraint",
+        );
         let answers = [
             started(true),
             statement(1),
-            Answer::StatementFailed { number: 1, seconds: 0.1, exception: e.clone() },
+            Answer::StatementFailed {
+                number: 1,
+                seconds: 0.1,
+                exception: e.clone(),
+            },
             failed(&e),
         ];
         check(&answers, 0, Class::MigrationIntegrity, Changed::No);
@@ -270,24 +370,69 @@ mod tests {
         let answers = [
             started(false),
             statement(1),
-            Answer::StatementFinished { number: 1, seconds: 0.1 },
+            Answer::StatementFinished {
+                number: 1,
+                seconds: 0.1,
+            },
             statement(2),
-            Answer::StatementFailed { number: 2, seconds: 2.0, exception: e.clone() },
+            Answer::StatementFailed {
+                number: 2,
+                seconds: 2.0,
+                exception: e.clone(),
+            },
             failed(&e),
         ];
         check(&answers, 0, Class::MigrationLockTimeout, Changed::Yes);
     }
 
     #[test]
+    fn an_invalid_index_is_a_change_though_no_statement_came_to_its_end() {
+        let e = exception(Some("23505"), "could not create unique index");
+        let mut progress = Progress::default();
+        let failing = Answer::StatementFailed {
+            number: 1,
+            seconds: 0.1,
+            exception: e.clone(),
+        };
+        [started(false), statement(1), failing, failed(&e)]
+            .iter()
+            .for_each(|a| progress.absorb(a));
+        let left = ["public.uniq".to_owned()];
+        assert_eq!(changed(&progress, Some(0), &Seen::default()), Changed::No);
+        assert_eq!(
+            changed(
+                &progress,
+                Some(0),
+                &Seen {
+                    invalid: &left,
+                    blockers: &[]
+                }
+            ),
+            Changed::Yes
+        );
+    }
+
+    #[test]
     fn a_connection_lost_between_statements_may_have_been_a_commit() {
         let e = exception(None, "server closed the connection unexpectedly");
-        let between =
-            [started(true), statement(1), Answer::StatementFinished { number: 1, seconds: 0.1 }, failed(&e)];
+        let between = [
+            started(true),
+            statement(1),
+            Answer::StatementFinished {
+                number: 1,
+                seconds: 0.1,
+            },
+            failed(&e),
+        ];
         check(&between, 0, Class::OutcomeUnknown, Changed::Unknown);
         let within = [
             started(true),
             statement(1),
-            Answer::StatementFailed { number: 1, seconds: 0.1, exception: e.clone() },
+            Answer::StatementFailed {
+                number: 1,
+                seconds: 0.1,
+                exception: e.clone(),
+            },
             failed(&e),
         ];
         check(&within, 0, Class::MigrationConnectionLost, Changed::No);
@@ -296,9 +441,20 @@ mod tests {
     #[test]
     fn a_migrate_that_ends_well_is_applied() {
         let mut progress = Progress::default();
-        progress.absorb(&Answer::MigrateDone { outcome: MigrateOutcome::Done, seconds: 1.0 });
-        let plan = Plan { steps: vec![], fingerprint: String::new(), previous: BTreeMap::new() };
-        let ended = Ended { crash: None, asked: Asked::default(), stopped_for: None };
-        assert!(settle(&plan, &progress, &ended, Ok(vec![]), &[]).is_ok());
+        progress.absorb(&Answer::MigrateDone {
+            outcome: MigrateOutcome::Done,
+            seconds: 1.0,
+        });
+        let plan = Plan {
+            steps: vec![],
+            fingerprint: String::new(),
+            previous: BTreeMap::new(),
+        };
+        let ended = Ended {
+            crash: None,
+            asked: Asked::default(),
+            stopped_for: None,
+        };
+        assert!(settle(&plan, &progress, &ended, Ok(vec![]), &Seen::default()).is_ok());
     }
 }

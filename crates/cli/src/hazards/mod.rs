@@ -4,6 +4,7 @@
 //! A hazard reports facts; how grave they are is decided in `policy`. Pure functions over values. Absent: connections,
 //! output, and everything about the plan that is not SQL.
 
+pub(crate) mod beyond;
 mod finding;
 #[cfg(test)]
 mod forms;

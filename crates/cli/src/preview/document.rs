@@ -48,7 +48,11 @@ pub(crate) fn document(preview: &Preview, database: Described) -> Document<'_> {
         plan_fingerprint: &preview.fingerprint,
         migrations: preview.migrations.iter().map(migration).collect(),
         verdict: preview.verdict(),
-        findings: preview.migrations.iter().flat_map(PreviewMigration::all_findings).collect(),
+        findings: preview
+            .migrations
+            .iter()
+            .flat_map(PreviewMigration::all_findings)
+            .collect(),
     }
 }
 
@@ -61,7 +65,11 @@ fn migration(m: &PreviewMigration) -> Migration<'_> {
         reversible: m.reversible(),
         complete: m.complete(),
         missing: &m.missing,
-        sql_source: if unavailable { "unavailable" } else { "collected" },
+        sql_source: if unavailable {
+            "unavailable"
+        } else {
+            "collected"
+        },
         deploy: m.deploy,
         statements: &m.statements,
         reverse_statements: &m.reverse,

@@ -14,7 +14,7 @@ use crate::django::wire::{Operation, OperationSql, Sql};
 use crate::event::{FindingLine, PreviewFinished, PreviewedMigration};
 use crate::exit::Class;
 use crate::failure::Failure;
-use crate::hazards::{self, Atomic, Context, Finding, MigrationSql, Severity, SqlPart};
+use crate::hazards::{self, Atomic, Context, Finding, MigrationSql, Severity, SqlPart, beyond};
 use crate::names::MigrationId;
 use crate::plan::{Plan, PlanStep};
 use crate::sql::{ColumnBefore, Loss, Relation, Statement};
@@ -72,22 +72,35 @@ impl Verdict {
 }
 
 /// Joins plan, SQL and hazards. A migration that is itself broken is a failure: its SQL cannot be made.
-pub(crate) fn preview(plan: &Plan, sql: &BTreeMap<MigrationId, Sql>, context: &Context) -> Result<Preview, Failure> {
+pub(crate) fn preview(
+    plan: &Plan,
+    sql: &BTreeMap<MigrationId, Sql>,
+    context: &Context,
+) -> Result<Preview, Failure> {
     broken(plan, sql)?;
     let forward = assessed(plan, sql, context, forward_parts);
     let backward = assessed(plan, sql, context, backward_parts);
     let migrations = plan.steps.iter().zip(forward).zip(backward);
     Ok(Preview {
-        migrations: migrations.map(|((step, forward), reverse)| migration(step, sql.get(&step.id), forward, reverse)).collect(),
+        migrations: migrations
+            .map(|((step, forward), reverse)| migration(step, sql.get(&step.id), forward, reverse))
+            .collect(),
         fingerprint: plan.fingerprint.clone(),
     })
 }
 
 fn broken(plan: &Plan, sql: &BTreeMap<MigrationId, Sql>) -> Result<(), Failure> {
     for step in &plan.steps {
-        let Some(found) = sql.get(&step.id) else { continue };
-        let Some(at) = found.forward.iter().find(|o| o.broken) else { continue };
-        let operation = step.operations.get(at.operation).map_or("?", |o| o.describe.as_str());
+        let Some(found) = sql.get(&step.id) else {
+            continue;
+        };
+        let Some(at) = found.forward.iter().find(|o| o.broken) else {
+            continue;
+        };
+        let operation = step
+            .operations
+            .get(at.operation)
+            .map_or("?", |o| o.describe.as_str());
         let why = at.exception.as_ref().map_or_else(
             || at.missing.clone().unwrap_or_default(),
             |e| format!("{}: {}", e.class, e.message),
@@ -97,7 +110,9 @@ fn broken(plan: &Plan, sql: &BTreeMap<MigrationId, Sql>) -> Result<(), Failure> 
             format!("the SQL of `{}` cannot be made: {why}", step.id),
         )
         .source("operation", operation)
-        .hint("the migration itself is at fault; `manage.py sqlmigrate` should fail in the same way");
+        .hint(
+            "the migration itself is at fault; `manage.py sqlmigrate` should fail in the same way",
+        );
         return Err(match &step.file {
             Some(file) => failure.source("file", file.clone()),
             None => failure,
@@ -108,13 +123,21 @@ fn broken(plan: &Plan, sql: &BTreeMap<MigrationId, Sql>) -> Result<(), Failure> 
 
 type Parts = for<'a> fn(&'a PlanStep, &'a Sql) -> Vec<SqlPart<'a>>;
 
-fn assessed(plan: &Plan, sql: &BTreeMap<MigrationId, Sql>, context: &Context, parts: Parts) -> Vec<Vec<Statement>> {
+fn assessed(
+    plan: &Plan,
+    sql: &BTreeMap<MigrationId, Sql>,
+    context: &Context,
+    parts: Parts,
+) -> Vec<Vec<Statement>> {
     let scripts: Vec<MigrationSql<'_>> = plan
         .steps
         .iter()
         .map(|step| MigrationSql {
             atomic: if step.atomic { Atomic::Yes } else { Atomic::No },
-            parts: sql.get(&step.id).map(|sql| parts(step, sql)).unwrap_or_default(),
+            parts: sql
+                .get(&step.id)
+                .map(|sql| parts(step, sql))
+                .unwrap_or_default(),
         })
         .collect();
     hazards::assess_migrations(&scripts, context)
@@ -125,7 +148,13 @@ fn forward_parts<'a>(step: &'a PlanStep, sql: &'a Sql) -> Vec<SqlPart<'a>> {
         let before = step.operations.get(o.operation).and_then(column_before);
         o.statements.iter().map(move |sql| SqlPart { sql, before })
     });
-    operations.chain(sql.forward_deferred.iter().map(|sql| SqlPart { sql, before: None })).collect()
+    operations
+        .chain(
+            sql.forward_deferred
+                .iter()
+                .map(|sql| SqlPart { sql, before: None }),
+        )
+        .collect()
 }
 
 fn backward_parts<'a>(step: &'a PlanStep, sql: &'a Sql) -> Vec<SqlPart<'a>> {
@@ -133,7 +162,13 @@ fn backward_parts<'a>(step: &'a PlanStep, sql: &'a Sql) -> Vec<SqlPart<'a>> {
         let before = step.operations.get(o.operation).and_then(column_after);
         o.statements.iter().map(move |sql| SqlPart { sql, before })
     });
-    operations.chain(sql.backward_deferred.iter().map(|sql| SqlPart { sql, before: None })).collect()
+    operations
+        .chain(
+            sql.backward_deferred
+                .iter()
+                .map(|sql| SqlPart { sql, before: None }),
+        )
+        .collect()
 }
 
 fn column_before(operation: &Operation) -> Option<ColumnBefore<'_>> {
@@ -164,12 +199,11 @@ fn migration(
 ) -> PreviewMigration {
     let missing = missing(step, sql);
     let mut findings: Vec<Finding> = missing.iter().map(incomplete).collect();
-    findings.extend(step.irreversible.iter().map(|operation| Finding {
-        code: "irreversible-operation",
-        severity: Severity::Note,
-        message: format!("there is no way back by migrations: {operation}"),
-        remedy: "give it a reverse (RunPython's reverse_code, RunSQL's reverse_sql), or rely on the backup".to_owned(),
-        relation: None,
+    findings.extend(step.irreversible.iter().map(|operation| {
+        beyond::finding(
+            "irreversible-operation",
+            format!("there is no way back by migrations: {operation}"),
+        )
     }));
     PreviewMigration {
         id: step.id.clone(),
@@ -186,13 +220,21 @@ fn migration(
 
 fn missing(step: &PlanStep, sql: Option<&Sql>) -> Vec<Missing> {
     let Some(sql) = sql else {
-        return vec![Missing { operation: "all".to_owned(), why: "its SQL was not rendered".to_owned() }];
+        return vec![Missing {
+            operation: "all".to_owned(),
+            why: "its SQL was not rendered".to_owned(),
+        }];
     };
     let gap = |o: &OperationSql| {
         let operation = step.operations.get(o.operation);
-        let describe = operation.map_or_else(|| format!("operation {}", o.operation), |o| o.describe.clone());
+        let describe = operation.map_or_else(
+            || format!("operation {}", o.operation),
+            |o| o.describe.clone(),
+        );
         let opaque = || {
-            let code = operation.and_then(|o| o.code.as_deref()).unwrap_or("its code");
+            let code = operation
+                .and_then(|o| o.code.as_deref())
+                .unwrap_or("its code");
             format!("{code} runs in Python; what SQL it sends is only known when it runs")
         };
         let why = match (&o.missing, o.opaque) {
@@ -200,19 +242,20 @@ fn missing(step: &PlanStep, sql: Option<&Sql>) -> Vec<Missing> {
             (None, true) => opaque(),
             (None, false) => return None,
         };
-        Some(Missing { operation: describe, why })
+        Some(Missing {
+            operation: describe,
+            why,
+        })
     };
     sql.forward.iter().filter_map(gap).collect()
 }
 
 fn incomplete(missing: &Missing) -> Finding {
-    Finding {
-        code: "incomplete-sql",
-        severity: Severity::Ask,
-        message: format!("SQL may be missing for \"{}\": {}", missing.operation, missing.why),
-        remedy: "read the operation; what it sends is seen only when it runs".to_owned(),
-        relation: None,
-    }
+    let message = format!(
+        "SQL may be missing for \"{}\": {}",
+        missing.operation, missing.why
+    );
+    beyond::finding("incomplete-sql", message)
 }
 
 impl PreviewMigration {
@@ -226,7 +269,9 @@ impl PreviewMigration {
 
     /// Of the migration and of its statements.
     pub(crate) fn all_findings(&self) -> impl Iterator<Item = &Finding> {
-        self.findings.iter().chain(self.statements.iter().flat_map(|s| &s.findings))
+        self.findings
+            .iter()
+            .chain(self.statements.iter().flat_map(|s| &s.findings))
     }
 
     /// What it takes away for good, as a person reads it.
@@ -256,7 +301,10 @@ impl PreviewMigration {
 }
 
 fn losses(statements: &[Statement]) -> impl Iterator<Item = &Loss> {
-    statements.iter().filter(|s| s.destructive).flat_map(|s| &s.losses)
+    statements
+        .iter()
+        .filter(|s| s.destructive)
+        .flat_map(|s| &s.losses)
 }
 
 fn stake(loss: &Loss) -> Option<Stake> {
@@ -269,7 +317,12 @@ fn stake(loss: &Loss) -> Option<Stake> {
 
 impl Preview {
     pub(crate) fn verdict(&self) -> Verdict {
-        let worst = self.migrations.iter().flat_map(PreviewMigration::all_findings).map(|f| f.severity).max();
+        let worst = self
+            .migrations
+            .iter()
+            .flat_map(PreviewMigration::all_findings)
+            .map(|f| f.severity)
+            .max();
         match worst {
             Some(Severity::Stop) => Verdict::Stop,
             Some(Severity::Ask) => Verdict::Ask,
@@ -278,13 +331,20 @@ impl Preview {
     }
 
     pub(crate) fn asks(&self) -> usize {
-        let all = self.migrations.iter().flat_map(PreviewMigration::all_findings);
+        let all = self
+            .migrations
+            .iter()
+            .flat_map(PreviewMigration::all_findings);
         all.filter(|f| f.severity >= Severity::Ask).count()
     }
 
     /// What a count of rows would tell more about: tables and columns that the plan destroys.
     pub(crate) fn stakes(&self) -> BTreeSet<Stake> {
-        self.migrations.iter().flat_map(|m| losses(&m.statements)).filter_map(stake).collect()
+        self.migrations
+            .iter()
+            .flat_map(|m| losses(&m.statements))
+            .filter_map(stake)
+            .collect()
     }
 
     /// Adds the counts: `500 rows`, `about 12,000 rows`.
@@ -295,7 +355,9 @@ impl Preview {
     }
 
     pub(crate) fn is_destructive(&self) -> bool {
-        self.migrations.iter().any(|m| m.statements.iter().any(|s| s.destructive))
+        self.migrations
+            .iter()
+            .any(|m| m.statements.iter().any(|s| s.destructive))
     }
 
     pub(crate) fn event(&self) -> PreviewFinished {
@@ -316,7 +378,11 @@ impl Preview {
         PreviewFinished {
             verdict: self.verdict().name().to_owned(),
             plan_fingerprint: self.fingerprint.clone(),
-            statements: self.migrations.iter().map(|m| m.statements.len() as u64).sum(),
+            statements: self
+                .migrations
+                .iter()
+                .map(|m| m.statements.len() as u64)
+                .sum(),
             migrations: migrations.collect(),
         }
     }
@@ -325,9 +391,17 @@ impl Preview {
     pub(crate) fn script(&self) -> String {
         let mut text = String::new();
         for m in &self.migrations {
-            text.push_str(&format!("-- {}{}\n", m.id, if m.atomic { "" } else { " (not atomic)" }));
+            text.push_str(&format!(
+                "-- {}{}\n",
+                m.id,
+                if m.atomic { "" } else { " (not atomic)" }
+            ));
             for missing in &m.missing {
-                text.push_str(&format!("-- SQL may be missing: {}: {}\n", missing.operation, missing.why.replace('\n', " ")));
+                text.push_str(&format!(
+                    "-- SQL may be missing: {}: {}\n",
+                    missing.operation,
+                    missing.why.replace('\n', " ")
+                ));
             }
             for statement in &m.statements {
                 text.push_str(statement.sql.trim_end().trim_end_matches(';'));

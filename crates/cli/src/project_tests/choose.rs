@@ -23,7 +23,13 @@ pub(crate) struct TestCommand {
 
 impl TestCommand {
     pub(crate) fn text(&self) -> String {
-        let quoted = |w: &String| if w.contains(' ') { format!("\"{w}\"") } else { w.clone() };
+        let quoted = |w: &String| {
+            if w.contains(' ') {
+                format!("\"{w}\"")
+            } else {
+                w.clone()
+            }
+        };
         self.words.iter().map(quoted).collect::<Vec<_>>().join(" ")
     }
 }
@@ -37,12 +43,20 @@ pub(crate) trait ProjectFiles {
     fn has_tests(&self) -> bool;
 }
 
-pub(crate) fn choose(settings: &TestSettings, python: &[String], entry: Option<&str>, files: &dyn ProjectFiles) -> Choice {
+pub(crate) fn choose(
+    settings: &TestSettings,
+    python: &[String],
+    entry: Option<&str>,
+    files: &dyn ProjectFiles,
+) -> Choice {
     if settings.skip {
         return Choice::Skipped;
     }
     if let Some(command) = &settings.command {
-        return Choice::Run(TestCommand { words: split(command), found_by: "--test-command".to_owned() });
+        return Choice::Run(TestCommand {
+            words: split(command),
+            found_by: "--test-command".to_owned(),
+        });
     }
     if !files.has_tests() {
         return Choice::NoneFound;
@@ -54,7 +68,10 @@ pub(crate) fn choose(settings: &TestSettings, python: &[String], entry: Option<&
             words.push("tests/".to_owned());
         }
         words.extend(["-v", "--tb=short", "-k", PYTEST_SELECTION].map(str::to_owned));
-        return Choice::Run(TestCommand { words, found_by: format!("pytest is configured in {file}") });
+        return Choice::Run(TestCommand {
+            words,
+            found_by: format!("pytest is configured in {file}"),
+        });
     }
     let mut words: Vec<String> = python.to_vec();
     match entry {
@@ -62,13 +79,18 @@ pub(crate) fn choose(settings: &TestSettings, python: &[String], entry: Option<&
         None => words.extend(["-m".to_owned(), "django".to_owned()]),
     }
     words.extend(["test".to_owned(), "--noinput".to_owned()]);
-    Choice::Run(TestCommand { words, found_by: "no pytest configuration".to_owned() })
+    Choice::Run(TestCommand {
+        words,
+        found_by: "no pytest configuration".to_owned(),
+    })
 }
 
 /// The file in which pytest would find its configuration, in pytest's own order.
 fn pytest_configured(files: &dyn ProjectFiles) -> Option<&'static str> {
     let has = |name: &str, marker: &str| {
-        files.read(name).is_some_and(|text| text.lines().any(|line| line.trim().starts_with(marker)))
+        files
+            .read(name)
+            .is_some_and(|text| text.lines().any(|line| line.trim().starts_with(marker)))
     };
     if files.read("pytest.ini").is_some() {
         return Some("pytest.ini");
@@ -125,19 +147,33 @@ impl ProjectFiles for OnDisk<'_> {
 
     fn has_tests(&self) -> bool {
         let tests = self.root.join("tests");
-        self.apps.iter().copied().chain([tests.as_path()]).any(|folder| holds_test(folder, 3))
+        self.apps
+            .iter()
+            .copied()
+            .chain([tests.as_path()])
+            .any(|folder| holds_test(folder, 3))
     }
 }
 
 /// A `test*.py` with something that a runner would collect; Django's startapp leaves an empty tests.py.
 fn holds_test(folder: &Path, depth: usize) -> bool {
-    let Ok(entries) = std::fs::read_dir(folder) else { return false };
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return false;
+    };
     entries.flatten().map(|e| e.path()).any(|path| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         if path.is_dir() {
-            return depth > 0 && !name.starts_with('.') && name != "migrations" && holds_test(&path, depth - 1);
+            return depth > 0
+                && !name.starts_with('.')
+                && name != "migrations"
+                && holds_test(&path, depth - 1);
         }
-        let module = name.ends_with(".py") && (name.starts_with("test") || name.ends_with("_test.py"));
+        let module =
+            name.ends_with(".py") && (name.starts_with("test") || name.ends_with("_test.py"));
         module && std::fs::read_to_string(&path).is_ok_and(|text| text.contains("def test"))
     })
 }
@@ -163,8 +199,17 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(files: &[(&'static str, &'static str)], has_tests: bool, command: Option<&str>, expected: &str) {
-        let settings = TestSettings { command: command.map(Into::into), timeout: Duration::from_secs(1), skip: false };
+    fn check(
+        files: &[(&'static str, &'static str)],
+        has_tests: bool,
+        command: Option<&str>,
+        expected: &str,
+    ) {
+        let settings = TestSettings {
+            command: command.map(Into::into),
+            timeout: Duration::from_secs(1),
+            skip: false,
+        };
         let files = Files(files.iter().copied().collect(), has_tests);
         let found = match choose(&settings, &["python".to_owned()], Some("manage.py"), &files) {
             Choice::Skipped => "skipped".to_owned(),
@@ -177,11 +222,36 @@ mod tests {
     #[test]
     fn pytest_where_it_is_configured_else_manage_py() {
         let selection = "-v --tb=short -k \"db or database or model\"";
-        check(&[("pytest.ini", ""), ("tests/", "")], true, None, &format!("python -m pytest tests/ {selection}"));
-        check(&[("pyproject.toml", "[tool.pytest.ini_options]\n")], true, None, &format!("python -m pytest {selection}"));
-        check(&[("setup.cfg", "[tool:pytest]\n")], true, None, &format!("python -m pytest {selection}"));
-        check(&[("tox.ini", "[tox]\n")], true, None, "python manage.py test --noinput");
+        check(
+            &[("pytest.ini", ""), ("tests/", "")],
+            true,
+            None,
+            &format!("python -m pytest tests/ {selection}"),
+        );
+        check(
+            &[("pyproject.toml", "[tool.pytest.ini_options]\n")],
+            true,
+            None,
+            &format!("python -m pytest {selection}"),
+        );
+        check(
+            &[("setup.cfg", "[tool:pytest]\n")],
+            true,
+            None,
+            &format!("python -m pytest {selection}"),
+        );
+        check(
+            &[("tox.ini", "[tox]\n")],
+            true,
+            None,
+            "python manage.py test --noinput",
+        );
         check(&[], false, None, "none");
-        check(&[], false, Some("pytest 'a b' -k \"x y\" c\\ d"), "pytest \"a b\" -k \"x y\" \"c d\"");
+        check(
+            &[],
+            false,
+            Some("pytest 'a b' -k \"x y\" c\\ d"),
+            "pytest \"a b\" -k \"x y\" \"c d\"",
+        );
     }
 }

@@ -18,7 +18,11 @@ pub(crate) enum End {
 
 /// `status` is the exit code; none after a signal.
 pub(crate) fn end(status: Option<i32>, lines: &[String]) -> End {
-    let counts = lines.iter().rev().find_map(|line| pytest_summary(line)).or_else(|| unittest_summary(lines));
+    let counts = lines
+        .iter()
+        .rev()
+        .find_map(|line| pytest_summary(line))
+        .or_else(|| unittest_summary(lines));
     let looks_like_pytest = lines.iter().any(|l| l.contains("test session starts"));
     match (status, counts) {
         // pytest's 5, and unittest's since Python 3.12: no tests ran
@@ -42,8 +46,12 @@ fn pytest_summary(line: &str) -> Option<Counts> {
     let mut counts = Counts::default();
     let mut understood = false;
     for part in results.split(", ") {
-        let Some((number, word)) = part.split_once(' ') else { continue };
-        let Ok(number) = number.parse::<u64>() else { continue };
+        let Some((number, word)) = part.split_once(' ') else {
+            continue;
+        };
+        let Ok(number) = number.parse::<u64>() else {
+            continue;
+        };
         understood = true;
         match word {
             "passed" | "xpassed" => counts.passed += number,
@@ -57,17 +65,31 @@ fn pytest_summary(line: &str) -> Option<Counts> {
 
 /// `Ran 12 tests in 0.5s`, then `OK (skipped=1)` or `FAILED (failures=1, errors=2)`.
 fn unittest_summary(lines: &[String]) -> Option<Counts> {
-    let at = lines.iter().rposition(|l| l.starts_with("Ran ") && l.contains(" test"))?;
+    let at = lines
+        .iter()
+        .rposition(|l| l.starts_with("Ran ") && l.contains(" test"))?;
     let ran: u64 = lines[at].split(' ').nth(1)?.parse().ok()?;
-    let verdict = lines[at..].iter().map(|l| l.trim()).find(|l| l.starts_with("OK") || l.starts_with("FAILED"));
+    let verdict = lines[at..]
+        .iter()
+        .map(|l| l.trim())
+        .find(|l| l.starts_with("OK") || l.starts_with("FAILED"));
     let number = |key: &str| -> u64 {
-        let list = verdict.and_then(|v| v.split_once('(')).map_or("", |(_, list)| list.trim_end_matches(')'));
+        let list = verdict
+            .and_then(|v| v.split_once('('))
+            .map_or("", |(_, list)| list.trim_end_matches(')'));
         let parts = list.split(", ").filter_map(|part| part.split_once('='));
-        parts.filter(|(name, _)| *name == key).filter_map(|(_, n)| n.parse::<u64>().ok()).sum()
+        parts
+            .filter(|(name, _)| *name == key)
+            .filter_map(|(_, n)| n.parse::<u64>().ok())
+            .sum()
     };
     let failed = number("failures") + number("errors") + number("unexpected successes");
     let skipped = number("skipped") + number("expected failures");
-    Some(Counts { passed: ran.saturating_sub(failed + skipped), failed, skipped })
+    Some(Counts {
+        passed: ran.saturating_sub(failed + skipped),
+        failed,
+        skipped,
+    })
 }
 
 fn strip_ansi(line: &str) -> String {
@@ -85,27 +107,67 @@ mod tests {
     }
 
     fn counts(passed: u64, failed: u64, skipped: u64) -> Counts {
-        Counts { passed, failed, skipped }
+        Counts {
+            passed,
+            failed,
+            skipped,
+        }
     }
 
     #[test]
     fn pytest_is_read() {
         let start = "===== test session starts =====\n";
-        check(0, &format!("{start}=== 12 passed, 1 skipped, 3 warnings in 4.31s ==="), End::Passed(counts(12, 0, 1)));
-        check(0, &format!("{start}\u{1b}[32m=== \u{1b}[1m2 passed\u{1b}[0m in 0.1s ==="), End::Passed(counts(2, 0, 0)));
-        check(1, &format!("{start}=== 1 failed, 2 passed, 1 error in 0.5s ==="), End::Failed(counts(2, 2, 0)));
-        check(5, &format!("{start}=== 7 deselected in 0.01s ==="), End::NoTests);
-        check(5, &format!("{start}=== no tests ran in 0.01s ==="), End::NoTests);
-        check(0, &format!("{start}=== 2 skipped in 0.01s ==="), End::NoTests);
-        check(4, "ERROR: usage: pytest [options]", End::Failed(counts(0, 0, 0)));
+        check(
+            0,
+            &format!("{start}=== 12 passed, 1 skipped, 3 warnings in 4.31s ==="),
+            End::Passed(counts(12, 0, 1)),
+        );
+        check(
+            0,
+            &format!("{start}\u{1b}[32m=== \u{1b}[1m2 passed\u{1b}[0m in 0.1s ==="),
+            End::Passed(counts(2, 0, 0)),
+        );
+        check(
+            1,
+            &format!("{start}=== 1 failed, 2 passed, 1 error in 0.5s ==="),
+            End::Failed(counts(2, 2, 0)),
+        );
+        check(
+            5,
+            &format!("{start}=== 7 deselected in 0.01s ==="),
+            End::NoTests,
+        );
+        check(
+            5,
+            &format!("{start}=== no tests ran in 0.01s ==="),
+            End::NoTests,
+        );
+        check(
+            0,
+            &format!("{start}=== 2 skipped in 0.01s ==="),
+            End::NoTests,
+        );
+        check(
+            4,
+            "ERROR: usage: pytest [options]",
+            End::Failed(counts(0, 0, 0)),
+        );
         check(0, start, End::Failed(counts(0, 0, 0)));
     }
 
     #[test]
     fn unittest_is_read() {
-        check(0, "Ran 12 tests in 0.5s\n\nOK (skipped=2)", End::Passed(counts(10, 0, 2)));
+        check(
+            0,
+            "Ran 12 tests in 0.5s\n\nOK (skipped=2)",
+            End::Passed(counts(10, 0, 2)),
+        );
         check(0, "Ran 1 test in 0.5s\n\nOK", End::Passed(counts(1, 0, 0)));
-        check(1, "Ran 5 tests in 0.5s\n\nFAILED (failures=1, errors=2)", End::Failed(counts(2, 3, 0)));
+        check(
+            1,
+            "Ran 5 tests in 0.5s\n\nFAILED (failures=1, errors=2)",
+            End::Failed(counts(2, 3, 0)),
+        );
         check(0, "Ran 0 tests in 0.000s\n\nOK", End::NoTests);
         check(5, "Ran 0 tests in 0.000s\n\nNO TESTS RAN", End::NoTests);
         check(0, "my own runner: fine", End::Passed(counts(0, 0, 0)));

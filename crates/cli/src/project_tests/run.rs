@@ -36,7 +36,9 @@ pub(crate) struct Surroundings<'a> {
 pub(crate) async fn run(command: &TestCommand, around: &Surroundings<'_>) -> Result<(), Failure> {
     let began = Instant::now();
     let mut child = start(command, around)?;
-    let group = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+    let group = child
+        .id()
+        .and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
     let mut lines = Vec::new();
     let ended = tokio::select! {
         status = listen(&mut child, &mut lines, around.reporter) => Ended::ByItself(status),
@@ -48,15 +50,17 @@ pub(crate) async fn run(command: &TestCommand, around: &Surroundings<'_>) -> Res
     }
     let log = write_log(around, &lines);
     let (outcome, counts, failure) = settle(ended, around, &lines);
-    around.reporter.emit(EventKind::TestsFinished(TestsFinished {
-        outcome: outcome.to_owned(),
-        passed: counts.passed,
-        failed: counts.failed,
-        skipped: counts.skipped,
-        seconds: began.elapsed().as_secs_f64(),
-        detail: around.shown.to_owned(),
-        log,
-    }));
+    around
+        .reporter
+        .emit(EventKind::TestsFinished(TestsFinished {
+            outcome: outcome.to_owned(),
+            passed: counts.passed,
+            failed: counts.failed,
+            skipped: counts.skipped,
+            seconds: began.elapsed().as_secs_f64(),
+            detail: around.shown.to_owned(),
+            log,
+        }));
     failure.map_or(Ok(()), Err)
 }
 
@@ -83,9 +87,17 @@ fn start(command: &TestCommand, around: &Surroundings<'_>) -> Result<Child, Fail
         process.env("DJANGO_SETTINGS_MODULE", module);
     }
     process.spawn().map_err(|e| {
-        Failure::new(Class::TestsNotRun, format!("the project's tests cannot be started: `{}`: {e}", around.shown))
-            .hint("the migrations are applied; run the tests yourself, or name them with --test-command")
-            .changed(Changed::Yes)
+        Failure::new(
+            Class::TestsNotRun,
+            format!(
+                "the project's tests cannot be started: `{}`: {e}",
+                around.shown
+            ),
+        )
+        .hint(
+            "the migrations are applied; run the tests yourself, or name them with --test-command",
+        )
+        .changed(Changed::Yes)
     })
 }
 
@@ -109,7 +121,11 @@ fn forward<R: AsyncRead + Unpin + Send + 'static>(stream: R, to: mpsc::Sender<St
     tokio::spawn(async move {
         let mut reader = BufReader::new(stream);
         let mut bytes = Vec::new();
-        while reader.read_until(b'\n', &mut bytes).await.is_ok_and(|n| n > 0) {
+        while reader
+            .read_until(b'\n', &mut bytes)
+            .await
+            .is_ok_and(|n| n > 0)
+        {
             let line = String::from_utf8_lossy(&bytes).trim_end().to_owned();
             bytes.clear();
             if to.send(line).await.is_err() {
@@ -124,7 +140,10 @@ async fn end_group(group: Option<Pid>, child: &mut Child) {
     let signal = |signal| group.map(|group| kill_process_group(group, signal));
     // SIGINT is what Django's and pytest's runners clean up after
     signal(Signal::INT);
-    if tokio::time::timeout(Duration::from_secs(10), child.wait()).await.is_err() {
+    if tokio::time::timeout(Duration::from_secs(10), child.wait())
+        .await
+        .is_err()
+    {
         signal(Signal::KILL);
         let _ = child.wait().await;
     }
@@ -147,30 +166,58 @@ fn settle(
              the report lists the way back",
             around.log.display()
         );
-        Some(Failure::new(class, message).hint(hint).changed(Changed::Yes))
+        Some(
+            Failure::new(class, message)
+                .hint(hint)
+                .changed(Changed::Yes),
+        )
     };
     match ended {
-        Ended::Stopped(failure) => ("not_run", Counts::default(), Some(failure.changed(Changed::Yes))),
+        Ended::Stopped(failure) => (
+            "not_run",
+            Counts::default(),
+            Some(failure.changed(Changed::Yes)),
+        ),
         Ended::TooSlow => {
-            let message = format!("the project's tests took longer than {:?} (--test-timeout)", around.timeout);
-            ("not_run", Counts::default(), fail(Class::TestsNotRun, message))
+            let message = format!(
+                "the project's tests took longer than {:?} (--test-timeout)",
+                around.timeout
+            );
+            (
+                "not_run",
+                Counts::default(),
+                fail(Class::TestsNotRun, message),
+            )
         }
-        Ended::ByItself(status) => match end(status, lines) {
-            End::Passed(counts) => ("passed", counts, None),
-            End::NoTests => {
-                let message = format!("no tests ran: `{}`", around.shown);
-                let failure = Failure::new(Class::TestsNotRun, message)
+        Ended::ByItself(status) => {
+            match end(status, lines) {
+                End::Passed(counts) => ("passed", counts, None),
+                End::NoTests => {
+                    let message = format!("no tests ran: `{}`", around.shown);
+                    let failure = Failure::new(Class::TestsNotRun, message)
                     .hint("that is no pass: name the tests with --test-command, or say --skip-tests")
                     .changed(Changed::Yes);
-                ("not_run", Counts::default(), Some(failure))
+                    ("not_run", Counts::default(), Some(failure))
+                }
+                End::Failed(counts) => {
+                    let status =
+                        status.map_or("a signal".to_owned(), |code| format!("exit code {code}"));
+                    let tail: Vec<&str> = lines
+                        .iter()
+                        .rev()
+                        .take(15)
+                        .rev()
+                        .map(String::as_str)
+                        .collect();
+                    let message = format!(
+                        "the project's tests fail ({status}): `{}`\n{}",
+                        around.shown,
+                        tail.join("\n")
+                    );
+                    ("failed", counts, fail(Class::TestsFailed, message))
+                }
             }
-            End::Failed(counts) => {
-                let status = status.map_or("a signal".to_owned(), |code| format!("exit code {code}"));
-                let tail: Vec<&str> = lines.iter().rev().take(15).rev().map(String::as_str).collect();
-                let message = format!("the project's tests fail ({status}): `{}`\n{}", around.shown, tail.join("\n"));
-                ("failed", counts, fail(Class::TestsFailed, message))
-            }
-        },
+        }
     }
 }
 

@@ -12,8 +12,14 @@ use crate::exit::Changed;
 /// None where not even the start is there.
 pub(crate) fn fold(lines: &[Line]) -> Option<RunReport> {
     let (first, rest) = lines.split_first()?;
-    let EventKind::RunStarted(started) = &first.kind else { return None };
-    let mut folding = Folding { report: empty(started, &first.at), previous: BTreeMap::new(), settled: false };
+    let EventKind::RunStarted(started) = &first.kind else {
+        return None;
+    };
+    let mut folding = Folding {
+        report: empty(started, &first.at),
+        previous: BTreeMap::new(),
+        settled: false,
+    };
     for line in rest {
         folding.report.seconds = line.elapsed_ms as f64 / 1000.0;
         folding.hear(line);
@@ -59,7 +65,11 @@ impl Folding {
         let report = &mut self.report;
         match &line.kind {
             EventKind::StepStarted { step } => {
-                report.steps.push(StepLine { step: *step, ok: None, seconds: None });
+                report.steps.push(StepLine {
+                    step: *step,
+                    ok: None,
+                    seconds: None,
+                });
             }
             EventKind::StepFinished { step, ok, seconds } => {
                 if let Some(line) = report.steps.iter_mut().find(|s| s.step == *step) {
@@ -69,14 +79,22 @@ impl Folding {
             EventKind::ProjectInspected(facts) => report.project_facts = Some(facts.clone()),
             EventKind::Planned(planned) => self.plan(planned),
             EventKind::BackupFinished(backup) => report.backup = BackupState::Taken(backup.clone()),
-            EventKind::BackupSkipped { why } => report.backup = BackupState::Skipped { why: why.clone() },
+            EventKind::BackupSkipped { why } => {
+                report.backup = BackupState::Skipped { why: why.clone() }
+            }
             EventKind::PreviewFinished(preview) => self.preview(preview),
-            EventKind::Answered { question, answer, by } => report.answers.push(AnswerLine {
+            EventKind::Answered {
+                question,
+                answer,
+                by,
+            } => report.answers.push(AnswerLine {
                 question: question.clone(),
                 answer: answer.clone(),
                 by: by.clone(),
             }),
-            EventKind::MigrationStarted { app, name, .. } => self.progress(app, name, MigrationProgress::Unknown, None),
+            EventKind::MigrationStarted { app, name, .. } => {
+                self.progress(app, name, MigrationProgress::Unknown, None)
+            }
             EventKind::MigrationApplied { app, name, seconds } => {
                 self.progress(app, name, MigrationProgress::Applied, Some(*seconds));
             }
@@ -84,13 +102,27 @@ impl Folding {
                 self.progress(&failed.app, &failed.name, MigrationProgress::Failed, None);
                 self.report.failed = Some(failed.clone());
             }
-            EventKind::LockWaiting { relation, waited_ms, blockers, .. } => {
-                wait(&mut report.lock_waits, relation.as_ref(), *waited_ms, blockers.iter().map(|b| b.what.clone()));
+            EventKind::LockWaiting {
+                relation,
+                waited_ms,
+                blockers,
+                ..
+            } => {
+                wait(
+                    &mut report.lock_waits,
+                    relation.as_ref(),
+                    *waited_ms,
+                    blockers.iter().map(|b| b.what.clone()),
+                );
             }
             EventKind::Verified { checks } => report.verification.clone_from(checks),
             EventKind::TestsFinished(tests) => report.tests = Some(tests.clone()),
             EventKind::Note { level, message } => {
-                let prefix = if *level == NoteLevel::Warning { "warning: " } else { "" };
+                let prefix = if *level == NoteLevel::Warning {
+                    "warning: "
+                } else {
+                    ""
+                };
                 report.notes.push(format!("{prefix}{message}"));
             }
             EventKind::RunFinished(finished) => {
@@ -137,7 +169,11 @@ impl Folding {
     fn preview(&mut self, preview: &PreviewFinished) {
         self.report.verdict = Some(preview.verdict.clone());
         for seen in &preview.migrations {
-            let found = self.report.migrations.iter_mut().find(|m| m.app == seen.app && m.name == seen.name);
+            let found = self
+                .report
+                .migrations
+                .iter_mut()
+                .find(|m| m.app == seen.app && m.name == seen.name);
             if let Some(line) = found {
                 line.complete = Some(seen.complete);
                 line.destroys.clone_from(&seen.destroys);
@@ -147,8 +183,19 @@ impl Folding {
         }
     }
 
-    fn progress(&mut self, app: &str, name: &str, progress: MigrationProgress, seconds: Option<f64>) {
-        if let Some(line) = self.report.migrations.iter_mut().find(|m| m.app == app && m.name == name) {
+    fn progress(
+        &mut self,
+        app: &str,
+        name: &str,
+        progress: MigrationProgress,
+        seconds: Option<f64>,
+    ) {
+        if let Some(line) = self
+            .report
+            .migrations
+            .iter_mut()
+            .find(|m| m.app == app && m.name == name)
+        {
             line.progress = progress;
             line.seconds = seconds.or(line.seconds);
         }
@@ -217,7 +264,10 @@ mod tests {
     #[test]
     fn a_run_killed_in_its_first_migration_does_not_know() {
         let lines = sample::applied();
-        let at = lines.iter().position(|l| matches!(l.kind, EventKind::MigrationStarted { .. })).unwrap();
+        let at = lines
+            .iter()
+            .position(|l| matches!(l.kind, EventKind::MigrationStarted { .. }))
+            .unwrap();
         let report = fold(&lines[..=at]).unwrap();
         assert_eq!(report.changed, Changed::Unknown);
         assert_eq!(report.migrations[0].progress, MigrationProgress::Unknown);

@@ -13,5 +13,9 @@ pub(crate) struct Document<'a> {
 }
 
 pub(crate) fn document(report: &RunReport) -> Document<'_> {
-    Document { schema_version: 1, command: "report", report }
+    Document {
+        schema_version: 1,
+        command: "report",
+        report,
+    }
 }

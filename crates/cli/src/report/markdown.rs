@@ -28,20 +28,44 @@ fn title(report: &RunReport) -> &'static str {
 
 fn head(out: &mut String, report: &RunReport) {
     let _ = writeln!(out, "## {}\n\n{}\n", title(report), report.headline());
-    let _ = writeln!(out, "- **Timestamp**: {}", report.finished_at.as_ref().unwrap_or(&report.started_at));
-    let apps = if report.apps.is_empty() { "none".to_owned() } else { report.apps.join(", ") };
+    let _ = writeln!(
+        out,
+        "- **Timestamp**: {}",
+        report.finished_at.as_ref().unwrap_or(&report.started_at)
+    );
+    let apps = if report.apps.is_empty() {
+        "none".to_owned()
+    } else {
+        report.apps.join(", ")
+    };
     let _ = writeln!(out, "- **Apps**: {apps} (asked for: {})", report.scope());
     let _ = writeln!(out, "- **Mode**: {}", report.mode());
     if let Some(facts) = &report.project_facts {
-        let _ = writeln!(out, "- **Database**: {} (PostgreSQL {})", facts.target, facts.server_version);
-        let _ = writeln!(out, "- **Project**: {} (Django {}, Python {})", report.started.project, facts.django, facts.python);
+        let _ = writeln!(
+            out,
+            "- **Database**: {} (PostgreSQL {})",
+            facts.target, facts.server_version
+        );
+        let _ = writeln!(
+            out,
+            "- **Project**: {} (Django {}, Python {})",
+            report.started.project, facts.django, facts.python
+        );
     }
     if let Some(fingerprint) = &report.plan_fingerprint {
         let _ = writeln!(out, "- **Plan**: `{fingerprint}`");
     }
-    let _ = writeln!(out, "- **Run**: {} (django-migrate {})", report.started.run, report.started.tool_version);
+    let _ = writeln!(
+        out,
+        "- **Run**: {} (django-migrate {})",
+        report.started.run, report.started.tool_version
+    );
     if let Some(error) = &report.error {
-        let _ = writeln!(out, "\n### What Went Wrong\n\n**{}** (exit code {})\n", error.class, error.code);
+        let _ = writeln!(
+            out,
+            "\n### What Went Wrong\n\n**{}** (exit code {})\n",
+            error.class, error.code
+        );
         let _ = writeln!(out, "```\n{}\n```", error.message);
         for (name, value) in &error.sources {
             let _ = writeln!(out, "- {name}: {value}");
@@ -53,7 +77,11 @@ fn head(out: &mut String, report: &RunReport) {
 }
 
 fn migrations(out: &mut String, report: &RunReport) {
-    let heading = if report.started.dry_run { "Migrations Pending" } else { "Migrations Applied" };
+    let heading = if report.started.dry_run {
+        "Migrations Pending"
+    } else {
+        "Migrations Applied"
+    };
     let _ = writeln!(out, "\n### {heading}\n");
     if report.migrations.is_empty() {
         let _ = writeln!(out, "None.");
@@ -66,13 +94,26 @@ fn migrations(out: &mut String, report: &RunReport) {
             MigrationProgress::Failed => (" ", " — **failed**".to_owned()),
             MigrationProgress::Unknown => (" ", " — begun, its end is unknown".to_owned()),
         };
-        let time = m.seconds.map(|s| format!(" ({})", seconds(s))).unwrap_or_default();
+        let time = m
+            .seconds
+            .map(|s| format!(" ({})", seconds(s)))
+            .unwrap_or_default();
         let _ = writeln!(out, "- [{mark}] `{}.{}`{time}{word}", m.app, m.name);
         details(out, m);
     }
     if let Some(failed) = &report.failed {
-        let _ = writeln!(out, "\n`{}.{}` failed: {}", failed.app, failed.name, failed.message.trim());
-        let rows = [("SQLSTATE", &failed.sqlstate), ("Detail", &failed.detail), ("Constraint", &failed.constraint)];
+        let _ = writeln!(
+            out,
+            "\n`{}.{}` failed: {}",
+            failed.app,
+            failed.name,
+            failed.message.trim()
+        );
+        let rows = [
+            ("SQLSTATE", &failed.sqlstate),
+            ("Detail", &failed.detail),
+            ("Constraint", &failed.constraint),
+        ];
         for (name, value) in rows {
             if let Some(value) = value {
                 let _ = writeln!(out, "- {name}: {value}");
@@ -92,7 +133,11 @@ fn details(out: &mut String, m: &MigrationLine) {
         let _ = writeln!(out, "  - the preview does not show all of its SQL");
     }
     for finding in &m.findings {
-        let _ = writeln!(out, "  - {} `{}`: {}", finding.severity, finding.code, finding.message);
+        let _ = writeln!(
+            out,
+            "  - {} `{}`: {}",
+            finding.severity, finding.code, finding.message
+        );
     }
 }
 
@@ -105,7 +150,13 @@ fn backup(out: &mut String, report: &RunReport) {
             let _ = writeln!(out, "- **Size**: {} ({} bytes)", bytes(b.bytes), b.bytes);
             let _ = writeln!(out, "- **Location**: `{folder}`");
             let what = format!("{}, {}", count(b.tables, "table"), count(b.rows, "row"));
-            let _ = writeln!(out, "- **Verified**: {} ({what}; pg_dump {}, {})", b.verified, b.pg_dump, seconds(b.seconds));
+            let _ = writeln!(
+                out,
+                "- **Verified**: {} ({what}; pg_dump {}, {})",
+                b.verified,
+                b.pg_dump,
+                seconds(b.seconds)
+            );
             let _ = writeln!(out, "- **SHA-256**: `{}`", b.sha256);
             if report.destructive() {
                 let _ = writeln!(
@@ -136,7 +187,11 @@ fn verification(out: &mut String, report: &RunReport) {
 /// What was verified and what was not, in the customer's words first.
 pub(super) fn checklist(report: &RunReport) -> Vec<VerifyCheck> {
     let not_reached = || "not reached".to_owned();
-    let line = |name: &str, ok: bool, detail: String| VerifyCheck { name: name.to_owned(), ok, detail };
+    let line = |name: &str, ok: bool, detail: String| VerifyCheck {
+        name: name.to_owned(),
+        ok,
+        detail,
+    };
     let mut list = report.verification.clone();
     if list.is_empty() {
         let why = if report.started.dry_run && report.succeeded() {
@@ -148,18 +203,34 @@ pub(super) fn checklist(report: &RunReport) -> Vec<VerifyCheck> {
         };
         list.push(line("Migration status", false, why));
         let connected = report.project_facts.as_ref();
-        let detail = connected.map_or_else(not_reached, |facts| format!("connected to {}", facts.target));
+        let detail = connected.map_or_else(not_reached, |facts| {
+            format!("connected to {}", facts.target)
+        });
         list.push(line("Database connectivity", connected.is_some(), detail));
     }
     let tests = match &report.tests {
         Some(t) => {
-            let numbers = format!("{} passed, {} failed, {} skipped", t.passed, t.failed, t.skipped);
-            let detail = if t.passed + t.failed > 0 { format!("{numbers}; {}", t.detail) } else { t.detail.clone() };
-            line("Post-migration tests", t.outcome == "passed", format!("{}: {detail}", t.outcome.replace('_', " ")))
+            let numbers = format!(
+                "{} passed, {} failed, {} skipped",
+                t.passed, t.failed, t.skipped
+            );
+            let detail = if t.passed + t.failed > 0 {
+                format!("{numbers}; {}", t.detail)
+            } else {
+                t.detail.clone()
+            };
+            line(
+                "Post-migration tests",
+                t.outcome == "passed",
+                format!("{}: {detail}", t.outcome.replace('_', " ")),
+            )
         }
         None => line("Post-migration tests", false, "not run".to_owned()),
     };
-    let at = list.iter().position(|c| c.name == "Migration status").map_or(0, |i| i + 1);
+    let at = list
+        .iter()
+        .position(|c| c.name == "Migration status")
+        .map_or(0, |i| i + 1);
     list.insert(at, tests);
     list
 }
@@ -191,7 +262,12 @@ fn record(out: &mut String, report: &RunReport) {
             None => "broke off",
         };
         let time = line.seconds.map(seconds).unwrap_or_default();
-        let _ = writeln!(out, "| {}. {} | {result} | {time} |", line.step.number(), line.step.title());
+        let _ = writeln!(
+            out,
+            "| {}. {} | {result} | {time} |",
+            line.step.number(),
+            line.step.title()
+        );
     }
     if !report.answers.is_empty() {
         let _ = writeln!(out, "\n### Consent\n");
@@ -203,7 +279,12 @@ fn record(out: &mut String, report: &RunReport) {
         let _ = writeln!(out, "\n### Lock waits\n");
         for w in &report.lock_waits {
             let relation = w.relation.as_deref().unwrap_or("a lock");
-            let _ = writeln!(out, "- {relation}: {} behind {}", seconds(w.waited_ms as f64 / 1000.0), w.blockers.join("; "));
+            let _ = writeln!(
+                out,
+                "- {relation}: {} behind {}",
+                seconds(w.waited_ms as f64 / 1000.0),
+                w.blockers.join("; ")
+            );
         }
     }
     if !report.notes.is_empty() {

@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use crate::event::{
-    BackupFinished, ErrorLine, FindingLine, MigrationFailed, ProjectInspected, RunStarted, Step, TestsFinished,
-    VerifyCheck,
+    BackupFinished, ErrorLine, FindingLine, MigrationFailed, ProjectInspected, RunStarted, Step,
+    TestsFinished, VerifyCheck,
 };
 use crate::exit::Changed;
 
@@ -72,7 +72,9 @@ pub(crate) enum MigrationProgress {
 #[serde(tag = "state", rename_all = "snake_case")]
 pub(crate) enum BackupState {
     Taken(BackupFinished),
-    Skipped { why: String },
+    Skipped {
+        why: String,
+    },
     /// The run ended before, or there was nothing to back up for.
     NotReached,
 }
@@ -105,12 +107,18 @@ impl RunReport {
     }
 
     pub(crate) fn applied(&self) -> impl Iterator<Item = &MigrationLine> {
-        self.migrations.iter().filter(|m| m.progress == MigrationProgress::Applied)
+        self.migrations
+            .iter()
+            .filter(|m| m.progress == MigrationProgress::Applied)
     }
 
     /// `dry run` or `apply`.
     pub(crate) fn mode(&self) -> &'static str {
-        if self.started.dry_run { "dry run" } else { "apply" }
+        if self.started.dry_run {
+            "dry run"
+        } else {
+            "apply"
+        }
     }
 
     pub(crate) fn scope(&self) -> String {
@@ -130,14 +138,20 @@ impl RunReport {
         let applied = self.applied().count();
         let pending = self.migrations.len();
         match (self.exit_code, self.started.dry_run) {
-            (None, _) => format!("The run broke off: {applied} of {pending} migrations are known to be applied."),
+            (None, _) => format!(
+                "The run broke off: {applied} of {pending} migrations are known to be applied."
+            ),
             (Some(0), _) if pending == 0 => "No migrations to apply.".to_owned(),
-            (Some(0), true) => format!("Dry run: {pending} migrations are pending. The database was not changed."),
+            (Some(0), true) => {
+                format!("Dry run: {pending} migrations are pending. The database was not changed.")
+            }
             (Some(0), false) => format!("{applied} migrations were applied and verified."),
             (Some(code), _) => {
                 let changed = match self.changed {
                     Changed::No => "the database was not changed".to_owned(),
-                    Changed::Yes => format!("the database was changed: {applied} of {pending} migrations are applied"),
+                    Changed::Yes => format!(
+                        "the database was changed: {applied} of {pending} migrations are applied"
+                    ),
                     Changed::Unknown => "whether the database was changed is unknown".to_owned(),
                 };
                 format!("Halted with exit code {code}: {changed}.")

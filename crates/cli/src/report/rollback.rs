@@ -6,11 +6,23 @@ use super::model::{BackupState, MigrationLine, MigrationProgress, RollbackComman
 use crate::event::ProjectInspected;
 
 /// For each app its way back, the app that came last first; then the backup.
-pub(super) fn commands(report: &RunReport, previous: &BTreeMap<String, Option<String>>) -> Vec<RollbackCommand> {
-    let Some(facts) = &report.project_facts else { return Vec::new() };
+pub(super) fn commands(
+    report: &RunReport,
+    previous: &BTreeMap<String, Option<String>>,
+) -> Vec<RollbackCommand> {
+    let Some(facts) = &report.project_facts else {
+        return Vec::new();
+    };
     let mut commands: Vec<RollbackCommand> = apps_to_undo(report)
         .into_iter()
-        .map(|app| migrate_back(report, facts, app, previous.get(app).and_then(Option::as_deref)))
+        .map(|app| {
+            migrate_back(
+                report,
+                facts,
+                app,
+                previous.get(app).and_then(Option::as_deref),
+            )
+        })
         .collect();
     commands.extend(restore(report, facts));
     commands
@@ -20,7 +32,10 @@ pub(super) fn commands(report: &RunReport, previous: &BTreeMap<String, Option<St
 fn concerned(report: &RunReport) -> impl Iterator<Item = &MigrationLine> {
     let dry = report.started.dry_run;
     report.migrations.iter().filter(move |m| {
-        dry || matches!(m.progress, MigrationProgress::Applied | MigrationProgress::Unknown)
+        dry || matches!(
+            m.progress,
+            MigrationProgress::Applied | MigrationProgress::Unknown
+        )
     })
 }
 
@@ -35,14 +50,24 @@ fn apps_to_undo(report: &RunReport) -> Vec<&str> {
     apps
 }
 
-fn migrate_back(report: &RunReport, facts: &ProjectInspected, app: &str, previous: Option<&str>) -> RollbackCommand {
+fn migrate_back(
+    report: &RunReport,
+    facts: &ProjectInspected,
+    app: &str,
+    previous: Option<&str>,
+) -> RollbackCommand {
     let target = previous.unwrap_or("zero");
     let mut words = facts.python_command.clone();
     match facts.entry.split_once(':') {
         None => words.push(facts.entry.clone()),
         Some(_) => {
             words.extend(["-m".to_owned(), "django".to_owned()]);
-            words.extend(facts.settings_module.iter().map(|module| format!("--settings={module}")));
+            words.extend(
+                facts
+                    .settings_module
+                    .iter()
+                    .map(|module| format!("--settings={module}")),
+            );
         }
     }
     words.extend(["migrate".to_owned(), app.to_owned(), target.to_owned()]);
@@ -54,7 +79,11 @@ fn migrate_back(report: &RunReport, facts: &ProjectInspected, app: &str, previou
             Some(name) => format!("{app}: back to {name}"),
             None => format!("{app}: back to before its first migration"),
         },
-        command: words.iter().map(|w| quoted(w)).collect::<Vec<_>>().join(" "),
+        command: words
+            .iter()
+            .map(|w| quoted(w))
+            .collect::<Vec<_>>()
+            .join(" "),
         warnings: warnings(report, app),
     }
 }
@@ -70,7 +99,10 @@ fn warnings(report: &RunReport, app: &str) -> Vec<String> {
         }
         if !m.destroys.is_empty() && m.irreversible.is_empty() {
             let lost = m.destroys.join(", ");
-            warnings.push(format!("going back from {} does not bring back {lost}: only the backup does", m.name));
+            warnings.push(format!(
+                "going back from {} does not bring back {lost}: only the backup does",
+                m.name
+            ));
         }
     }
     warnings
@@ -78,12 +110,21 @@ fn warnings(report: &RunReport, app: &str) -> Vec<String> {
 
 /// Into a database of its own: the live one is never overwritten by a command of ours.
 fn restore(report: &RunReport, facts: &ProjectInspected) -> Option<RollbackCommand> {
-    let BackupState::Taken(backup) = &report.backup else { return None };
+    let BackupState::Taken(backup) = &report.backup else {
+        return None;
+    };
     let file = quoted(&backup.file);
-    let read = if backup.file.ends_with(".gz") { format!("gunzip -c {file}") } else { format!("cat {file}") };
+    let read = if backup.file.ends_with(".gz") {
+        format!("gunzip -c {file}")
+    } else {
+        format!("cat {file}")
+    };
     Some(RollbackCommand {
         what: "the whole database, from the backup, into a new and empty one".to_owned(),
-        command: format!("{read} | psql -X -v ON_ERROR_STOP=1 -d {}", quoted(&format!("{}_restored", facts.database_name))),
+        command: format!(
+            "{read} | psql -X -v ON_ERROR_STOP=1 -d {}",
+            quoted(&format!("{}_restored", facts.database_name))
+        ),
         warnings: vec![
             "needs psql, and a database of that name that you created for it".to_owned(),
             "rows written after the backup are not in it".to_owned(),
@@ -118,7 +159,12 @@ mod tests {
                 "gunzip -c backups/backup_shop_20261122_093000.sql.gz | psql -X -v ON_ERROR_STOP=1 -d shop_restored",
             ]
         );
-        assert!(report.rollback[1].warnings.iter().any(|w| w.contains("only the backup does")));
+        assert!(
+            report.rollback[1]
+                .warnings
+                .iter()
+                .any(|w| w.contains("only the backup does"))
+        );
     }
 
     #[test]

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::event::{
-    BackupFinished, EventKind, FindingLine, Line, Planned, PlannedMigration, PreviewFinished, PreviewedMigration,
-    ProjectInspected, RunFinished, RunStarted, SCHEMA_VERSION, Step, TestsFinished, VerifyCheck,
+    BackupFinished, EventKind, FindingLine, Line, Planned, PlannedMigration, PreviewFinished,
+    PreviewedMigration, ProjectInspected, RunFinished, RunStarted, SCHEMA_VERSION, Step,
+    TestsFinished, VerifyCheck,
 };
 use crate::exit::Changed;
 
@@ -14,16 +15,31 @@ pub(super) fn applied() -> Vec<Line> {
     let mut push = |kind| {
         at += 500;
         let stamp = format!("2026-11-22T09:30:{:02}.000Z", at / 1000);
-        lines.push(Line { schema_version: SCHEMA_VERSION, at: stamp, elapsed_ms: at, kind });
+        lines.push(Line {
+            schema_version: SCHEMA_VERSION,
+            at: stamp,
+            elapsed_ms: at,
+            kind,
+        });
     };
     push(EventKind::RunStarted(started()));
-    push(EventKind::StepStarted { step: Step::Pending });
+    push(EventKind::StepStarted {
+        step: Step::Pending,
+    });
     push(EventKind::ProjectInspected(inspected()));
     push(EventKind::Planned(planned()));
-    push(EventKind::StepFinished { step: Step::Pending, ok: true, seconds: 1.5 });
+    push(EventKind::StepFinished {
+        step: Step::Pending,
+        ok: true,
+        seconds: 1.5,
+    });
     push(EventKind::StepStarted { step: Step::Backup });
     push(EventKind::BackupFinished(backup()));
-    push(EventKind::StepFinished { step: Step::Backup, ok: true, seconds: 2.0 });
+    push(EventKind::StepFinished {
+        step: Step::Backup,
+        ok: true,
+        seconds: 2.0,
+    });
     push(EventKind::PreviewFinished(preview()));
     push(EventKind::Answered {
         question: "destructive statements".into(),
@@ -32,14 +48,34 @@ pub(super) fn applied() -> Vec<Line> {
     });
     push(EventKind::StepStarted { step: Step::Apply });
     for (app, name) in [("shop", "0003_drop_code"), ("billing", "0001_initial")] {
-        push(EventKind::MigrationStarted { app: app.into(), name: name.into(), atomic: true });
-        push(EventKind::MigrationApplied { app: app.into(), name: name.into(), seconds: 0.25 });
+        push(EventKind::MigrationStarted {
+            app: app.into(),
+            name: name.into(),
+            atomic: true,
+        });
+        push(EventKind::MigrationApplied {
+            app: app.into(),
+            name: name.into(),
+            seconds: 0.25,
+        });
     }
-    push(EventKind::StepFinished { step: Step::Apply, ok: true, seconds: 1.0 });
+    push(EventKind::StepFinished {
+        step: Step::Apply,
+        ok: true,
+        seconds: 1.0,
+    });
     push(EventKind::Verified {
         checks: vec![
-            VerifyCheck { name: "Migration status".into(), ok: true, detail: "nothing pending in scope".into() },
-            VerifyCheck { name: "Database connectivity".into(), ok: true, detail: "7 models answer a query".into() },
+            VerifyCheck {
+                name: "Migration status".into(),
+                ok: true,
+                detail: "nothing pending in scope".into(),
+            },
+            VerifyCheck {
+                name: "Database connectivity".into(),
+                ok: true,
+                detail: "7 models answer a query".into(),
+            },
         ],
     });
     push(EventKind::TestsFinished(TestsFinished {
@@ -106,7 +142,10 @@ fn planned() -> Planned {
             migration("shop", "0003_drop_code", "Remove field code from item"),
             migration("billing", "0001_initial", "Create model Invoice"),
         ],
-        previous: BTreeMap::from([("shop".into(), Some("0002_item".into())), ("billing".into(), None)]),
+        previous: BTreeMap::from([
+            ("shop".into(), Some("0002_item".into())),
+            ("billing".into(), None),
+        ]),
     }
 }
 
@@ -130,22 +169,37 @@ fn preview() -> PreviewFinished {
         severity: "ask".into(),
         message: "drops column code of public.shop_item".into(),
     };
-    let migration = |app: &str, name: &str, destroys: Vec<String>, findings, reverse: Vec<String>| PreviewedMigration {
-        app: app.into(),
-        name: name.into(),
-        complete: true,
-        statements: 1,
-        findings,
-        destroys,
-        reverse_destroys: reverse,
-    };
+    let migration =
+        |app: &str, name: &str, destroys: Vec<String>, findings, reverse: Vec<String>| {
+            PreviewedMigration {
+                app: app.into(),
+                name: name.into(),
+                complete: true,
+                statements: 1,
+                findings,
+                destroys,
+                reverse_destroys: reverse,
+            }
+        };
     PreviewFinished {
         verdict: "ask".into(),
         plan_fingerprint: "0123456789abcdef".into(),
         statements: 2,
         migrations: vec![
-            migration("shop", "0003_drop_code", vec!["column code of public.shop_item".into()], vec![finding], vec![]),
-            migration("billing", "0001_initial", vec![], vec![], vec!["table public.billing_invoice".into()]),
+            migration(
+                "shop",
+                "0003_drop_code",
+                vec!["column code of public.shop_item".into()],
+                vec![finding],
+                vec![],
+            ),
+            migration(
+                "billing",
+                "0001_initial",
+                vec![],
+                vec![],
+                vec!["table public.billing_invoice".into()],
+            ),
         ],
     }
 }

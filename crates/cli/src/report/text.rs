@@ -18,11 +18,21 @@ pub(crate) fn text(report: &RunReport) -> String {
     let _ = writeln!(out, "{}", paint(look, report.headline()));
     facts(&mut out, report);
     migrations(&mut out, report);
-    if report.succeeded() && !report.started.dry_run && !report.migrations.is_empty() || report.changed != Changed::No {
+    if report.succeeded() && !report.started.dry_run && !report.migrations.is_empty()
+        || report.changed != Changed::No
+    {
         section(&mut out, "Verification");
         for check in checklist(report) {
-            let mark = if check.ok { paint(Look::Good, "✓") } else { paint(Look::Warning, "–") };
-            let _ = writeln!(out, "{}", wrapped("  ", &format!("{mark} {}: {}", check.name, check.detail)));
+            let mark = if check.ok {
+                paint(Look::Good, "✓")
+            } else {
+                paint(Look::Warning, "–")
+            };
+            let _ = writeln!(
+                out,
+                "{}",
+                wrapped("  ", &format!("{mark} {}: {}", check.name, check.detail))
+            );
         }
     }
     rollback(&mut out, report);
@@ -42,16 +52,35 @@ fn section(out: &mut String, title: &str) {
 
 fn facts(out: &mut String, report: &RunReport) {
     let mut row = |name: &str, value: String| {
-        let _ = writeln!(out, "  {} {value}", paint(Look::Faint, format!("{name:<10}")));
+        let _ = writeln!(
+            out,
+            "  {} {value}",
+            paint(Look::Faint, format!("{name:<10}"))
+        );
     };
-    row("time", report.finished_at.clone().unwrap_or_else(|| report.started_at.clone()));
-    row("mode", format!("{}, apps: {}", report.mode(), report.scope()));
+    row(
+        "time",
+        report
+            .finished_at
+            .clone()
+            .unwrap_or_else(|| report.started_at.clone()),
+    );
+    row(
+        "mode",
+        format!("{}, apps: {}", report.mode(), report.scope()),
+    );
     if let Some(facts) = &report.project_facts {
-        row("database", format!("{} (PostgreSQL {})", facts.target, facts.server_version));
+        row(
+            "database",
+            format!("{} (PostgreSQL {})", facts.target, facts.server_version),
+        );
     }
     match &report.backup {
         BackupState::Taken(b) => {
-            row("backup", format!("{} ({}, {})", b.file, bytes(b.bytes), count(b.rows, "row")));
+            row(
+                "backup",
+                format!("{} ({}, {})", b.file, bytes(b.bytes), count(b.rows, "row")),
+            );
         }
         BackupState::Skipped { why } => row("backup", paint(Look::Warning, format!("none: {why}"))),
         BackupState::NotReached => row("backup", "none was taken in this run".to_owned()),
@@ -68,7 +97,14 @@ fn migrations(out: &mut String, report: &RunReport) {
     if report.migrations.is_empty() {
         return;
     }
-    section(out, if report.started.dry_run { "Pending" } else { "Migrations" });
+    section(
+        out,
+        if report.started.dry_run {
+            "Pending"
+        } else {
+            "Migrations"
+        },
+    );
     for m in &report.migrations {
         let (mark, word) = match m.progress {
             MigrationProgress::Applied => ("[X]", String::new()),
@@ -76,10 +112,20 @@ fn migrations(out: &mut String, report: &RunReport) {
             MigrationProgress::Failed => ("[ ]", paint(Look::Bad, " failed")),
             MigrationProgress::Unknown => ("[?]", paint(Look::Bad, " begun, its end is unknown")),
         };
-        let time = m.seconds.map(|s| paint(Look::Faint, format!(" {}", seconds(s)))).unwrap_or_default();
+        let time = m
+            .seconds
+            .map(|s| paint(Look::Faint, format!(" {}", seconds(s))))
+            .unwrap_or_default();
         let _ = writeln!(out, "  {mark} {}.{}{time}{word}", m.app, m.name);
         for loss in &m.destroys {
-            let _ = writeln!(out, "{}", wrapped("      ", &format!("{} {loss}", paint(Look::Bad, "destroys"))));
+            let _ = writeln!(
+                out,
+                "{}",
+                wrapped(
+                    "      ",
+                    &format!("{} {loss}", paint(Look::Bad, "destroys"))
+                )
+            );
         }
     }
 }
@@ -88,13 +134,25 @@ fn rollback(out: &mut String, report: &RunReport) {
     if report.rollback.is_empty() || (report.changed == Changed::No && !report.started.dry_run) {
         return;
     }
-    let title = if report.started.dry_run { "Rollback, once the plan is applied" } else { "Rollback (if needed)" };
+    let title = if report.started.dry_run {
+        "Rollback, once the plan is applied"
+    } else {
+        "Rollback (if needed)"
+    };
     section(out, title);
     for command in &report.rollback {
-        let _ = writeln!(out, "  {}", paint(Look::Faint, format!("# {}", command.what)));
+        let _ = writeln!(
+            out,
+            "  {}",
+            paint(Look::Faint, format!("# {}", command.what))
+        );
         let _ = writeln!(out, "  {}", command.command);
         for warning in &command.warnings {
-            let _ = writeln!(out, "{}", wrapped("    ", &format!("{} {warning}", paint(Look::Warning, "!"))));
+            let _ = writeln!(
+                out,
+                "{}",
+                wrapped("    ", &format!("{} {warning}", paint(Look::Warning, "!")))
+            );
         }
     }
 }
@@ -106,7 +164,8 @@ mod tests {
 
     #[test]
     fn the_last_screen_says_what_changed_and_the_way_back() {
-        let text = anstream::adapter::strip_str(&text(&fold(&sample::applied()).unwrap())).to_string();
+        let text =
+            anstream::adapter::strip_str(&text(&fold(&sample::applied()).unwrap())).to_string();
         for part in [
             "2 migrations were applied and verified.",
             "[X] shop.0003_drop_code",

@@ -52,7 +52,10 @@ impl Layers {
             // a folder that is not there is for `locate` to report, with its own words
             Err(e) if e.kind() == std::io::ErrorKind::NotADirectory => String::new(),
             Err(e) => {
-                return Err(Failure::new(Class::Settings, format!("{} cannot be read: {e}", file_path.display())));
+                return Err(Failure::new(
+                    Class::Settings,
+                    format!("{} cannot be read: {e}", file_path.display()),
+                ));
             }
         };
         Self::from_parts(root, environment, &text, file_path)
@@ -60,8 +63,16 @@ impl Layers {
 
     #[cfg(test)]
     pub(crate) fn of(environment: &[(&str, &str)], file: &str) -> Result<Self, Failure> {
-        let environment = environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        Self::from_parts(Path::new("."), environment, file, PathBuf::from("pyproject.toml"))
+        let environment = environment
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect();
+        Self::from_parts(
+            Path::new("."),
+            environment,
+            file,
+            PathBuf::from("pyproject.toml"),
+        )
     }
 
     fn from_parts(
@@ -71,7 +82,13 @@ impl Layers {
         file_path: PathBuf,
     ) -> Result<Self, Failure> {
         let file = section(file, &file_path)?;
-        Ok(Self { root: root.to_path_buf(), environment, file, file_path, taken: Vec::new() })
+        Ok(Self {
+            root: root.to_path_buf(),
+            environment,
+            file,
+            file_path,
+            taken: Vec::new(),
+        })
     }
 
     pub(crate) fn root(&self) -> &Path {
@@ -100,20 +117,38 @@ impl Layers {
         flag: Option<String>,
         parse: fn(&str) -> Result<T, String>,
     ) -> Result<Option<T>, Failure> {
-        let row = table::find(key).ok_or_else(|| Failure::new(Class::Bug, format!("`{key}` is in no table")))?;
+        let row = table::find(key)
+            .ok_or_else(|| Failure::new(Class::Bug, format!("`{key}` is in no table")))?;
         let variable = table::variable(key);
         let found = flag
             .map(|v| (v, Origin::Flag(row.flag)))
-            .or_else(|| self.environment.get(&variable).map(|v| (v.clone(), Origin::Environment(variable.clone()))))
-            .or_else(|| self.file.get(key).map(|v| (v.clone(), Origin::File(self.file_path.clone()))))
+            .or_else(|| {
+                self.environment
+                    .get(&variable)
+                    .map(|v| (v.clone(), Origin::Environment(variable.clone())))
+            })
+            .or_else(|| {
+                self.file
+                    .get(key)
+                    .map(|v| (v.clone(), Origin::File(self.file_path.clone())))
+            })
             .or_else(|| row.default.map(|v| (v.to_owned(), Origin::Default)));
-        let Some((text, origin)) = found else { return Ok(None) };
+        let Some((text, origin)) = found else {
+            return Ok(None);
+        };
         let value = parse(&text).map_err(|why| {
-            Failure::new(Class::Settings, format!("`{key}` is \"{text}\" ({origin}): {why}"))
-                .hint(format!("{}: {}", row.flag, row.meaning))
+            Failure::new(
+                Class::Settings,
+                format!("`{key}` is \"{text}\" ({origin}): {why}"),
+            )
+            .hint(format!("{}: {}", row.flag, row.meaning))
         })?;
         // a DSN may hold a password
-        let shown = if key == "dsn" { "(set)".to_owned() } else { text };
+        let shown = if key == "dsn" {
+            "(set)".to_owned()
+        } else {
+            text
+        };
         self.taken.push((row.key, shown, origin));
         Ok(Some(value))
     }
@@ -122,12 +157,20 @@ impl Layers {
 /// `[tool.django-migrate]` as texts; unknown keys are refused with the nearest that is known.
 fn section(text: &str, path: &Path) -> Result<BTreeMap<String, String>, Failure> {
     let document: toml::Table = text.parse().map_err(|e: toml::de::Error| {
-        Failure::new(Class::Settings, format!("{} is no valid TOML: {}", path.display(), e.message()))
+        Failure::new(
+            Class::Settings,
+            format!("{} is no valid TOML: {}", path.display(), e.message()),
+        )
     })?;
     let section = document.get("tool").and_then(|t| t.get("django-migrate"));
-    let Some(section) = section else { return Ok(BTreeMap::new()) };
+    let Some(section) = section else {
+        return Ok(BTreeMap::new());
+    };
     let Some(section) = section.as_table() else {
-        return Err(Failure::new(Class::Settings, format!("tool.django-migrate in {} is no table", path.display())));
+        return Err(Failure::new(
+            Class::Settings,
+            format!("tool.django-migrate in {} is no table", path.display()),
+        ));
     };
     let mut values = BTreeMap::new();
     for (key, value) in section {
@@ -136,7 +179,10 @@ fn section(text: &str, path: &Path) -> Result<BTreeMap<String, String>, Failure>
             let known: Vec<_> = table::TABLE.iter().map(|row| row.key).collect();
             return Err(Failure::new(
                 Class::Settings,
-                format!("[tool.django-migrate] in {} has `{key}`, which is no setting", path.display()),
+                format!(
+                    "[tool.django-migrate] in {} has `{key}`, which is no setting",
+                    path.display()
+                ),
             )
             .hint(format!("known: {}", known.join(", "))));
         }
@@ -146,7 +192,10 @@ fn section(text: &str, path: &Path) -> Result<BTreeMap<String, String>, Failure>
             _ => {
                 return Err(Failure::new(
                     Class::Settings,
-                    format!("`{key}` in {} must be a string, a number or a boolean", path.display()),
+                    format!(
+                        "`{key}` in {} must be a string, a number or a boolean",
+                        path.display()
+                    ),
                 ));
             }
         };
@@ -168,13 +217,22 @@ mod tests {
 
     #[test]
     fn broken_toml_is_an_error_and_not_silence() {
-        assert_eq!(Layers::of(&[], "[tool.django-migrate\n").unwrap_err().class, Class::Settings);
+        assert_eq!(
+            Layers::of(&[], "[tool.django-migrate\n").unwrap_err().class,
+            Class::Settings
+        );
     }
 
     #[test]
     fn every_origin_is_remembered() {
         let mut layers = Layers::of(&[("DJANGO_MIGRATE_DATABASE", "replica")], "").unwrap();
-        assert_eq!(layers.pick("database", None, |s| Ok(s.to_owned())).unwrap(), "replica");
-        assert_eq!(layers.taken()[0].2, Origin::Environment("DJANGO_MIGRATE_DATABASE".into()));
+        assert_eq!(
+            layers.pick("database", None, |s| Ok(s.to_owned())).unwrap(),
+            "replica"
+        );
+        assert_eq!(
+            layers.taken()[0].2,
+            Origin::Environment("DJANGO_MIGRATE_DATABASE".into())
+        );
     }
 }

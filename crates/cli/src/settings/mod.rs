@@ -91,9 +91,29 @@ pub(crate) struct RunSettings {
 }
 
 pub(crate) fn run(args: args::RunArgs, layers: &mut Layers) -> Result<RunSettings, Failure> {
-    let args::RunArgs { target, steps, consent, django, guard, backup, tests, run_dir, format: _ } = args;
-    let args::StepArgs { dry_run, apply, backup_first, no_backup } = steps;
-    let args::ConsentArgs { yes, acknowledge_no_backup, confirm_destructive, plan } = consent;
+    let args::RunArgs {
+        target,
+        steps,
+        consent,
+        django,
+        guard,
+        backup,
+        tests,
+        run_dir,
+        format: _,
+    } = args;
+    let args::StepArgs {
+        dry_run,
+        apply,
+        backup_first,
+        no_backup,
+    } = steps;
+    let args::ConsentArgs {
+        yes,
+        acknowledge_no_backup,
+        confirm_destructive,
+        plan,
+    } = consent;
     let dry_run = contradiction(dry_run, apply, "--dry-run", "--apply")?;
     let backup_first = contradiction(backup_first, no_backup, "--backup-first", "--no-backup")?;
     let mode = if layers.pick("dry_run", dry_run.map(|b| b.to_string()), values::boolean)? {
@@ -101,21 +121,34 @@ pub(crate) fn run(args: args::RunArgs, layers: &mut Layers) -> Result<RunSetting
     } else {
         Mode::Apply
     };
-    let backup_first = if layers.pick("backup_first", backup_first.map(|b| b.to_string()), values::boolean)? {
+    let backup_first = if layers.pick(
+        "backup_first",
+        backup_first.map(|b| b.to_string()),
+        values::boolean,
+    )? {
         BackupFirst::Yes
     } else {
-        BackupFirst::No { acknowledged: acknowledge_no_backup }
+        BackupFirst::No {
+            acknowledged: acknowledge_no_backup,
+        }
     };
     if acknowledge_no_backup && backup_first == BackupFirst::Yes {
-        return Err(Failure::new(Class::Usage, "--acknowledge-no-backup goes with --no-backup")
-            .hint("say --no-backup too, or leave both and take the backup"));
+        return Err(Failure::new(
+            Class::Usage,
+            "--acknowledge-no-backup goes with --no-backup",
+        )
+        .hint("say --no-backup too, or leave both and take the backup"));
     }
     let target = target_of(target, layers)?;
     Ok(RunSettings {
         target,
         mode,
         backup_first,
-        consent: ConsentSettings { yes, confirm_destructive, plan },
+        consent: ConsentSettings {
+            yes,
+            confirm_destructive,
+            plan,
+        },
         guard: guard_of(guard, layers)?,
         backup: self::backup(backup, layers)?,
         tests: tests_of(tests, layers)?,
@@ -125,7 +158,12 @@ pub(crate) fn run(args: args::RunArgs, layers: &mut Layers) -> Result<RunSetting
 }
 
 /// `--flag=BOOL` against its short form that means `false`; both at odds is a usage error.
-fn contradiction(long: Option<bool>, short: bool, flag: &str, negation: &str) -> Result<Option<bool>, Failure> {
+fn contradiction(
+    long: Option<bool>,
+    short: bool,
+    flag: &str,
+    negation: &str,
+) -> Result<Option<bool>, Failure> {
     match (long, short) {
         (Some(true), true) => Err(Failure::new(
             Class::Usage,
@@ -148,8 +186,18 @@ pub(crate) fn target_of(args: args::TargetArgs, layers: &mut Layers) -> Result<T
     Ok(Target { app, migration })
 }
 
-pub(crate) fn django(args: args::DjangoArgs, layers: &mut Layers) -> Result<DjangoSettings, Failure> {
-    let args::DjangoArgs { database, settings, pythonpath, python, entry, dsn } = args;
+pub(crate) fn django(
+    args: args::DjangoArgs,
+    layers: &mut Layers,
+) -> Result<DjangoSettings, Failure> {
+    let args::DjangoArgs {
+        database,
+        settings,
+        pythonpath,
+        python,
+        entry,
+        dsn,
+    } = args;
     Ok(DjangoSettings {
         root: layers.root().to_path_buf(),
         database: layers.pick("database", database, values::text)?,
@@ -162,15 +210,26 @@ pub(crate) fn django(args: args::DjangoArgs, layers: &mut Layers) -> Result<Djan
 }
 
 fn guard_of(args: args::GuardArgs, layers: &mut Layers) -> Result<GuardSettings, Failure> {
-    let args::GuardArgs { lock_timeout, statement_timeout } = args;
+    let args::GuardArgs {
+        lock_timeout,
+        statement_timeout,
+    } = args;
     Ok(GuardSettings {
         lock_timeout: layers.pick("lock_timeout", lock_timeout, values::duration)?,
         statement_timeout: layers.pick("statement_timeout", statement_timeout, values::duration)?,
     })
 }
 
-pub(crate) fn backup(args: args::BackupArgs, layers: &mut Layers) -> Result<BackupSettings, Failure> {
-    let args::BackupArgs { backup_dir, compress, pg_dump, lock_wait_timeout } = args;
+pub(crate) fn backup(
+    args: args::BackupArgs,
+    layers: &mut Layers,
+) -> Result<BackupSettings, Failure> {
+    let args::BackupArgs {
+        backup_dir,
+        compress,
+        pg_dump,
+        lock_wait_timeout,
+    } = args;
     Ok(BackupSettings {
         dir: layers.pick("backup_dir", path_text(backup_dir), values::path)?,
         compress: layers.pick("compress", compress, values::compress)?,
@@ -180,11 +239,19 @@ pub(crate) fn backup(args: args::BackupArgs, layers: &mut Layers) -> Result<Back
 }
 
 fn tests_of(args: args::TestArgs, layers: &mut Layers) -> Result<TestSettings, Failure> {
-    let args::TestArgs { test_command, test_timeout, skip_tests } = args;
+    let args::TestArgs {
+        test_command,
+        test_timeout,
+        skip_tests,
+    } = args;
     Ok(TestSettings {
         command: layers.pick_optional("test_command", test_command, values::text)?,
         timeout: layers.pick("test_timeout", test_timeout, values::duration)?,
-        skip: layers.pick("skip_tests", skip_tests.then(|| "true".to_owned()), values::boolean)?,
+        skip: layers.pick(
+            "skip_tests",
+            skip_tests.then(|| "true".to_owned()),
+            values::boolean,
+        )?,
     })
 }
 
@@ -194,9 +261,15 @@ pub(crate) fn run_dir(args: args::RunDirArgs, layers: &mut Layers) -> Result<Pat
 }
 
 /// `--fail-on`; the default differs by command, so it is not in the table.
-pub(crate) fn fail_on(args: args::FindingArgs, default: FailOn, layers: &mut Layers) -> Result<FailOn, Failure> {
+pub(crate) fn fail_on(
+    args: args::FindingArgs,
+    default: FailOn,
+    layers: &mut Layers,
+) -> Result<FailOn, Failure> {
     let args::FindingArgs { fail_on } = args;
-    Ok(layers.pick_optional("fail_on", fail_on, values::fail_on)?.unwrap_or(default))
+    Ok(layers
+        .pick_optional("fail_on", fail_on, values::fail_on)?
+        .unwrap_or(default))
 }
 
 fn path_text(path: Option<PathBuf>) -> Option<String> {
@@ -211,8 +284,11 @@ mod tests {
 
     #[track_caller]
     fn resolved(argv: &[&str], env: &[(&str, &str)], file: &str) -> Result<RunSettings, Failure> {
-        let cli = Cli::try_parse_from(std::iter::once(&"django-migrate").chain(argv)).expect("argv parses");
-        let Command::Run(args) = cli.command else { panic!("not run") };
+        let cli = Cli::try_parse_from(std::iter::once(&"django-migrate").chain(argv))
+            .expect("argv parses");
+        let Command::Run(args) = cli.command else {
+            panic!("not run")
+        };
         let mut layers = Layers::of(env, file).expect("layers");
         run(*args, &mut layers)
     }
@@ -228,7 +304,12 @@ mod tests {
         let f = resolved(&["run", "--dry-run", "--apply"], &[], "").unwrap_err();
         assert_eq!(f.code(), 2);
         assert!(f.message.contains("--dry-run and --apply"), "{}", f.message);
-        assert_eq!(resolved(&["run", "--dry-run=false", "--apply"], &[], "").unwrap().mode, Mode::Apply);
+        assert_eq!(
+            resolved(&["run", "--dry-run=false", "--apply"], &[], "")
+                .unwrap()
+                .mode,
+            Mode::Apply
+        );
     }
 
     #[test]
@@ -248,11 +329,20 @@ mod tests {
     fn a_bad_value_names_where_it_stands() {
         let f = resolved(&["run"], &[("DJANGO_MIGRATE_LOCK_TIMEOUT", "soon")], "").unwrap_err();
         assert_eq!(f.class, Class::Settings);
-        assert!(f.message.contains("soon") && f.message.contains("DJANGO_MIGRATE_LOCK_TIMEOUT"), "{}", f.message);
+        assert!(
+            f.message.contains("soon") && f.message.contains("DJANGO_MIGRATE_LOCK_TIMEOUT"),
+            "{}",
+            f.message
+        );
     }
 
     #[test]
     fn a_target_behind_everything_is_refused() {
-        assert_eq!(resolved(&["run", "shop", "zero"], &[], "").unwrap_err().code(), 2);
+        assert_eq!(
+            resolved(&["run", "shop", "zero"], &[], "")
+                .unwrap_err()
+                .code(),
+            2
+        );
     }
 }

@@ -12,32 +12,127 @@ pub(crate) struct Row {
     pub(crate) meaning: &'static str,
 }
 
-const fn row(key: &'static str, flag: &'static str, default: Option<&'static str>, meaning: &'static str) -> Row {
-    Row { key, flag, default, meaning }
+const fn row(
+    key: &'static str,
+    flag: &'static str,
+    default: Option<&'static str>,
+    meaning: &'static str,
+) -> Row {
+    Row {
+        key,
+        flag,
+        default,
+        meaning,
+    }
 }
 
 /// Every setting that has layers. Consent (`--yes`, phrases, `--plan`) has none: it is given for one run.
 pub(crate) const TABLE: &[Row] = &[
-    row("app_name", "APP", None, "the app to migrate; all apps where none is named"),
-    row("dry_run", "--dry-run, --apply", Some("true"), "stop before anything changes"),
-    row("backup_first", "--backup-first, --no-backup", Some("true"), "take a backup before anything changes"),
-    row("database", "--database", Some("default"), "the database alias of the project"),
+    row(
+        "app_name",
+        "APP",
+        None,
+        "the app to migrate; all apps where none is named",
+    ),
+    row(
+        "dry_run",
+        "--dry-run, --apply",
+        Some("true"),
+        "stop before anything changes",
+    ),
+    row(
+        "backup_first",
+        "--backup-first, --no-backup",
+        Some("true"),
+        "take a backup before anything changes",
+    ),
+    row(
+        "database",
+        "--database",
+        Some("default"),
+        "the database alias of the project",
+    ),
     row("settings", "--settings", None, "DJANGO_SETTINGS_MODULE"),
-    row("pythonpath", "--pythonpath", None, "a folder to put first on Python's path"),
+    row(
+        "pythonpath",
+        "--pythonpath",
+        None,
+        "a folder to put first on Python's path",
+    ),
     row("python", "--python", None, "how to start Python"),
-    row("entry", "--entry", None, "MODULE:FUNC that starts Django where there is no manage.py"),
-    row("dsn", "--dsn", None, "another way to the same database, for our own connections"),
-    row("lock_timeout", "--lock-timeout", Some("2s"), "the longest that a statement may wait for a lock"),
-    row("statement_timeout", "--statement-timeout", Some("0"), "the longest that a statement may take; 0: no limit"),
-    row("backup_dir", "--backup-dir", Some("backups"), "where backups go"),
-    row("compress", "--compress", Some("gzip"), "gzip, gzip:1 to gzip:9, or none"),
+    row(
+        "entry",
+        "--entry",
+        None,
+        "MODULE:FUNC that starts Django where there is no manage.py",
+    ),
+    row(
+        "dsn",
+        "--dsn",
+        None,
+        "another way to the same database, for our own connections",
+    ),
+    row(
+        "lock_timeout",
+        "--lock-timeout",
+        Some("2s"),
+        "the longest that a statement may wait for a lock",
+    ),
+    row(
+        "statement_timeout",
+        "--statement-timeout",
+        Some("0"),
+        "the longest that a statement may take; 0: no limit",
+    ),
+    row(
+        "backup_dir",
+        "--backup-dir",
+        Some("backups"),
+        "where backups go",
+    ),
+    row(
+        "compress",
+        "--compress",
+        Some("gzip"),
+        "gzip, gzip:1 to gzip:9, or none",
+    ),
     row("pg_dump", "--pg-dump", None, "which pg_dump"),
-    row("lock_wait_timeout", "--lock-wait-timeout", Some("30s"), "the longest that pg_dump may wait for a lock"),
-    row("test_command", "--test-command", None, "the project's tests"),
-    row("test_timeout", "--test-timeout", Some("30m"), "the longest that the tests may take"),
-    row("skip_tests", "--skip-tests", Some("false"), "do not run the project's tests"),
-    row("run_dir", "--run-dir", Some(".django-migrate/runs"), "where journals and reports go"),
-    row("fail_on", "--fail-on", None, "end with 12 at findings of this severity: note, ask, stop, never"),
+    row(
+        "lock_wait_timeout",
+        "--lock-wait-timeout",
+        Some("30s"),
+        "the longest that pg_dump may wait for a lock",
+    ),
+    row(
+        "test_command",
+        "--test-command",
+        None,
+        "the project's tests",
+    ),
+    row(
+        "test_timeout",
+        "--test-timeout",
+        Some("30m"),
+        "the longest that the tests may take",
+    ),
+    row(
+        "skip_tests",
+        "--skip-tests",
+        Some("false"),
+        "do not run the project's tests",
+    ),
+    row(
+        "run_dir",
+        "--run-dir",
+        Some(".django-migrate/runs"),
+        "where journals and reports go",
+    ),
+    row(
+        "fail_on",
+        "--fail-on",
+        None,
+        "end with 12 at findings of this severity: note, ask, stop, never",
+    ),
 ];
 
 /// The row of a key.

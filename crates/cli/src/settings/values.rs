@@ -28,7 +28,11 @@ pub(crate) enum FailOn {
 }
 
 pub(crate) fn text(s: &str) -> Result<String, String> {
-    if s.trim().is_empty() { Err("it is empty".into()) } else { Ok(s.to_owned()) }
+    if s.trim().is_empty() {
+        Err("it is empty".into())
+    } else {
+        Ok(s.to_owned())
+    }
 }
 
 pub(crate) fn path(s: &str) -> Result<PathBuf, String> {
@@ -67,9 +71,10 @@ pub(crate) fn compress(s: &str) -> Result<Compress, String> {
 
 pub(crate) fn entry(s: &str) -> Result<EntryPoint, String> {
     match s.split_once(':') {
-        Some((module, function)) if !module.is_empty() && !function.is_empty() => {
-            Ok(EntryPoint { module: module.to_owned(), function: function.to_owned() })
-        }
+        Some((module, function)) if !module.is_empty() && !function.is_empty() => Ok(EntryPoint {
+            module: module.to_owned(),
+            function: function.to_owned(),
+        }),
         _ => Err("say MODULE:FUNC, such as myproject.cli:main".into()),
     }
 }

@@ -13,7 +13,11 @@ pub(crate) fn bytes(n: u64) -> String {
         unit += 1;
     }
     let unit = UNITS[unit];
-    if value < 10.0 { format!("{value:.1} {unit}") } else { format!("{value:.0} {unit}") }
+    if value < 10.0 {
+        format!("{value:.1} {unit}")
+    } else {
+        format!("{value:.0} {unit}")
+    }
 }
 
 /// `0.4 s`, `12 s`, `3 min 05 s`.

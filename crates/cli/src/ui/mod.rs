@@ -16,5 +16,5 @@ pub(crate) use error::failure;
 pub(crate) use human::{bytes, count, seconds};
 pub(crate) use jsonl::JsonLines;
 pub(crate) use preview::{preview, verdict};
-pub(crate) use wrap::wrapped;
 pub(crate) use terminal::{Terminal, Volume, spinner};
+pub(crate) use wrap::wrapped;

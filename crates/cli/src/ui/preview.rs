@@ -27,7 +27,11 @@ pub(crate) fn preview(preview: &Preview, limit: usize) -> String {
         out.push('\n');
     }
     if shown > limit {
-        let _ = writeln!(out, "{} more statements: see preview.sql in the run folder\n", shown - limit);
+        let _ = writeln!(
+            out,
+            "{} more statements: see preview.sql in the run folder\n",
+            shown - limit
+        );
     }
     if preview.migrations.is_empty() {
         out.push_str("No migrations to apply\n");
@@ -44,12 +48,20 @@ pub(crate) fn verdict(preview: &Preview) -> String {
         Verdict::Ask => Look::Warning,
         Verdict::Stop => Look::Bad,
     };
-    format!("verdict {}, plan {}", paint(look, preview.verdict().name()), preview.fingerprint)
+    format!(
+        "verdict {}, plan {}",
+        paint(look, preview.verdict().name()),
+        preview.fingerprint
+    )
 }
 
 fn heading(out: &mut String, m: &PreviewMigration) {
     let mut facts = vec![if m.atomic { "atomic" } else { "not atomic" }];
-    facts.push(if m.reversible() { "reversible" } else { "irreversible" });
+    facts.push(if m.reversible() {
+        "reversible"
+    } else {
+        "irreversible"
+    });
     if !m.complete() {
         facts.push("SQL incomplete");
     }
@@ -60,9 +72,18 @@ fn heading(out: &mut String, m: &PreviewMigration) {
         Deploy::Neither if m.complete() => facts.push("breaks old or new code while both run"),
         Deploy::Neither => {}
     }
-    let _ = writeln!(out, "{}  {}", paint(Look::Heading, &m.id), paint(Look::Faint, facts.join(", ")));
+    let _ = writeln!(
+        out,
+        "{}  {}",
+        paint(Look::Heading, &m.id),
+        paint(Look::Faint, facts.join(", "))
+    );
     if m.statements.is_empty() && m.complete() {
-        let _ = writeln!(out, "  {}", paint(Look::Faint, "no SQL: it changes only Django's state"));
+        let _ = writeln!(
+            out,
+            "  {}",
+            paint(Look::Faint, "no SQL: it changes only Django's state")
+        );
     }
 }
 
@@ -79,9 +100,16 @@ fn statement(out: &mut String, s: &Statement) {
 
 /// `ACCESS EXCLUSIVE on public.shop_item; rewrites public.shop_item; blocks reads and writes`
 fn effects(s: &Statement) -> String {
-    let mut parts: Vec<String> = s.locks.iter().map(|l| format!("{} on {}", l.mode, l.relation)).collect();
+    let mut parts: Vec<String> = s
+        .locks
+        .iter()
+        .map(|l| format!("{} on {}", l.mode, l.relation))
+        .collect();
     let list = |set: &std::collections::BTreeSet<crate::sql::Relation>| {
-        set.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+        set.iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(", ")
     };
     if !s.rewrites.is_empty() {
         parts.push(format!("rewrites {}", list(&s.rewrites)));
@@ -121,8 +149,16 @@ fn destructive(out: &mut String, preview: &Preview) {
     let _ = writeln!(out, "{}", paint(Look::Destructive, title));
     for m in &preview.migrations {
         for loss in m.destroys() {
-            let _ = writeln!(out, "{}", wrapped("  ", &format!("{} {loss}", paint(Look::Name, &m.id))));
+            let _ = writeln!(
+                out,
+                "{}",
+                wrapped("  ", &format!("{} {loss}", paint(Look::Name, &m.id)))
+            );
         }
     }
-    let _ = writeln!(out, "  {}\n", paint(Look::Faint, "only the backup brings it back"));
+    let _ = writeln!(
+        out,
+        "  {}\n",
+        paint(Look::Faint, "only the backup brings it back")
+    );
 }

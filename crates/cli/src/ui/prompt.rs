@@ -17,7 +17,11 @@ pub(crate) enum Interaction {
 
 impl Interaction {
     pub(crate) fn here() -> Self {
-        if stdin().is_terminal() && std::io::stderr().is_terminal() { Self::Terminal } else { Self::None }
+        if stdin().is_terminal() && std::io::stderr().is_terminal() {
+            Self::Terminal
+        } else {
+            Self::None
+        }
     }
 }
 
@@ -26,14 +30,23 @@ pub(crate) async fn line(question: &str, signals: &Signals) -> Result<String, Fa
     out::talk_on(format!("{} ", paint(Look::Heading, question)));
     let read = tokio::task::spawn_blocking(|| {
         let mut answer = String::new();
-        stdin().lock().read_line(&mut answer).map(|n| (n > 0).then_some(answer))
+        stdin()
+            .lock()
+            .read_line(&mut answer)
+            .map(|n| (n > 0).then_some(answer))
     });
-    let answer = signals.or_stop(async { Ok(read.await) }).await.inspect_err(|_| out::talk(""))?;
+    let answer = signals
+        .or_stop(async { Ok(read.await) })
+        .await
+        .inspect_err(|_| out::talk(""))?;
     match answer {
         Ok(Ok(Some(answer))) => Ok(answer.trim_end_matches(['\n', '\r']).to_owned()),
         _ => {
             out::talk("");
-            Err(Failure::new(Class::Declined, "the question was not answered: the input ended"))
+            Err(Failure::new(
+                Class::Declined,
+                "the question was not answered: the input ended",
+            ))
         }
     }
 }

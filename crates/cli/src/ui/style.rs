@@ -24,7 +24,9 @@ pub(crate) fn paint(look: Look, text: impl Display) -> String {
         Look::Good => color(AnsiColor::Green),
         Look::Warning => color(AnsiColor::Yellow),
         Look::Bad => color(AnsiColor::Red).bold(),
-        Look::Destructive => color(AnsiColor::White).bg_color(Some(Color::Ansi(AnsiColor::Red))).bold(),
+        Look::Destructive => color(AnsiColor::White)
+            .bg_color(Some(Color::Ansi(AnsiColor::Red)))
+            .bold(),
         Look::Faint => Style::new().dimmed(),
         Look::Keyword => color(AnsiColor::Cyan),
         Look::Name => Style::new().bold(),
@@ -61,9 +63,9 @@ fn piece(rest: &str, first: char) -> usize {
     match first {
         '\'' | '"' => rest[1..].find(first).map_or(rest.len(), |i| i + 2),
         '-' if rest.starts_with("--") => rest.find('\n').unwrap_or(rest.len()),
-        c if c.is_alphanumeric() || c == '_' => {
-            rest.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(rest.len())
-        }
+        c if c.is_alphanumeric() || c == '_' => rest
+            .find(|c: char| !(c.is_alphanumeric() || c == '_'))
+            .unwrap_or(rest.len()),
         c => c.len_utf8(),
     }
 }

@@ -9,7 +9,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::style::{Look, paint};
 use super::{bytes, count, out, seconds, wrapped};
-use crate::event::{EventKind, Line, NoteLevel, PreviewFinished, ProjectInspected, RunStarted, Step};
+use crate::event::{
+    EventKind, Line, NoteLevel, PreviewFinished, ProjectInspected, RunStarted, Step,
+};
 use crate::reporter::Listener;
 
 /// How much is said.
@@ -30,7 +32,12 @@ pub(crate) struct Terminal {
 
 impl Terminal {
     pub(crate) fn new(volume: Volume) -> Self {
-        Self { volume, animated: std::io::stderr().is_terminal(), bar: None, migrations: (0, 0) }
+        Self {
+            volume,
+            animated: std::io::stderr().is_terminal(),
+            bar: None,
+            migrations: (0, 0),
+        }
     }
 
     fn say(&self, text: impl std::fmt::Display) {
@@ -51,7 +58,9 @@ impl Terminal {
         if !self.animated || self.volume == Volume::Quiet {
             return;
         }
-        let Some(bar) = self.bar.take().or_else(|| spinner(what)) else { return };
+        let Some(bar) = self.bar.take().or_else(|| spinner(what)) else {
+            return;
+        };
         if let Ok(style) = ProgressStyle::with_template(SPINNER) {
             bar.set_style(style);
         }
@@ -60,11 +69,19 @@ impl Terminal {
     }
 
     fn dump_progress(&mut self, raw: u64, written: u64, tables: u64, estimated: Option<u64>) {
-        let what = format!("{} read, {} written, {}", bytes(raw), bytes(written), count(tables, "table"));
-        let Some(total) = estimated.filter(|total| *total > raw) else { return self.spin(&what) };
+        let what = format!(
+            "{} read, {} written, {}",
+            bytes(raw),
+            bytes(written),
+            count(tables, "table")
+        );
+        let Some(total) = estimated.filter(|total| *total > raw) else {
+            return self.spin(&what);
+        };
         self.spin(&what);
         if let Some(bar) = &self.bar
-            && let Ok(style) = ProgressStyle::with_template("      {bar:24} {percent:>3}% {wide_msg} {eta} left")
+            && let Ok(style) =
+                ProgressStyle::with_template("      {bar:24} {percent:>3}% {wide_msg} {eta} left")
         {
             bar.set_style(style.progress_chars("━╸ "));
             bar.set_length(total);
@@ -79,27 +96,59 @@ impl Terminal {
     }
 
     fn inspected(&self, facts: &ProjectInspected) {
-        let driver = facts.driver.as_deref().map(|d| format!(", {d}")).unwrap_or_default();
-        let settings = facts.settings_module.as_deref().map(|s| format!(", settings {s}")).unwrap_or_default();
-        self.detail(format!("Django {}, Python {}{driver}{settings}", facts.django, facts.python));
-        let size = facts.database_bytes.map(|b| format!(", {}", bytes(b))).unwrap_or_default();
-        self.detail(format!("{}, PostgreSQL {}{size}", facts.target, facts.server_version));
+        let driver = facts
+            .driver
+            .as_deref()
+            .map(|d| format!(", {d}"))
+            .unwrap_or_default();
+        let settings = facts
+            .settings_module
+            .as_deref()
+            .map(|s| format!(", settings {s}"))
+            .unwrap_or_default();
+        self.detail(format!(
+            "Django {}, Python {}{driver}{settings}",
+            facts.django, facts.python
+        ));
+        let size = facts
+            .database_bytes
+            .map(|b| format!(", {}", bytes(b)))
+            .unwrap_or_default();
+        self.detail(format!(
+            "{}, PostgreSQL {}{size}",
+            facts.target, facts.server_version
+        ));
         for warning in &facts.check_warnings {
             self.detail(format!("{} {warning}", paint(Look::Warning, "check:")));
         }
     }
 
     fn previewed(&self, preview: &PreviewFinished) {
-        let asks = preview.migrations.iter().flat_map(|m| &m.findings).filter(|f| f.severity == "ask").count();
+        let asks = preview
+            .migrations
+            .iter()
+            .flat_map(|m| &m.findings)
+            .filter(|f| f.severity == "ask")
+            .count();
         let look = match preview.verdict.as_str() {
             "go" => Look::Good,
             "ask" => Look::Warning,
             _ => Look::Bad,
         };
         let verdict = paint(look, &preview.verdict);
-        let asking = if asks > 0 { format!(", {} that ask", count(asks as u64, "finding")) } else { String::new() };
-        self.detail(format!("{}, verdict {verdict}{asking}", count(preview.statements, "statement")));
-        self.detail(format!("plan {}", paint(Look::Name, &preview.plan_fingerprint)));
+        let asking = if asks > 0 {
+            format!(", {} that ask", count(asks as u64, "finding"))
+        } else {
+            String::new()
+        };
+        self.detail(format!(
+            "{}, verdict {verdict}{asking}",
+            count(preview.statements, "statement")
+        ));
+        self.detail(format!(
+            "plan {}",
+            paint(Look::Name, &preview.plan_fingerprint)
+        ));
     }
 
     fn started(&self, run: &RunStarted) {
@@ -109,13 +158,23 @@ impl Terminal {
             paint(Look::Warning, "false: the migrations are applied")
         };
         let apps = run.app.as_deref().unwrap_or("all apps");
-        let target = run.migration.as_deref().map(|m| format!(" up to {m}")).unwrap_or_default();
+        let target = run
+            .migration
+            .as_deref()
+            .map(|m| format!(" up to {m}"))
+            .unwrap_or_default();
         let backup = if run.backup_first {
             "true".to_owned()
         } else {
-            paint(Look::Warning, "false: there will be no backup to go back to")
+            paint(
+                Look::Warning,
+                "false: there will be no backup to go back to",
+            )
         };
-        let name = paint(Look::Heading, format!("django-migrate {}", run.tool_version));
+        let name = paint(
+            Look::Heading,
+            format!("django-migrate {}", run.tool_version),
+        );
         self.say(name);
         let row = |key: &str, value: String| self.say(format!("  {key:<13} {value}"));
         row("app_name", format!("{apps}{target}"));
@@ -138,8 +197,16 @@ impl Listener for Terminal {
             }
             EventKind::StepFinished { ok, seconds: s, .. } => {
                 self.clear();
-                let (look, word) = if *ok { (Look::Good, "passed") } else { (Look::Bad, "halted") };
-                self.detail(format!("{} {}", paint(look, word), paint(Look::Faint, seconds(*s))));
+                let (look, word) = if *ok {
+                    (Look::Good, "passed")
+                } else {
+                    (Look::Bad, "halted")
+                };
+                self.detail(format!(
+                    "{} {}",
+                    paint(look, word),
+                    paint(Look::Faint, seconds(*s))
+                ));
             }
             EventKind::Working { what } => self.spin(what),
             EventKind::ProjectInspected(facts) => self.inspected(facts),
@@ -156,20 +223,37 @@ impl Listener for Terminal {
                 self.detail(format!("advisory lock held by {holder}"));
             }
             EventKind::LockTaken { .. } => {}
-            EventKind::BackupStarted { folder, pg_dump, .. } if self.volume == Volume::Verbose => {
+            EventKind::BackupStarted {
+                folder, pg_dump, ..
+            } if self.volume == Volume::Verbose => {
                 self.detail(format!("into {folder} by {pg_dump}"));
             }
             EventKind::BackupStarted { .. } => self.spin("pg_dump starts"),
-            EventKind::BackupProgress { raw_bytes, bytes, tables, estimated_bytes } => {
+            EventKind::BackupProgress {
+                raw_bytes,
+                bytes,
+                tables,
+                estimated_bytes,
+            } => {
                 self.dump_progress(*raw_bytes, *bytes, *tables, *estimated_bytes);
             }
             EventKind::BackupFinished(b) => {
                 self.clear();
                 self.detail(&b.file);
-                let what = format!("{}, {}, {}", bytes(b.bytes), count(b.tables, "table"), count(b.rows, "row"));
-                self.detail(format!("{what}, by pg_dump {}, verified: {}", b.pg_dump, b.verified));
+                let what = format!(
+                    "{}, {}, {}",
+                    bytes(b.bytes),
+                    count(b.tables, "table"),
+                    count(b.rows, "row")
+                );
+                self.detail(format!(
+                    "{what}, by pg_dump {}, verified: {}",
+                    b.pg_dump, b.verified
+                ));
             }
-            EventKind::BackupSkipped { why } => self.detail(paint(Look::Warning, format!("skipped: {why}"))),
+            EventKind::BackupSkipped { why } => {
+                self.detail(paint(Look::Warning, format!("skipped: {why}")))
+            }
             EventKind::PreviewFinished(preview) => {
                 self.clear();
                 self.previewed(preview);
@@ -177,48 +261,110 @@ impl Listener for Terminal {
             EventKind::Answered { .. } => {}
             EventKind::MigrationStarted { app, name, .. } => {
                 self.migrations.0 += 1;
-                self.spin(&format!("{app}.{name} ({} of {})", self.migrations.0, self.migrations.1));
+                self.spin(&format!(
+                    "{app}.{name} ({} of {})",
+                    self.migrations.0, self.migrations.1
+                ));
             }
             EventKind::StatementStarted { sql, .. } if self.volume == Volume::Verbose => {
                 self.detail(format!("  {}", super::style::sql(&one_line(sql, 400))));
             }
-            EventKind::StatementStarted { sql, app: Some(app), name: Some(name), .. } => {
+            EventKind::StatementStarted {
+                sql,
+                app: Some(app),
+                name: Some(name),
+                ..
+            } => {
                 let place = format!("{} of {}", self.migrations.0, self.migrations.1);
                 self.spin(&format!("{app}.{name} ({place}): {}", one_line(sql, 100)));
             }
             EventKind::StatementStarted { .. } | EventKind::StatementFinished { .. } => {}
-            EventKind::MigrationApplied { app, name, seconds: s } => {
-                self.detail(format!("[{}] {app}.{name} {}", paint(Look::Good, "X"), paint(Look::Faint, seconds(*s))));
+            EventKind::MigrationApplied {
+                app,
+                name,
+                seconds: s,
+            } => {
+                self.detail(format!(
+                    "[{}] {app}.{name} {}",
+                    paint(Look::Good, "X"),
+                    paint(Look::Faint, seconds(*s))
+                ));
             }
             EventKind::MigrationFailed(failed) => {
                 self.clear();
-                self.detail(format!("[ ] {}.{} {}", failed.app, failed.name, paint(Look::Bad, "failed")));
+                self.detail(format!(
+                    "[ ] {}.{} {}",
+                    failed.app,
+                    failed.name,
+                    paint(Look::Bad, "failed")
+                ));
             }
-            EventKind::LockWaiting { relation, waited_ms, blockers, .. } => {
+            EventKind::LockWaiting {
+                relation,
+                waited_ms,
+                blockers,
+                ..
+            } => {
                 let relation = relation.as_deref().unwrap_or("a lock");
                 let who: Vec<&str> = blockers.iter().map(|b| b.what.as_str()).collect();
-                let text = format!("waits for {relation} for {}: {}", seconds(*waited_ms as f64 / 1000.0), who.join("; "));
-                if self.animated { self.spin(&text) } else { self.detail(text) }
+                let text = format!(
+                    "waits for {relation} for {}: {}",
+                    seconds(*waited_ms as f64 / 1000.0),
+                    who.join("; ")
+                );
+                if self.animated {
+                    self.spin(&text)
+                } else {
+                    self.detail(text)
+                }
             }
             EventKind::Verified { checks } => {
                 self.clear();
                 for check in checks {
-                    let mark = if check.ok { paint(Look::Good, "✓") } else { paint(Look::Bad, "✗") };
+                    let mark = if check.ok {
+                        paint(Look::Good, "✓")
+                    } else {
+                        paint(Look::Bad, "✗")
+                    };
                     self.detail(format!("{mark} {}: {}", check.name, check.detail));
                 }
             }
-            EventKind::TestsStarted { command, server, database } => {
+            EventKind::TestsStarted {
+                command,
+                server,
+                database,
+            } => {
                 self.detail(command);
-                self.detail(format!("they get a database of their own, {database}, on {server}"));
+                self.detail(format!(
+                    "they get a database of their own, {database}, on {server}"
+                ));
             }
             EventKind::TestOutput { line } => self.detail(paint(Look::Faint, format!("│ {line}"))),
             EventKind::TestsFinished(t) => {
                 self.clear();
-                let look = if t.outcome == "passed" { Look::Good } else { Look::Warning };
-                let numbers = format!("{} passed, {} failed, {} skipped", t.passed, t.failed, t.skipped);
-                let numbers = if t.passed + t.failed + t.skipped > 0 { format!(" ({numbers})") } else { String::new() };
-                let why = if numbers.is_empty() { format!(": {}", t.detail) } else { String::new() };
-                self.detail(format!("{}{numbers}{why}", paint(look, t.outcome.replace('_', " "))));
+                let look = if t.outcome == "passed" {
+                    Look::Good
+                } else {
+                    Look::Warning
+                };
+                let numbers = format!(
+                    "{} passed, {} failed, {} skipped",
+                    t.passed, t.failed, t.skipped
+                );
+                let numbers = if t.passed + t.failed + t.skipped > 0 {
+                    format!(" ({numbers})")
+                } else {
+                    String::new()
+                };
+                let why = if numbers.is_empty() {
+                    format!(": {}", t.detail)
+                } else {
+                    String::new()
+                };
+                self.detail(format!(
+                    "{}{numbers}{why}",
+                    paint(look, t.outcome.replace('_', " "))
+                ));
             }
             EventKind::Note { level, message } => {
                 let prefix = match level {

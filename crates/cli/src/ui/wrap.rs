@@ -10,7 +10,9 @@ pub(crate) fn wrapped(indent: &str, text: &str) -> String {
 }
 
 fn wrapped_to(width: Option<usize>, indent: &str, text: &str) -> String {
-    let Some(width) = width else { return format!("{indent}{text}") };
+    let Some(width) = width else {
+        return format!("{indent}{text}");
+    };
     let deeper = format!("{indent}  ");
     let lines = text.lines().map(|line| {
         // hyphens stand in names and paths, which are copied
@@ -27,7 +29,9 @@ fn wrapped_to(width: Option<usize>, indent: &str, text: &str) -> String {
 
 /// Columns of the terminal that shows it; none where nobody looks.
 fn width() -> Option<usize> {
-    let of = |size: rustix::termios::Winsize| Some(usize::from(size.ws_col)).filter(|columns| *columns > 0);
+    let of = |size: rustix::termios::Winsize| {
+        Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+    };
     let (out, err) = (std::io::stdout(), std::io::stderr());
     if out.is_terminal() {
         rustix::termios::tcgetwinsize(&out).ok().and_then(of)
@@ -44,9 +48,13 @@ mod tests {
 
     #[test]
     fn words_stay_whole_under_a_hanging_indent() {
-        let text = "the backup is in backups/backup_shop-prod_20261122.sql.gz and was read back whole";
+        let text =
+            "the backup is in backups/backup_shop-prod_20261122.sql.gz and was read back whole";
         let broken = wrapped_to(Some(50), "    ", text);
-        assert!(broken.lines().count() == 2 && broken.contains("backups/backup_shop-prod_20261122.sql.gz"));
+        assert!(
+            broken.lines().count() == 2
+                && broken.contains("backups/backup_shop-prod_20261122.sql.gz")
+        );
         assert!(broken.lines().nth(1).unwrap().starts_with("      "));
         assert_eq!(wrapped_to(None, "  ", text), format!("  {text}"));
     }

@@ -1,0 +1,67 @@
+//! Findings that are not about one statement: the migration as a whole, the history, who uses the database now.
+//!
+//! Same shape and same promise as the hazards: a code is stable and documented here.
+
+use super::{Finding, Severity};
+
+/// What such a finding means.
+pub(crate) struct Beyond {
+    pub(crate) code: &'static str,
+    pub(crate) severity: Severity,
+    pub(crate) meaning: &'static str,
+    /// What to do about it.
+    pub(crate) remedy: &'static str,
+}
+
+/// Every one of them.
+pub(crate) const TABLE: &[Beyond] = &[
+    Beyond {
+        code: "incomplete-sql",
+        severity: Severity::Ask,
+        meaning: "SQL of the operation may be missing from the preview: it runs in Python, or depends on what is only pending",
+        remedy: "read the operation; what it sends is seen only when it runs",
+    },
+    Beyond {
+        code: "irreversible-operation",
+        severity: Severity::Note,
+        meaning: "there is no way back by migrations",
+        remedy: "give it a reverse (RunPython's reverse_code, RunSQL's reverse_sql), or rely on the backup",
+    },
+    Beyond {
+        code: "history-duplicate",
+        severity: Severity::Ask,
+        meaning: "a migration is recorded more than once: two `migrate` ran at the same time",
+        remedy: "find out whether its data migration ran twice, then delete the extra rows of django_migrations",
+    },
+    Beyond {
+        code: "history-missing-file",
+        severity: Severity::Note,
+        meaning: "a migration is applied, but its file is missing",
+        remedy: "restore the file, or make sure that a squash replaced it",
+    },
+    Beyond {
+        code: "long-transaction",
+        severity: Severity::Note,
+        meaning: "a session has been in a transaction for long",
+        remedy: "a migration that needs a lock on what it uses waits for it, and everybody waits for the migration",
+    },
+    Beyond {
+        code: "prepared-transaction",
+        severity: Severity::Ask,
+        meaning: "a prepared transaction holds its locks until somebody ends it",
+        remedy: "COMMIT PREPARED or ROLLBACK PREPARED ends it",
+    },
+];
+
+/// A finding of one of these codes.
+pub(crate) fn finding(code: &'static str, message: String) -> Finding {
+    let row = TABLE.iter().find(|row| row.code == code);
+    debug_assert!(row.is_some(), "{code} is in no table");
+    Finding {
+        code,
+        severity: row.map_or(Severity::Ask, |row| row.severity),
+        message,
+        remedy: row.map_or(String::new(), |row| row.remedy.to_owned()),
+        relation: None,
+    }
+}
