@@ -42,12 +42,10 @@ impl Reach {
                 .map_err(bad)?;
         let options = match &settings.dsn {
             None => options,
-            Some(dsn) => {
-                let other = ConnectOptions::parse(dsn).map_err(|e| {
-                    Failure::new(Class::Settings, format!("--dsn cannot be used: {e}"))
-                })?;
-                options.with_route_of(&other)
-            }
+            Some(dsn) => options.by_way_of(dsn, &Environment::of_process()).map_err(|e| {
+                Failure::new(Class::Settings, format!("--dsn cannot be used: {e}"))
+                    .hint("say postgresql://HOST:PORT, or host=… port=…; the rest comes from Django's settings")
+            })?,
         };
         Ok(Self {
             options: options.with_application_name("django-migrate"),

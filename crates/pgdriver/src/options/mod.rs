@@ -238,16 +238,26 @@ impl ConnectOptions {
         self
     }
 
-    /// The same role and database by another way: hosts, ports and TLS of `other`. For a project in a container whose
-    /// host name resolves only there.
-    #[must_use]
-    pub fn with_route_of(mut self, other: &Self) -> Self {
-        self.hosts.clone_from(&other.hosts);
-        self.tls.clone_from(&other.tls);
-        if self.password.is_none() {
-            self.password.clone_from(&other.password);
+    /// The same role by another way: hosts, ports and TLS of a connection string, which may leave out the rest. For a
+    /// project in a container whose host name resolves only there. Where the string names a database it is that one,
+    /// so that the caller can see whether it is the same.
+    pub fn by_way_of(mut self, dsn: &str, environment: &Environment) -> Result<Self, OptionsError> {
+        let mut keywords = dsn::parse(dsn)?;
+        let own = [("user", &self.user), ("dbname", &self.database)];
+        for (name, value) in own {
+            let given = keywords.entry(name.to_owned()).or_default();
+            if given.is_empty() {
+                given.clone_from(value);
+            }
         }
-        self
+        let other = Self::resolve(&keywords, environment)?;
+        self.hosts = other.hosts;
+        self.tls = other.tls;
+        self.database = other.database;
+        if self.password.is_none() {
+            self.password = other.password;
+        }
+        Ok(self)
     }
 
     /// `shop@db1:5432/shop`; never a password.

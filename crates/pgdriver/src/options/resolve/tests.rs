@@ -168,3 +168,30 @@ fn keywords_that_libpq_resolved() {
         .collect();
     assert_eq!(found, expected);
 }
+
+#[test]
+fn another_way_replaces_hosts_and_keeps_role_and_password() {
+    let keywords = [("host", "db1"), ("user", "shop"), ("dbname", "shop")]
+        .map(|(k, v)| (k.to_owned(), v.to_owned()))
+        .into();
+    let django = ConnectOptions::from_keywords(&keywords, Some(Secret::from("pw"))).unwrap();
+    let by = |dsn: &str| {
+        let options = django.clone().by_way_of(dsn, &Environment::default());
+        options.map(|o| (o.describe(), o.password().map(|p| p.expose().to_owned())))
+    };
+    let shop = |place: &str| Ok((place.to_owned(), Some("pw".to_owned())));
+    assert_eq!(
+        by("host=localhost port=5433"),
+        shop("shop@localhost:5433/shop")
+    );
+    assert_eq!(
+        by("postgresql://localhost:5433"),
+        shop("shop@localhost:5433/shop")
+    );
+    assert_eq!(
+        by("postgresql://me:other@far/shop"),
+        shop("shop@far:5432/shop")
+    );
+    // another database is not passed over in silence: whoever asks compares it
+    assert_eq!(by("postgresql://far/copy"), shop("shop@far:5432/copy"));
+}
