@@ -40,6 +40,7 @@ const TEXTS: &[(&str, Kind)] = &[
     ("no password supplied", Kind::WrongPassword),
     ("password missing", Kind::WrongPassword),
     ("sasl authentication failed", Kind::WrongPassword),
+    ("is not permitted to log in", Kind::LoginRefused),
     ("authentication failed for user", Kind::LoginRefused),
     ("authentication failed", Kind::LoginRefused),
     ("permission denied for database", Kind::NoConnectPrivilege),
@@ -192,6 +193,10 @@ mod tests {
             ("FATAL:  role \"x\" does not exist", Kind::NoSuchRole),
             (
                 "FATAL:  Peer authentication failed for user \"x\"",
+                Kind::LoginRefused,
+            ),
+            (
+                "FATAL:  role \"x\" is not permitted to log in",
                 Kind::LoginRefused,
             ),
             ("timeout expired", Kind::Timeout),
