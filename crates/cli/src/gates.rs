@@ -129,7 +129,7 @@ pub(crate) fn failure(problem: &Problem, facts: &ProjectFacts) -> Failure {
         P::ProjectExited => Failure::new(Class::ProjectFailed, format!("the project exited while it started: {message}"))
             .hint("a sys.exit() in manage.py or in the settings; -v shows what it printed"),
         P::UnknownDatabase => Failure::new(Class::UnknownDatabase, message.clone())
-            .hint(format!("--database takes an alias of DATABASES: {}", aliases(facts))),
+            .hint(format!("--database takes an alias of DATABASES: {members}")),
         P::NotPostgresql => Failure::new(Class::NotPostgresql, message)
             .hint("django-migrate is for PostgreSQL; --database names another alias"),
         P::ConnectFailed => connect_failure(problem, facts),
@@ -156,12 +156,39 @@ pub(crate) fn failure(problem: &Problem, facts: &ProjectFacts) -> Failure {
             .hint("`run` never goes backwards; the report of a run lists its rollback commands"),
         P::RenderDiffers | P::Unexpected => Failure::new(Class::Bug, unexpected(problem)),
     };
-    let failure = if members.is_empty() || problem.class == P::GraphCycle {
-        failure
-    } else {
-        failure.source("members", members)
+    let failure = match label(problem.class) {
+        Some(label) if !members.is_empty() => failure.source(label, members),
+        _ => failure,
     };
     where_from(failure, facts)
+}
+
+/// What the members of a problem are, where message and hint do not say it already.
+fn label(class: ProblemClass) -> Option<&'static str> {
+    use ProblemClass as P;
+    match class {
+        P::NotPostgresql | P::ConnectFailed | P::DriverMissing => Some("alias"),
+        P::BadMigration => Some("migration"),
+        P::MissingMigration => Some("missing, and where it is needed"),
+        P::PlanConflict => Some("ends"),
+        P::InconsistentHistory => Some("migrations"),
+        P::AmbiguousMigration => Some("matches"),
+        P::DjangoMissing
+        | P::DjangoTooOld
+        | P::EntryFailed
+        | P::SettingsFailed
+        | P::SetupFailed
+        | P::ProjectExited
+        | P::UnknownDatabase
+        | P::ChecksCrashed
+        | P::GraphCycle
+        | P::UnknownApp
+        | P::AppWithoutMigrations
+        | P::UnknownMigration
+        | P::Backwards
+        | P::RenderDiffers
+        | P::Unexpected => None,
+    }
 }
 
 fn unexpected(problem: &Problem) -> String {
@@ -176,11 +203,6 @@ fn unexpected(problem: &Problem) -> String {
         problem.message,
         trace.trim_end()
     )
-}
-
-fn aliases(facts: &ProjectFacts) -> String {
-    let names: Vec<_> = facts.databases.iter().map(|d| d.alias.as_str()).collect();
-    names.join(", ")
 }
 
 fn where_from(failure: Failure, facts: &ProjectFacts) -> Failure {
