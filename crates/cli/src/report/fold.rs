@@ -76,7 +76,13 @@ impl Folding {
                     (line.ok, line.seconds) = (Some(*ok), Some(*seconds));
                 }
             }
-            EventKind::ProjectInspected(facts) => report.project_facts = Some(facts.clone()),
+            EventKind::ProjectInspected(facts) => {
+                let checks = facts.check_warnings.iter();
+                report
+                    .notes
+                    .extend(checks.map(|warning| format!("warning: Django's check: {warning}")));
+                report.project_facts = Some(facts.clone());
+            }
             EventKind::Planned(planned) => self.plan(planned),
             EventKind::BackupFinished(backup) => report.backup = BackupState::Taken(backup.clone()),
             EventKind::BackupSkipped { why } => {
