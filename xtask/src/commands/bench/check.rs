@@ -6,11 +6,13 @@ use anyhow::{Result, ensure};
 
 use super::measure::{Cost, measure, median};
 use super::site::Site;
-use super::{Promise, machine, settle};
+use super::{Program, Promise, machine, settle};
 
 /// `django-migrate check` against `manage.py check --database default`
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
+    #[command(flatten)]
+    program: Program,
     /// How many migrations are pending
     #[arg(long, default_value_t = 10)]
     pending: usize,
@@ -23,7 +25,7 @@ const PROMISED: f64 = 1.4;
 
 pub(super) fn run(args: &Args) -> Result<()> {
     ensure!(args.runs > 0, "--runs 0 measures nothing");
-    let program = super::release_binary()?;
+    let program = args.program.get()?;
     let machine = machine::facts();
     let site = Site::new(&[args.pending])?;
     let (mut theirs, mut ours) = (Vec::new(), Vec::new());

@@ -37,18 +37,30 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
 }
 
-/// The release binary, built now.
-fn release_binary() -> Result<PathBuf> {
-    process::show(process::cargo().args([
-        "build",
-        "--quiet",
-        "--release",
-        "--package",
-        "django-migrate",
-    ]))?;
-    let target = std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| workspace().join("target"), PathBuf::from);
-    Ok(target.join("release").join("django-migrate"))
+/// What is measured.
+#[derive(Debug, clap::Args)]
+struct Program {
+    /// Measure this binary: the one out of the release's archive, say [default: a release build of this tree]
+    #[arg(long, value_name = "FILE")]
+    program: Option<PathBuf>,
+}
+
+impl Program {
+    fn get(&self) -> Result<PathBuf> {
+        if let Some(program) = &self.program {
+            return Ok(fs_err::canonicalize(program)?);
+        }
+        process::show(process::cargo().args([
+            "build",
+            "--quiet",
+            "--release",
+            "--package",
+            "django-migrate",
+        ]))?;
+        let target = std::env::var_os("CARGO_TARGET_DIR")
+            .map_or_else(|| workspace().join("target"), PathBuf::from);
+        Ok(target.join("release").join("django-migrate"))
+    }
 }
 
 /// A promise with what was measured.

@@ -9,11 +9,13 @@ use anyhow::{Context as _, Result, ensure};
 
 use super::measure::{Cost, measure, median};
 use super::site::Site;
-use super::{Promise, machine, settle};
+use super::{Program, Promise, machine, settle};
 
 /// `django-migrate preview` against `showmigrations --plan` and one `sqlmigrate` for each pending migration
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
+    #[command(flatten)]
+    program: Program,
     /// How many migrations are pending
     #[arg(long, value_delimiter = ',', default_values_t = [1, 10, 50, 100])]
     pending: Vec<usize>,
@@ -39,7 +41,7 @@ const PROMISED: [(usize, f64); 2] = [(50, 20.0), (100, 45.0)];
 
 pub(super) fn run(args: &Args) -> Result<()> {
     ensure!(args.runs > 0, "--runs 0 measures nothing");
-    let program = super::release_binary()?;
+    let program = args.program.get()?;
     let machine = machine::facts();
     let site = Site::new(&args.pending)?;
     println!("| pending | shell loop: CPU s | wall s | `preview`: CPU s | wall s | CPU | wall |");

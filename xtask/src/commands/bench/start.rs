@@ -5,11 +5,13 @@ use std::process::Command;
 use anyhow::{Result, ensure};
 
 use super::measure::{measure, median};
-use super::{Promise, machine, settle};
+use super::{Program, Promise, machine, settle};
 
 /// Wall time of `django-migrate --version`, and the size of the release binary
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
+    #[command(flatten)]
+    program: Program,
     /// Runs; the median counts
     #[arg(long, default_value_t = 20)]
     runs: usize,
@@ -18,7 +20,7 @@ pub(super) struct Args {
 #[expect(clippy::cast_precision_loss, reason = "a file of some megabytes")]
 pub(super) fn run(args: &Args) -> Result<()> {
     ensure!(args.runs > 0, "--runs 0 measures nothing");
-    let (machine, program) = (machine::facts(), super::release_binary()?);
+    let (machine, program) = (machine::facts(), args.program.get()?);
     let megabytes = fs_err::metadata(&program)?.len() as f64 / 1e6;
     let mut costs = Vec::new();
     for _ in 0..args.runs {
