@@ -45,13 +45,14 @@ fn a_failing_check_halts_with_its_id_object_and_hint() {
 
 #[test]
 fn all_failing_checks_are_listed() {
-    let models = "class Price(models.Model):\n    amount = models.DecimalField()\n    name = models.CharField()\n";
+    let models = "class Price(models.Model):\n    amount = models.DecimalField()\n    name = models.CharField(max_length='x')\n";
     let shop = shop_with("5.2", 15, |b| b.app("billing", |app| app.models(models)));
     halts(&shop, &["run"], 21, "checks-failed").says(&[
         "billing.Price.amount",
         "fields.E130",
         "fields.E132",
         "billing.Price.name",
+        "fields.E121",
     ]);
 }
 

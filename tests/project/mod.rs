@@ -11,3 +11,5 @@ mod python;
 mod root;
 mod settings_module;
 mod unfit;
+mod graph;
+mod target;

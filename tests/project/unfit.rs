@@ -100,10 +100,9 @@ fn a_dsn_to_another_server() {
 }
 
 #[test]
-fn a_dsn_to_another_database_of_the_same_server_still_means_djangos() {
+fn a_dsn_to_another_database_of_the_same_server() {
     let shop = shop("5.2", 15);
     let other = shop.server().database().expect("a database");
-    // only host, port and TLS are taken from it
     halts(
         &shop,
         &["run", "--dsn", &other.dsn()],
@@ -215,5 +214,5 @@ fn a_standby_takes_no_changes() {
     let text = shop.read_file("config/settings.py").unwrap();
     shop.write_file("config/settings.py", &format!("{text}\n{write}\n"))
         .unwrap();
-    halts(&shop, &["run"], 31, "standby").says(&["read-write"]);
+    halts(&shop, &["run"], 31, "standby").says(&["session is read-only", "target_session_attrs"]);
 }
