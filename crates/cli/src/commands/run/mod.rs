@@ -1,30 +1,28 @@
 //! `run`: the seven steps in their strict order, each a gate. It should read like the table of the architecture.
 
+mod after;
+mod pending;
+
 use std::path::Path;
 use std::time::Instant;
 
-use super::steps::{self, Observed};
+use self::pending::Pending;
 use super::{Context, finish};
 use crate::args::Format;
 use crate::backup::{self, BackupPlan, BackupReceipt};
 use crate::consent::{self, Approved, Need};
 use crate::database;
-use crate::django::wire::Part;
-use crate::django::{Django, ProjectFacts};
-use crate::event::{EventKind, NoteLevel, Planned, PlannedMigration, RunStarted, Step};
-use crate::execute::{self, Applied, Execution};
+use crate::django::Django;
+use crate::event::{EventKind, NoteLevel, RunStarted, Step};
+use crate::execute::{self, Execution};
 use crate::exit::{Changed, Class};
 use crate::failure::Failure;
-use crate::gates;
 use crate::journal::{self, Journal, RunFolder};
 use crate::lock::MigrationLock;
-use crate::plan::Plan;
 use crate::preview::{self, Preview};
-use crate::project_tests::{self, Choice, OnDisk, Surroundings};
 use crate::reporter::{Listener, Reporter};
 use crate::settings::{BackupFirst, Mode, RunSettings};
 use crate::ui::{self, JsonLines, Terminal, Volume, out};
-use crate::verify::{self, Comparison, Leftovers};
 
 /// Statements shown on the screen of a run; the whole SQL is in the run folder.
 const SHOWN: usize = 200;
@@ -89,15 +87,6 @@ struct Run<'a> {
     reporter: &'a Reporter,
     folder: &'a RunFolder,
     django: &'a Django,
-}
-
-/// What step 1 hands on.
-struct Pending {
-    facts: ProjectFacts,
-    plan: Plan,
-    observed: Observed,
-    leftovers: Leftovers,
-    pg_dump: Option<dumper::PgDump>,
 }
 
 impl Run<'_> {
@@ -226,73 +215,6 @@ impl Run<'_> {
         }
     }
 
-    /// Step 1: project, checks, connection, graph, plan, and what the rest will need.
-    async fn pending(&self) -> Result<Pending, Failure> {
-        self.working("reading the project");
-        let parts = [
-            Part::Checks,
-            Part::Graph,
-            Part::Sql,
-            Part::Drift,
-            Part::Schema,
-        ];
-        let facts =
-            steps::inspect(self.django, &self.settings.target, &parts, self.context).await?;
-        gates::pass(&facts)?;
-        let plan = Plan::of(&facts);
-        self.working("looking at the database");
-        let observed = steps::observe(&facts, self.django, self.context).await?;
-        self.reporter
-            .emit(EventKind::ProjectInspected(steps::inspected(
-                &facts,
-                self.django,
-                &observed,
-            )));
-        self.reporter.emit(EventKind::Planned(planned(&plan)));
-        if !plan.is_empty() {
-            self.same_plan(&plan)?;
-        }
-        let leftovers = Leftovers::read(&observed.observer).await?;
-        let needs_pg_dump = self.settings.backup_first == BackupFirst::Yes && !plan.is_empty();
-        let pg_dump = needs_pg_dump
-            .then(|| backup::pg_dump(&self.settings.backup, &observed.server))
-            .transpose()?;
-        Ok(Pending {
-            facts,
-            plan,
-            observed,
-            leftovers,
-            pg_dump,
-        })
-    }
-
-    /// `--plan` binds the run to what somebody read.
-    fn same_plan(&self, plan: &Plan) -> Result<(), Failure> {
-        match &self.settings.consent.plan {
-            Some(asked) if *asked != plan.fingerprint => Err(Failure::new(
-                Class::PlanChanged,
-                "this is another plan than the one that was agreed to",
-            )
-            .source("--plan", asked.clone())
-            .source("now", plan.fingerprint.clone())
-            .hint("make a dry run, read what it shows, and pass its fingerprint")),
-            _ => Ok(()),
-        }
-    }
-
-    async fn lock(&self, pending: &Pending) -> Result<MigrationLock, Failure> {
-        let host = rustix::system::uname()
-            .nodename()
-            .to_string_lossy()
-            .into_owned();
-        let taken = MigrationLock::take(&pending.observed.reach, &self.folder.id, &host);
-        let lock = self.context.signals.or_stop(taken).await?;
-        self.reporter.emit(EventKind::LockTaken {
-            holder: lock.holder.clone(),
-        });
-        Ok(lock)
-    }
-
     /// Step 2. Over before any DDL starts, since a dump's locks and DDL wait for each other.
     async fn backup(&self, pending: &Pending) -> Result<BackupReceipt, Failure> {
         let plan = BackupPlan {
@@ -368,116 +290,6 @@ impl Run<'_> {
             hear: &|_| {},
         }
     }
-
-    /// Step 5, in a fresh process: what step 1 read is not believed any more.
-    async fn verify(&self, pending: &Pending, applied: &Applied) -> Result<(), Failure> {
-        self.working("reading the project again");
-        let parts = [
-            Part::Checks,
-            Part::Graph,
-            Part::Drift,
-            Part::Schema,
-            Part::Queries,
-        ];
-        let after =
-            steps::inspect(self.django, &self.settings.target, &parts, self.context).await?;
-        let observer = pending.observed.reach.observer().await?;
-        let leftovers = Leftovers::read(&observer).await?;
-        let checks = verify::compare(&Comparison {
-            plan: &pending.plan,
-            before: &pending.facts,
-            after: &after,
-            leftovers_before: &pending.leftovers,
-            leftovers_after: &leftovers,
-            warnings: &applied.warnings,
-        });
-        self.reporter.emit(EventKind::Verified {
-            checks: checks.clone(),
-        });
-        verify::failure(&checks).map_or(Ok(()), Err)
-    }
-
-    /// Step 6. They get a database of their own on a server that is named first; one that is there already is kept.
-    async fn tests(&self, pending: &Pending) -> Result<(), Failure> {
-        let files = OnDisk {
-            root: &self.django.project.root,
-            apps: own_apps(&pending.facts),
-        };
-        let entry = (self.settings.django.entry.is_none()).then_some("manage.py");
-        let command = match project_tests::choose(
-            &self.settings.tests,
-            &self.django.python.words,
-            entry,
-            &files,
-        ) {
-            Choice::Run(command) => command,
-            Choice::Skipped => return self.no_tests("skipped", "--skip-tests"),
-            Choice::NoneFound => {
-                return self.no_tests(
-                    "none",
-                    "no tests found in the project's own apps or in tests/",
-                );
-            }
-        };
-        let database = self.test_database(pending).await?;
-        self.reporter.emit(EventKind::TestsStarted {
-            command: format!("{} ({})", self.typed(&command.text()), command.found_by),
-            server: pending.observed.reach.describe(),
-            database,
-        });
-        let around = Surroundings {
-            root: &self.django.project.root,
-            settings_module: self.settings.django.settings.as_deref(),
-            shown: &self.typed(&command.text()),
-            timeout: self.settings.tests.timeout,
-            log: &self.folder.path.join("tests.log"),
-            reporter: self.reporter,
-            signals: &self.context.signals,
-        };
-        project_tests::run(&command, &around).await
-    }
-
-    /// A command with what lies below the project's root written as one types it there.
-    fn typed(&self, command: &str) -> String {
-        command.replace(&format!("{}/", self.django.project.root.display()), "")
-    }
-
-    fn no_tests(&self, outcome: &str, why: &str) -> Result<(), Failure> {
-        self.reporter
-            .emit(EventKind::TestsFinished(project_tests::not_run(
-                outcome, why,
-            )));
-        Ok(())
-    }
-
-    /// The name of the database that the tests will create; an error where it is there already.
-    async fn test_database(&self, pending: &Pending) -> Result<String, Failure> {
-        let name = pending
-            .facts
-            .database()
-            .map(|d| d.test.name.clone())
-            .unwrap_or_default();
-        let observer = pending.observed.reach.observer().await?;
-        if !database::exists(&observer, &name).await? {
-            return Ok(name);
-        }
-        Err(Failure::new(
-            Class::TestsUnsafe,
-            format!("the database `{name}` exists already: the tests would delete it"),
-        )
-        .source("server", pending.observed.reach.describe())
-        .hint(
-            "drop it if nobody needs it, name other tests with --test-command, or say --skip-tests",
-        )
-        .changed(Changed::Yes))
-    }
-}
-
-fn own_apps(facts: &ProjectFacts) -> Vec<&Path> {
-    let apps = facts.django.iter().flat_map(|d| &d.apps);
-    apps.filter(|app| app.own)
-        .map(|app| Path::new(app.path.as_str()))
-        .collect()
 }
 
 fn refused(preview: &Preview) -> Failure {
@@ -493,23 +305,4 @@ fn refused(preview: &Preview) -> Failure {
         format!("the preview's verdict is stop:\n{}", stops.join("\n")),
     )
     .hint("nothing was changed; the finding names the safer way")
-}
-
-fn planned(plan: &Plan) -> Planned {
-    let migration = |s: &crate::plan::PlanStep| PlannedMigration {
-        app: s.id.app.0.clone(),
-        name: s.id.name.0.clone(),
-        atomic: s.atomic,
-        operations: s.operations.iter().map(|o| o.describe.clone()).collect(),
-        irreversible: s.irreversible.clone(),
-    };
-    Planned {
-        plan_fingerprint: plan.fingerprint.clone(),
-        migrations: plan.steps.iter().map(migration).collect(),
-        previous: plan
-            .previous
-            .iter()
-            .map(|(a, n)| (a.0.clone(), n.as_ref().map(|n| n.0.clone())))
-            .collect(),
-    }
 }

@@ -1,0 +1,138 @@
+//! Step 1: project, checks, connection, graph, plan, and what the rest of the run will need.
+//!
+//! Absent here: the gates themselves (see [`crate::gates`]).
+
+use super::Run;
+use crate::backup;
+use crate::commands::steps::{self, Observed};
+use crate::database;
+use crate::django::ProjectFacts;
+use crate::django::wire::Part;
+use crate::event::{EventKind, NoteLevel, Planned, PlannedMigration};
+use crate::exit::Class;
+use crate::failure::Failure;
+use crate::gates;
+use crate::lock::MigrationLock;
+use crate::plan::{Plan, PlanStep};
+use crate::settings::BackupFirst;
+use crate::verify::Leftovers;
+
+/// What step 1 hands on.
+pub(super) struct Pending {
+    pub(super) facts: ProjectFacts,
+    pub(super) plan: Plan,
+    pub(super) observed: Observed,
+    pub(super) leftovers: Leftovers,
+    pub(super) pg_dump: Option<dumper::PgDump>,
+}
+
+impl Run<'_> {
+    /// Step 1: project, checks, connection, graph, plan, and what the rest will need.
+    pub(super) async fn pending(&self) -> Result<Pending, Failure> {
+        self.working("reading the project");
+        let parts = [
+            Part::Checks,
+            Part::Graph,
+            Part::Sql,
+            Part::Drift,
+            Part::Schema,
+        ];
+        let facts =
+            steps::inspect(self.django, &self.settings.target, &parts, self.context).await?;
+        gates::pass(&facts)?;
+        let plan = Plan::of(&facts);
+        self.working("looking at the database");
+        let observed = steps::observe(&facts, self.django, self.context).await?;
+        self.reporter
+            .emit(EventKind::ProjectInspected(steps::inspected(
+                &facts,
+                self.django,
+                &observed,
+            )));
+        self.reporter.emit(EventKind::Planned(planned(&plan)));
+        if let Some(message) = gates::models_without_migration(&facts) {
+            self.note(NoteLevel::Warning, message);
+        }
+        if !plan.is_empty() {
+            self.same_plan(&plan)?;
+        }
+        let leftovers = Leftovers::read(&observed.observer).await?;
+        let needs_pg_dump = self.settings.backup_first == BackupFirst::Yes && !plan.is_empty();
+        let pg_dump = needs_pg_dump
+            .then(|| backup::pg_dump(&self.settings.backup, &observed.server))
+            .transpose()?;
+        self.tell_test_database(&facts, &observed).await?;
+        Ok(Pending {
+            facts,
+            plan,
+            observed,
+            leftovers,
+            pg_dump,
+        })
+    }
+
+    /// The tests would stop after applying: better said before.
+    async fn tell_test_database(
+        &self,
+        facts: &ProjectFacts,
+        observed: &Observed,
+    ) -> Result<(), Failure> {
+        let Some(database) = facts.database().filter(|_| !self.settings.tests.skip) else {
+            return Ok(());
+        };
+        let name = &database.test.name;
+        if database::exists(&observed.observer, name).await? {
+            self.note(
+                NoteLevel::Warning,
+                format!("the database `{name}` exists: the project's tests will not run over it"),
+            );
+        }
+        Ok(())
+    }
+
+    /// `--plan` binds the run to what somebody read.
+    fn same_plan(&self, plan: &Plan) -> Result<(), Failure> {
+        match &self.settings.consent.plan {
+            Some(asked) if *asked != plan.fingerprint => Err(Failure::new(
+                Class::PlanChanged,
+                "this is another plan than the one that was agreed to",
+            )
+            .source("--plan", asked.clone())
+            .source("now", plan.fingerprint.clone())
+            .hint("make a dry run, read what it shows, and pass its fingerprint")),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) async fn lock(&self, pending: &Pending) -> Result<MigrationLock, Failure> {
+        let host = rustix::system::uname()
+            .nodename()
+            .to_string_lossy()
+            .into_owned();
+        let taken = MigrationLock::take(&pending.observed.reach, &self.folder.id, &host);
+        let lock = self.context.signals.or_stop(taken).await?;
+        self.reporter.emit(EventKind::LockTaken {
+            holder: lock.holder.clone(),
+        });
+        Ok(lock)
+    }
+}
+
+fn planned(plan: &Plan) -> Planned {
+    let migration = |s: &PlanStep| PlannedMigration {
+        app: s.id.app.0.clone(),
+        name: s.id.name.0.clone(),
+        atomic: s.atomic,
+        operations: s.operations.iter().map(|o| o.describe.clone()).collect(),
+        irreversible: s.irreversible.clone(),
+    };
+    Planned {
+        plan_fingerprint: plan.fingerprint.clone(),
+        migrations: plan.steps.iter().map(migration).collect(),
+        previous: plan
+            .previous
+            .iter()
+            .map(|(a, n)| (a.0.clone(), n.as_ref().map(|n| n.0.clone())))
+            .collect(),
+    }
+}
