@@ -20,7 +20,8 @@ pub mod tables;
 mod tls;
 
 pub use connect::{
-    ConnectError, ConnectErrorKind, classify_server_message, connect, connect_observer,
+    ConnectError, ConnectErrorKind, ObserverPool, PooledObserver, classify_server_message, connect,
+    connect_observer,
 };
 pub use options::{
     ConnectOptions, DEFAULT_CONNECT_TIMEOUT, Environment, Host, Keepalives, OptionsError, Place,

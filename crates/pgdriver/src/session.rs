@@ -1,6 +1,7 @@
 //! One session: the client, the task that moves its bytes, and how to stop what it does.
 //!
-//! Absent: pooling. A recycled session loses `SET` and advisory locks, and here both matter.
+//! Absent: pooling, which is for observers alone ([`crate::ObserverPool`]). A recycled session loses `SET` and
+//! advisory locks, and here both matter.
 
 use std::fmt;
 use std::time::Duration;
@@ -23,6 +24,11 @@ pub const OBSERVER_STATEMENT_TIMEOUT: Duration = Duration::from_secs(2);
 
 const OBSERVER_SETTINGS: &str = "SET default_transaction_read_only = on; SET lock_timeout = '100ms'; \
      SET statement_timeout = '2s'";
+/// The settings above, and no transaction that somebody left open: a statement's own begins with it. (Only in the
+/// simple protocol: the extended one moves `statement_timestamp()` on between Parse and Execute.)
+const STILL_OBSERVES: &str = "SELECT current_setting('default_transaction_read_only') = 'on' \
+     AND current_setting('transaction_read_only') = 'on' AND current_setting('lock_timeout') = '100ms' \
+     AND current_setting('statement_timeout') = '2s' AND transaction_timestamp() = statement_timestamp()";
 const OBSERVER_TRANSACTION: &str =
     "BEGIN READ ONLY; SET LOCAL lock_timeout = '100ms'; SET LOCAL statement_timeout = '2s'";
 
@@ -136,6 +142,18 @@ impl Session {
             .await?;
         self.guard = Guard::Session;
         Ok(())
+    }
+
+    /// The session answers, and nobody has lifted what [`Session::observe_only`] put on it.
+    pub(crate) async fn still_observes(&self) -> Result<bool, QueryError> {
+        let answer = match self.guard {
+            Guard::None => return Ok(false),
+            Guard::Session => self.query_text(STILL_OBSERVES).await?,
+            // each query brings its own restrictions
+            Guard::EachQuery(_) => self.query_text("SELECT true").await?,
+        };
+        let first = answer.first().and_then(|row| row.first());
+        Ok(first.is_some_and(|value| value.as_deref() == Some("t")))
     }
 
     pub(crate) async fn standing(&self) -> Result<Standing, QueryError> {

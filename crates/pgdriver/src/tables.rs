@@ -26,7 +26,8 @@ pub struct Table {
     pub bytes: Option<u64>,
     /// With their schemas.
     pub indexes: Vec<RelationName>,
-    /// Those that it has, not those that point to it.
+    /// Those that it has, not those that point to it. One to a partitioned table is followed by one to each partition,
+    /// as PostgreSQL records them: DDL on the key locks those too.
     pub foreign_keys: Vec<ForeignKey>,
 }
 

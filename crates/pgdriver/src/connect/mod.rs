@@ -7,6 +7,7 @@ mod config;
 mod error;
 mod failure;
 mod key_pid;
+mod observers;
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::{IpAddr, SocketAddr};
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 pub use classify::classify_server_message;
 pub use error::{ConnectError, ConnectErrorKind};
+pub use observers::{ObserverPool, PooledObserver};
 
 use crate::options::{ConnectOptions, Host, Place, SessionAttrs};
 use crate::session::{Cancel, Opened, Session};

@@ -41,9 +41,8 @@ impl Environment {
     pub fn of_process() -> Self {
         let home = std::env::home_dir();
         Self {
-            os_user: ["USER", "LOGNAME"]
-                .iter()
-                .find_map(|name| std::env::var(name).ok()),
+            // getpwuid(geteuid()), as libpq; $USER may be stale (su, sudo -u) or missing (cron, containers)
+            os_user: whoami::username().ok(),
             // Debian and Red Hat build libpq with the first, PostgreSQL's sources with the second
             socket_folder: ["/var/run/postgresql", "/tmp"]
                 .iter()
@@ -199,4 +198,17 @@ fn session_attrs(value: SessionAttrs) -> Option<String> {
         SessionAttrs::PreferStandby => "prefer-standby",
     };
     Some(word.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Environment;
+
+    #[test]
+    fn the_user_is_the_one_that_the_system_names() {
+        let id = std::process::Command::new("id").arg("-un").output().unwrap();
+        let name = String::from_utf8(id.stdout).unwrap();
+        let environment = Environment::of_process();
+        assert_eq!(environment.os_user(), Some(name.trim()));
+    }
 }

@@ -7,10 +7,12 @@ mod advisory;
 mod catalog;
 mod connect;
 mod history;
+mod observers;
 mod pooler;
 mod queries;
 mod server;
 mod standby;
+mod tables;
 mod tls;
 
 use pgdriver::{ConnectOptions, Environment, Session};
