@@ -7,7 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pgdriver::catalog::{self, RelationName, RowCount};
 use pgdriver::server::ServerFacts;
-use pgdriver::{ConnectError, ConnectOptions, Environment, QueryError, Session, tables};
+use pgdriver::{
+    ConnectError, ConnectOptions, Environment, ObserverPool, PooledObserver, QueryError, Session,
+    tables,
+};
 
 use crate::django::ProjectFacts;
 use crate::django::wire::{Database, Server};
@@ -25,10 +28,11 @@ use crate::ui;
 /// PostgreSQL 14.
 const OLDEST: u32 = 140_000;
 
-/// How our own connections go.
+/// How our own connections go. A clone shares the observers.
 #[derive(Debug, Clone)]
 pub(crate) struct Reach {
     options: ConnectOptions,
+    observers: ObserverPool,
 }
 
 impl Reach {
@@ -47,8 +51,10 @@ impl Reach {
                     .hint("say postgresql://HOST:PORT, or host=… port=…; the rest comes from Django's settings")
             })?,
         };
+        let options = options.with_application_name("django-migrate");
         Ok(Self {
-            options: options.with_application_name("django-migrate"),
+            observers: ObserverPool::new(options.clone()),
+            options,
         })
     }
 
@@ -61,11 +67,9 @@ impl Reach {
         &self.options
     }
 
-    /// A session that reads only, and waits for nothing.
-    pub(crate) async fn observer(&self) -> Result<Session, Failure> {
-        pgdriver::connect_observer(&self.options)
-            .await
-            .map_err(|e| connect_failure(&e))
+    /// A session that reads only, and waits for nothing: on loan, so that a run does not log in for each look.
+    pub(crate) async fn observer(&self) -> Result<PooledObserver, Failure> {
+        self.observers.get().await.map_err(|e| connect_failure(&e))
     }
 
     /// A session of full rights, for the advisory lock.
@@ -77,7 +81,9 @@ impl Reach {
 
     /// Which migrations of the plan the history has, in the plan's order, read over a new connection.
     pub(crate) async fn recorded(&self, plan: &Plan) -> Result<Vec<MigrationId>, Failure> {
-        let session = self.observer().await?;
+        let session = pgdriver::connect_observer(&self.options)
+            .await
+            .map_err(|e| connect_failure(&e))?;
         let applied = applied(&session).await?;
         session.close().await;
         Ok(plan

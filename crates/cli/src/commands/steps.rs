@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use pgdriver::Session;
+use pgdriver::PooledObserver;
 use pgdriver::server::ServerFacts;
 
 use super::Context;
@@ -46,7 +46,7 @@ pub(super) async fn inspect(
 /// A database that was reached and is fit.
 pub(super) struct Observed {
     pub(super) reach: Reach,
-    pub(super) observer: Session,
+    pub(super) observer: PooledObserver,
     pub(super) server: ServerFacts,
 }
 

@@ -1,6 +1,6 @@
 //! What the server says while `migrate` runs: waits, blockers, and whether a backend is gone.
 //!
-//! An observer of its own: read-only, with short timeouts, so that it never stands in a queue. What it cannot see it
+//! An observer for the whole time: read-only, with short timeouts, so that it never stands in a queue. What it cannot see it
 //! does not guess, and its own failure never ends a run.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use pgdriver::activity::{self, SessionInfo, WaitGraph};
 use pgdriver::catalog;
-use pgdriver::{Permitted, Session};
+use pgdriver::{Permitted, PooledObserver};
 
 use super::progress::Progress;
 use crate::database::Reach;
@@ -23,7 +23,7 @@ const TELL: Duration = Duration::from_secs(1);
 const GONE: Duration = Duration::from_secs(20);
 
 pub(super) struct Monitor {
-    session: Session,
+    session: PooledObserver,
     told: Option<(u64, Instant)>,
     last_blockers: Vec<Blocker>,
 }

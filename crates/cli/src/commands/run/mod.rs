@@ -138,6 +138,7 @@ impl Run<'_> {
         lock.still_held().await?;
         let observer = pending.observed.reach.observer().await?;
         database::same_history(&observer, &pending.facts).await?;
+        drop(observer); // back to the pool
         let execution = self.execution(pending);
         let hear = self.context.hear_project();
         let execution = Execution {
