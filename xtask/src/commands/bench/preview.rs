@@ -57,11 +57,8 @@ pub(super) fn run(args: &Args) -> Result<()> {
          user and system time of the client's processes.\n{}; {machine}",
         site.migrations, args.runs, site.versions
     );
-    for row in rows.iter().filter(|row| row.refused > 0) {
-        println!(
-            "At {} pending, `sqlmigrate` refused {} migrations; `preview` could not render {} whole, and said so.",
-            row.pending, row.refused, row.incomplete
-        );
+    for row in &rows {
+        println!("{}", row.told());
     }
     let promises: Vec<Promise> = rows.iter().filter_map(Row::promise).collect();
     settle(&promises)
@@ -111,6 +108,20 @@ impl Row {
             preview.wall,
             shell.cpu / preview.cpu,
             shell.wall / preview.wall
+        )
+    }
+
+    /// What neither side could render.
+    fn told(&self) -> String {
+        let Self {
+            pending,
+            refused,
+            incomplete,
+            ..
+        } = self;
+        format!(
+            "At {pending} pending, `sqlmigrate` failed for {refused}; `preview` marked {incomplete} whose SQL is not all \
+             known before they run (RunPython, say)."
         )
     }
 
