@@ -58,6 +58,14 @@ impl Failure {
         }
     }
 
+    /// For a command whose own document says what it knows, and that it failed.
+    pub(crate) fn part(&self) -> FailurePart<'_> {
+        FailurePart {
+            error: self.error(),
+            changed: self.changed,
+        }
+    }
+
     pub(crate) fn error(&self) -> ErrorDocument<'_> {
         ErrorDocument {
             code: self.code(),
@@ -72,6 +80,13 @@ impl Failure {
 pub(crate) struct FailureDocument<'a> {
     schema_version: u32,
     command: &'a str,
+    error: ErrorDocument<'a>,
+    changed: Changed,
+}
+
+/// What a failure adds to a document.
+#[derive(Debug, Serialize)]
+pub(crate) struct FailurePart<'a> {
     error: ErrorDocument<'a>,
     changed: Changed,
 }

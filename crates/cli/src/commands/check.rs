@@ -13,14 +13,14 @@ use crate::database::query_failure;
 use crate::django::wire::{MigrationState, Part};
 use crate::django::{Django, ProjectFacts};
 use crate::exit::{Changed, Class};
-use crate::failure::Failure;
+use crate::failure::{Failure, FailurePart};
 use crate::gates;
 use crate::hazards::{Finding, Severity, beyond};
 use crate::plan::Plan;
 use crate::preview::Verdict;
 use crate::settings::{self, BackupSettings, FailOn, Layers};
 use crate::ui::style::{Look, paint};
-use crate::ui::{count, out, seconds};
+use crate::ui::{self, count, out, seconds};
 
 /// A transaction older than this would hold up DDL, or be held up by it.
 const LONG: Duration = Duration::from_secs(5);
@@ -59,22 +59,29 @@ pub(crate) async fn check(
     if checked.failure.is_none() {
         checked.database(&facts, &django, &backup, context).await;
     }
+    let verdict = checked.verdict();
+    let Checked {
+        checks,
+        findings,
+        failure,
+    } = checked;
     let document = Document {
         schema_version: 1,
         command: "check",
-        verdict: checked.verdict(),
-        checks: checked.checks,
-        findings: checked.findings,
+        verdict,
+        checks,
+        findings,
+        failure: failure.as_ref().map(Failure::part),
     };
     let worst = document.findings.iter().map(|f| f.severity).max();
-    match (format, &checked.failure) {
-        // a failure prints a document of its own: one answer, not two
-        (Format::Json, Some(_)) => {}
-        (Format::Json, None) => out::document(&document),
-        (Format::Text, _) => out::answer(text(&document)),
+    match format {
+        Format::Json => out::document(&document),
+        Format::Text => out::answer(text(&document)),
     }
-    if let Some(failure) = checked.failure {
-        return Err(failure);
+    // the answer has said it already, so the failure prints no document of its own
+    if let Some(failure) = failure {
+        out::talk(ui::failure(&failure));
+        return Ok(failure.code());
     }
     let over = worst.is_some_and(|worst| preview::reaches(worst, fail_on));
     Ok(if over {
@@ -85,12 +92,14 @@ pub(crate) async fn check(
 }
 
 #[derive(Debug, Serialize)]
-struct Document {
+struct Document<'a> {
     schema_version: u32,
     command: &'static str,
     checks: Vec<CheckLine>,
     findings: Vec<Finding>,
     verdict: Verdict,
+    #[serde(flatten)]
+    failure: Option<FailurePart<'a>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -293,7 +302,7 @@ fn plan_detail(facts: &ProjectFacts) -> String {
     format!("{}, {pending} pending", count(nodes, "migration"))
 }
 
-fn text(document: &Document) -> String {
+fn text(document: &Document<'_>) -> String {
     let mut lines = Vec::new();
     for check in &document.checks {
         let mark = if check.ok {

@@ -8,10 +8,10 @@ use super::{Context, steps};
 use crate::args::{Format, StatusArgs};
 use crate::django::wire::{MigrationState, Part};
 use crate::django::{Django, ProjectFacts};
-use crate::failure::Failure;
+use crate::failure::{Failure, FailurePart};
 use crate::gates;
 use crate::settings::{self, Layers, Target};
-use crate::ui::out;
+use crate::ui::{self, out};
 use crate::ui::style::{Look, paint};
 
 pub(crate) async fn status(
@@ -64,10 +64,15 @@ pub(crate) async fn status(
             schema_version: 1,
             command: "status",
             migrations: rows,
+            failure: broken.as_ref().map(Failure::part),
         }),
         Format::Text => out::answer(text(&rows)),
     }
-    broken.map_or(Ok(0), Err)
+    // the answer has said it already, so the failure prints no document of its own
+    Ok(broken.map_or(0, |failure| {
+        out::talk(ui::failure(&failure));
+        failure.code()
+    }))
 }
 
 fn unknown_app(app: &str, facts: &ProjectFacts) -> Failure {
@@ -83,10 +88,12 @@ fn unknown_app(app: &str, facts: &ProjectFacts) -> Failure {
 }
 
 #[derive(Debug, Serialize)]
-struct Document {
+struct Document<'a> {
     schema_version: u32,
     command: &'static str,
     migrations: Vec<Row>,
+    #[serde(flatten)]
+    failure: Option<FailurePart<'a>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -181,11 +188,13 @@ fn text(rows: &[Row]) -> String {
             .and_then(|t| t.get(..16))
             .map(|t| t.replace('T', " "))
             .unwrap_or_default();
-        out.push_str(&format!(
-            " {mark} {:<48} {}{remarks}\n",
-            row.name,
-            paint(Look::Faint, at)
-        ));
+        let name = &row.name;
+        let line = match at.is_empty() {
+            true => format!(" {mark} {name}{remarks}"),
+            false => format!(" {mark} {name:<48} {}{remarks}", paint(Look::Faint, at)),
+        };
+        out.push_str(&line);
+        out.push('\n');
     }
     let count = |state| rows.iter().filter(|r| r.state == state).count() as u64;
     let applied = count(MigrationState::Applied) + count(MigrationState::Squashed);
