@@ -13,3 +13,6 @@ mod settings_module;
 mod unfit;
 mod graph;
 mod target;
+mod lock;
+mod nothing;
+mod status;
