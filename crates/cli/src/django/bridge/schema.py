@@ -76,6 +76,10 @@ def model_differences(connection, tables, model):
         if not_null == bool(field.null) and not field.primary_key and not getattr(field, "generated", False):
             found.append(difference("null_mismatch", column, "the database %s null, the model %s" % (
                 ("refuses", "allows") if not_null else ("allows", "refuses"))))
+        if field.primary_key and model._meta.auto_created:
+            # Django's own doing: the key of an automatic `through` table is of DEFAULT_AUTO_FIELD while migrations run,
+            # and of the app's default_auto_field in the live models; no migration ever brings the two together.
+            continue
         wanted = plain_type(field.db_type(connection))
         if wanted and plain_type(kind) and wanted != plain_type(kind):
             found.append(difference("type_mismatch", column, "the database has %s, the model wants %s" % (
