@@ -4,6 +4,7 @@
 //! secret that is known. Absent here: what an answer means.
 
 use std::collections::VecDeque;
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -16,7 +17,7 @@ use tokio::sync::mpsc;
 
 use super::python::PythonCommand;
 use super::scrub::Scrubber;
-use super::wire::{Answer, PROTOCOL, Request, Word};
+use super::wire::{Action, Answer, PROTOCOL, Request, Word};
 use crate::exit::Class;
 use crate::failure::Failure;
 
@@ -36,6 +37,7 @@ const SCRIPT: &str = concat!(
     include_str!("bridge/stubs.py"),
     include_str!("bridge/operations.py"),
     include_str!("bridge/sketch.py"),
+    include_str!("bridge/contenttypes.py"),
     include_str!("bridge/lookups.py"),
     include_str!("bridge/catalogue.py"),
     include_str!("bridge/code.py"),
@@ -139,14 +141,15 @@ impl Bridge {
             .args(arguments)
             .args(["-c", BOOTSTRAP.trim_end(), &SCRIPT.len().to_string()])
             .current_dir(root)
-            // defaults and sets in migrations iterate in hash order; a preview should read the same twice
-            .env("PYTHONHASHSEED", "0")
             .env("PYTHONUNBUFFERED", "1")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0)
             .kill_on_drop(true);
+        if let Some(seed) = hash_seed(request.action, std::env::var_os("PYTHONHASHSEED")) {
+            command.env("PYTHONHASHSEED", seed);
+        }
         let mut child = command.spawn().map_err(spawn)?;
         let (sender, lines) = mpsc::channel(1024);
         if let Some(out) = child.stdout.take() {
@@ -301,6 +304,15 @@ impl Drop for Bridge {
     }
 }
 
+/// Sets in migrations iterate in hash order, and a preview should read the same twice. The real run is the project's
+/// own, as it is without this tool.
+fn hash_seed(action: Action, own: Option<OsString>) -> Option<&'static str> {
+    match action {
+        Action::Inspect if own.is_none() => Some("0"),
+        Action::Inspect | Action::Migrate => None,
+    }
+}
+
 #[derive(serde::Serialize)]
 struct WordLine {
     word: Word,
@@ -346,4 +358,33 @@ where
 pub(super) fn nonce() -> String {
     use std::hash::{BuildHasher, RandomState};
     format!("{:016x}", RandomState::new().hash_one(std::process::id()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_preview_gets_a_hash_seed_and_never_over_the_users_own() {
+        assert_eq!(hash_seed(Action::Inspect, None), Some("0"));
+        assert_eq!(hash_seed(Action::Inspect, Some("random".into())), None);
+        assert_eq!(hash_seed(Action::Migrate, None), None);
+    }
+
+    #[test]
+    fn every_file_is_a_part_of_the_script_and_main_is_its_end() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/django/bridge");
+        for entry in std::fs::read_dir(folder).expect("the folder") {
+            let path = entry.expect("an entry").path();
+            if path.extension().is_some_and(|kind| kind == "py") {
+                let text = std::fs::read_to_string(&path).expect("a file");
+                assert!(
+                    SCRIPT.contains(&text),
+                    "{} is not in the list",
+                    path.display()
+                );
+            }
+        }
+        assert!(SCRIPT.ends_with(include_str!("bridge/main.py")));
+    }
 }

@@ -55,6 +55,7 @@ class Lookups:
         self.collations = {}
         self.present = {}  # table: is it there, for those that were created, dropped or renamed
         self.renamed = {}  # index: new name or None, where its table was not read yet
+        self.content_types = ContentTypes(connection)
         self.doubt = None
         self.asked = None  # the doubt that a look-up met since it was last cleared
         self.consulted = False  # there was a look-up since it was last cleared
@@ -66,6 +67,7 @@ class Lookups:
         other.__dict__.update(self.__dict__)
         for name in ("tables", "extensions", "collations", "present", "renamed"):
             setattr(other, name, dict(getattr(self, name)))
+        other.content_types = self.content_types.copy()
         other.taken = None if self.taken is None else set(self.taken)
         return other
 

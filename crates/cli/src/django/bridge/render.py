@@ -94,6 +94,7 @@ class Pass:
         try:
             for sql in new:
                 self.catalogue.run(str(sql))
+                self.catalogue.content_types.follow(str(sql))
         finally:
             self.collector.quiet -= 1
 
@@ -125,12 +126,33 @@ class Pass:
             self.editor.deferred_sql[:] = deferred
             exc = self.attempt(step, way, self.full_states(step))
         result["statements"] = [str(sql) for sql in self.editor.collected_sql[at:]]
-        result["missing"] = self.missing(step, way)
+        result["missing"] = self.missing(step)
         if exc is not None:
             self.judge(step, way, exc, result)
             self.follow_collected()
             self.reopen(list(self.editor.deferred_sql))
+        elif renames_content_type(self.migration, step, self.connection.alias):
+            self.rename_content_type(step, way, result)
         return result
+
+    def rename_content_type(self, step, way, result):
+        """Adds what the operation that contenttypes injects behind this one will send, or says that it is not known."""
+        names = [step.op.old_name_lower, step.op.new_name_lower]
+        forward = way == "database_forwards"
+        self.collector.quiet += 1
+        try:
+            row = self.catalogue.content_types.rename(self.migration.app_label, *(names if forward else names[::-1]))
+            known = not self.collector.opaque and (forward or row is not None)  # after the run there is one
+        except KeyError:
+            known = False
+        finally:
+            self.collector.quiet -= 1
+        if not known:
+            result["missing"] = result["missing"] or "`migrate` also renames its row in django_content_type"
+        elif row is not None:
+            update = 'UPDATE "django_content_type" SET "model" = %s WHERE "django_content_type"."id" = %s;' % (
+                self.editor.quote_value(names[1] if forward else names[0]), row)
+            result["statements"][len(result["statements"]) if forward else 0:0] = [update]
 
     def opaque(self, step, way, result):
         if self.does_something(step.op, way):
@@ -193,22 +215,14 @@ class Pass:
             op.__dict__["extension_exists"] = lambda editor, name: self.catalogue.has_extension(
                 name, lambda: real(editor, name))
 
-    def missing(self, step, way):
+    def missing(self, step):
         """Why statements may be missing although nothing was raised."""
         op = step.op
         if self.catalogue.asked:
             return "it asks for names of constraints, and %s" % self.catalogue.asked
         if self.collector.own_queries and not type(op).__module__.startswith("django.contrib.postgres.operations"):
             return "it depends on what the database answers when it runs: %s" % self.collector.own_queries[0][:160]
-        if type(op).__name__ == "RenameModel" and self.renames_content_type(step):
-            return "`migrate` also renames its row in django_content_type"
         return None
-
-    def renames_content_type(self, step):
-        """django.contrib.contenttypes injects an operation after each RenameModel while `migrate` runs."""
-        from django.apps import apps
-
-        return apps.is_installed("django.contrib.contenttypes") and ("contenttypes", "contenttype") in step.old.models
 
     def judge(self, step, way, exc, result):
         """Sets exception, missing and broken, and keeps later look-ups from trusting what was not collected."""

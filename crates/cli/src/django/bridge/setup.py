@@ -24,12 +24,22 @@ def start_django(bridge, argv, entry_seconds):
     with starting(bridge, "settings", "settings-failed"):
         settings.INSTALLED_APPS
         learn_secrets(bridge, settings)
+    limit_connect_time()
     read = time.perf_counter()
     with starting(bridge, "setup", "setup-failed"):
         django.setup()
     done = time.perf_counter()
     describe_django(bridge, settings, entry_seconds=rounded(entry_seconds), settings_seconds=rounded(read - began),
                     setup_seconds=rounded(done - read))
+
+
+def limit_connect_time():
+    """A host that never answers ends after seconds, where neither environment, service file nor settings say else.
+
+    Without it libpq waits for as long as the kernel does, about two minutes for each address; pgdriver has the same
+    limit. Set after the settings are read: a .env file that they load may have it, and would not override.
+    """
+    os.environ.setdefault("PGCONNECT_TIMEOUT", "10")
 
 
 class starting:
