@@ -1,1 +1,8 @@
-//! foreign
+//! Projects that are not ours: a fresh `wagtail start` site and a shop of django-oscar. What the tool leaves behind
+//! is what Django's own `migrate` leaves, and what the preview calls complete is all that runs.
+//!
+//! Absent here: what each halt says; these runs end well.
+
+mod apply;
+mod preview;
+mod same;

@@ -18,6 +18,7 @@
 //! Absent here: the tool under test; see [`crate::harness`].
 
 mod builder;
+mod foreign;
 mod shop;
 
 use std::path::{Path, PathBuf};
@@ -26,6 +27,7 @@ use std::process::Command;
 use anyhow::Result;
 
 pub use self::builder::{App, Builder};
+pub use self::foreign::{Foreign, LATE, plan};
 pub use self::shop::{SHOP_APPLIED, SHOP_PENDING, Shop};
 use crate::env::Venv;
 use crate::process;
