@@ -92,6 +92,21 @@ pub(crate) fn graph(facts: &ProjectFacts) -> Result<(), Failure> {
     first(facts, |class| class != ProblemClass::RenderDiffers)
 }
 
+/// What `makemigrations --check` would say. No gate: Django migrates all the same, and only the project knows which of
+/// both is behind; but who deploys must hear it.
+pub(crate) fn models_without_migration(facts: &ProjectFacts) -> Option<String> {
+    let changes = facts.drift.as_deref()?.iter();
+    let changes: Vec<String> = changes
+        .flat_map(|d| d.operations.iter().map(move |o| format!("{}: {o}", d.app)))
+        .collect();
+    (!changes.is_empty()).then(|| {
+        format!(
+            "models have changes without a migration: {}; `manage.py makemigrations` writes it",
+            changes.join(", ")
+        )
+    })
+}
+
 fn has(facts: &ProjectFacts, class: ProblemClass) -> bool {
     facts.problems.iter().any(|p| p.class == class)
 }
