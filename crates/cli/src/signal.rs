@@ -23,11 +23,12 @@ impl Asked {
 
     /// Why the run ends, once it does.
     pub(crate) fn failure(self) -> Failure {
-        if self.terminated {
+        let failure = if self.terminated {
             Failure::new(Class::Terminated, "terminated (SIGTERM)")
         } else {
             Failure::new(Class::Interrupted, "interrupted (Ctrl-C)")
-        }
+        };
+        failure.hint("run it again when you are ready: it starts from what is true then")
     }
 }
 

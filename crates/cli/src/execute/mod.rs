@@ -167,8 +167,11 @@ async fn drive(
                 bridge.stop(Duration::from_secs(2)).await;
                 deadline = None;
             }
-            _ = look.tick(), if progress.statement_runs_for() > LOOK => {
-                monitor.look(progress, around.reporter).await;
+            // no precondition: select! reads it once, when nothing has run for long yet
+            _ = look.tick() => {
+                if progress.statement_runs_for() > LOOK {
+                    monitor.look(progress, around.reporter).await;
+                }
             }
         }
     }
@@ -189,7 +192,7 @@ async fn until(deadline: Option<tokio::time::Instant>) {
 
 fn lock_lost() -> Failure {
     Failure::new(
-        Class::DatabaseError,
+        Class::MigrationConnectionLost,
         "the connection that held the advisory lock was lost, so the run stopped itself",
     )
     .hint("look at the server's log, then run again")

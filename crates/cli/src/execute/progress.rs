@@ -41,6 +41,8 @@ pub(crate) struct Progress {
     pub(crate) problem: Option<Problem>,
     pub(crate) warnings: Vec<String>,
     pub(crate) end: Option<End>,
+    /// Migrations that Python said are committed and recorded.
+    pub(crate) applied: usize,
     backends: BTreeMap<i32, ()>,
     last_backend: Option<i32>,
 }
@@ -82,6 +84,7 @@ impl Progress {
                 }
             }
             Answer::MigrationApplied { .. } => {
+                self.applied += 1;
                 self.current = None;
                 self.failed_statement = None;
             }

@@ -62,23 +62,17 @@ fn changed(progress: &Progress, recorded: Option<usize>, seen: &Seen<'_>) -> Cha
         .failed_current
         .as_ref()
         .or(progress.current.as_ref());
-    match recorded {
-        Some(n) if n > 0 => Changed::Yes,
-        None => Changed::Unknown,
-        Some(_) => match open {
-            None => Changed::No,
-            Some(current)
-                if !current.atomic && (current.statements > 0 || !seen.invalid.is_empty()) =>
-            {
-                Changed::Yes
-            }
-            // a statement in flight or one that failed: the transaction never reached its COMMIT
-            Some(_) if progress.statement.is_some() || progress.failed_statement.is_some() => {
-                Changed::No
-            }
-            Some(current) if current.statements > 0 && lost(progress) => Changed::Unknown,
-            Some(_) => Changed::No,
-        },
+    // a server that does not answer any more cannot take back what Python was told is committed
+    if recorded.unwrap_or(progress.applied) > 0 {
+        return Changed::Yes;
+    }
+    match open {
+        None => Changed::No,
+        Some(current) if !current.atomic && (current.statements > 0 || !seen.invalid.is_empty()) => Changed::Yes,
+        // a statement in flight or one that failed: the transaction never reached its COMMIT
+        Some(_) if progress.statement.is_some() || progress.failed_statement.is_some() => Changed::No,
+        Some(current) if current.statements > 0 && lost(progress) => Changed::Unknown,
+        Some(_) => Changed::No,
     }
 }
 
@@ -91,18 +85,10 @@ fn lost(progress: &Progress) -> bool {
 }
 
 fn reason(plan: &Plan, progress: &Progress, ended: &Ended, blockers: &[Blocker]) -> Failure {
-    if let Some(why) = &ended.stopped_for {
-        return why.clone();
-    }
-    if ended.asked.anything() {
-        let failure = ended.asked.failure();
-        let at = progress
-            .failed_current
-            .as_ref()
-            .or(progress.current.as_ref())
-            .map(|c| c.id.clone());
-        return match at {
-            Some(id) => failure.source("in", id.to_string()),
+    let stopped = ended.stopped_for.clone();
+    if let Some(failure) = stopped.or_else(|| ended.asked.anything().then(|| ended.asked.failure())) {
+        return match progress.failed_current.as_ref().or(progress.current.as_ref()) {
+            Some(current) => failure.source("in", current.id.to_string()),
             None => failure,
         };
     }
@@ -383,6 +369,17 @@ mod tests {
             failed(&e),
         ];
         check(&answers, 0, Class::MigrationLockTimeout, Changed::Yes);
+    }
+
+    #[test]
+    fn where_the_history_cannot_be_read_what_was_told_counts() {
+        let mut progress = Progress::default();
+        [started(true), statement(1)].iter().for_each(|a| progress.absorb(a));
+        assert_eq!(changed(&progress, None, &Seen::default()), Changed::No);
+        progress.absorb(&Answer::StatementFinished { number: 1, seconds: 0.1 });
+        assert_eq!(changed(&progress, None, &Seen::default()), Changed::Unknown);
+        progress.applied = 1;
+        assert_eq!(changed(&progress, None, &Seen::default()), Changed::Yes);
     }
 
     #[test]

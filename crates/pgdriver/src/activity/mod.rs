@@ -58,7 +58,7 @@ pub struct LockWait {
     pub pid: i32,
     /// `relation`, `transactionid`, `advisory`, …
     pub lock_type: String,
-    /// As `regclass` prints it; none for other kinds of lock, and in other databases.
+    /// `schema.name`, unquoted; none for other kinds of lock, and in other databases.
     pub relation: Option<String>,
     /// `AccessExclusiveLock`
     pub mode: String,
