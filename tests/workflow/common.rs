@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::support::{self, App, Database, Project, Ran, Server, Shop, TestCli};
+use crate::support::{self, App, Database, Project, Ran, Server, Shop, TestCli, Venv};
 
 /// Without a terminal, without a backup, without tests: for what is about something else.
 pub(super) const BARE: [&str; 6] = [
@@ -52,10 +52,20 @@ pub(super) fn blog(describe: impl FnOnce(App) -> App) -> Blog {
     blog_on(support::shared(15), "5.2", describe)
 }
 
+/// The blog on the shared PostgreSQL 15 in the environment of this name.
+#[track_caller]
+pub(super) fn blog_in(venv: &str, describe: impl FnOnce(App) -> App) -> Blog {
+    blog_of(support::shared(15), support::venv(venv), describe)
+}
+
 /// The blog on any server.
 #[track_caller]
 pub(super) fn blog_on(server: &Server, version: &str, describe: impl FnOnce(App) -> App) -> Blog {
-    let venv = support::django(version);
+    blog_of(server, support::django(version), describe)
+}
+
+#[track_caller]
+fn blog_of(server: &Server, venv: Venv, describe: impl FnOnce(App) -> App) -> Blog {
     let write = |database: &Database, describe: &mut dyn FnMut(App) -> App| {
         Project::new(&venv, database)
             .app("blog", |app| {
@@ -86,6 +96,11 @@ impl Blog {
         support::cli(&self.project)
             .args(BARE)
             .args(["--format", "json"])
+    }
+
+    /// The same in words for a person.
+    pub(super) fn apply_text(&self) -> TestCli {
+        support::cli(&self.project).args(BARE)
     }
 
     pub(super) fn scalar(&self, sql: &str) -> String {
@@ -390,17 +405,23 @@ impl Running {
             }
             assert!(
                 !over,
-                "it ended without {what}:\n{:#?}\n{}",
-                self.lines(),
+                "it ended without {what}:\n{}\n{}",
+                self.last_lines(),
                 self.stderr()
             );
             assert!(
                 begun.elapsed() < Duration::from_secs(60),
-                "no {what}:\n{:#?}",
-                self.lines()
+                "no {what}:\n{}",
+                self.last_lines()
             );
             std::thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    fn last_lines(&self) -> String {
+        let lines = self.lines();
+        let last = &lines[lines.len().saturating_sub(4)..];
+        last.iter().map(|line| format!("{line}\n")).collect()
     }
 
     fn stderr(&mut self) -> String {
@@ -422,8 +443,8 @@ impl Running {
                 None => {
                     assert!(
                         begun.elapsed() < Duration::from_secs(90),
-                        "no end:\n{:#?}",
-                        self.lines()
+                        "no end:\n{}",
+                        self.last_lines()
                     );
                     std::thread::sleep(Duration::from_millis(20));
                 }
