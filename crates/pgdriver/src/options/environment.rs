@@ -206,7 +206,10 @@ mod tests {
 
     #[test]
     fn the_user_is_the_one_that_the_system_names() {
-        let id = std::process::Command::new("id").arg("-un").output().unwrap();
+        let id = std::process::Command::new("id")
+            .arg("-un")
+            .output()
+            .unwrap();
         let name = String::from_utf8(id.stdout).unwrap();
         let environment = Environment::of_process();
         assert_eq!(environment.os_user(), Some(name.trim()));

@@ -217,6 +217,12 @@ impl ConnectOptions {
         &self.ignored
     }
 
+    /// Those of [`ConnectOptions::ignored`] that somebody gave for safety's sake.
+    pub fn ignored_safeguards(&self) -> impl Iterator<Item = &str> {
+        let names = self.ignored.iter().map(String::as_str);
+        names.filter(|name| keywords::SAFEGUARDS.contains(name))
+    }
+
     /// The same with another `application_name`.
     #[must_use]
     pub fn with_application_name(mut self, name: &str) -> Self {
@@ -254,6 +260,9 @@ impl ConnectOptions {
         self.hosts = other.hosts;
         self.tls = other.tls;
         self.database = other.database;
+        self.ignored.extend(other.ignored);
+        self.ignored.sort();
+        self.ignored.dedup();
         if self.password.is_none() {
             self.password = other.password;
         }

@@ -49,6 +49,9 @@ const HARMLESS: &[(&str, &str)] = &[
     ("sslcompression", "0"),
     ("sslsni", "1"),
     ("sslcertmode", "allow"),
+    // ours starts at 1.2
+    ("ssl_min_protocol_version", "TLSv1"),
+    ("ssl_min_protocol_version", "TLSv1.1"),
     ("ssl_min_protocol_version", "TLSv1.2"),
     ("krbsrvname", "postgres"),
     ("gssdelegation", "0"),

@@ -21,6 +21,7 @@ pub(super) fn resolve(
     keywords.retain(|_, value| !value.is_empty());
     add_missing(&mut keywords, service_keywords(explicit, environment)?);
     add_missing(&mut keywords, environment_keywords(environment));
+    require_tls_as_of_old(&mut keywords);
     let password = keywords
         .remove("password")
         .filter(|text| !text.is_empty())
@@ -46,6 +47,15 @@ fn environment_keywords(environment: &Environment) -> Keywords {
             Some((keyword.name.to_owned(), value.to_owned()))
         })
         .collect()
+}
+
+/// `PGREQUIRESSL=1` is `sslmode=require` where nobody gives an `sslmode`; libpq still follows it.
+fn require_tls_as_of_old(keywords: &mut Keywords) {
+    let required = keywords.remove("requiressl");
+    if required.is_some_and(|value| value.starts_with('1')) {
+        let require = || "require".to_owned();
+        keywords.entry("sslmode".to_owned()).or_insert_with(require);
+    }
 }
 
 fn service_keywords(

@@ -152,6 +152,7 @@ fn keywords_that_libpq_resolved() {
     let options = ConnectOptions::from_keywords(&keywords, Some(Secret::from("pw"))).unwrap();
     assert_eq!(options.describe(), "shop@db1:5432/shop");
     assert_eq!(options.ignored(), ["nonsense", "sslcrl"]);
+    assert_eq!(options.ignored_safeguards().collect::<Vec<_>>(), ["sslcrl"]);
     let expected = [
         ("PGHOST", "db1"),
         ("PGPORT", "5432"),
@@ -194,4 +195,37 @@ fn another_way_replaces_hosts_and_keeps_role_and_password() {
     );
     // another database is not passed over in silence: whoever asks compares it
     assert_eq!(by("postgresql://far/copy"), shop("shop@far:5432/copy"));
+}
+
+#[test]
+fn safeguards_of_either_way_are_told() {
+    let keywords = [
+        ("host", "db1"),
+        ("user", "u"),
+        ("require_auth", "scram-sha-256"),
+    ]
+    .map(|(k, v)| (k.to_owned(), v.to_owned()))
+    .into();
+    let django = ConnectOptions::from_keywords(&keywords, None).unwrap();
+    let by = django
+        .by_way_of(
+            "host=b sslcrl=/x.crl ssl_min_protocol_version=TLSv1.1",
+            &Environment::default(),
+        )
+        .unwrap();
+    let told: Vec<_> = by.ignored_safeguards().collect();
+    assert_eq!(told, ["require_auth", "sslcrl"]);
+}
+
+#[test]
+fn the_old_way_to_require_tls() {
+    let home = tempfile::tempdir().unwrap();
+    let mode = |dsn: &str, value: &str| {
+        let environment = environment(&[("PGREQUIRESSL", value)], home.path());
+        let options = ConnectOptions::parse_in(dsn, &environment).unwrap();
+        (options.tls().mode.as_str(), options.ignored().len())
+    };
+    assert_eq!(mode("user=u", "1"), ("require", 0));
+    assert_eq!(mode("user=u", "0"), ("prefer", 0));
+    assert_eq!(mode("user=u sslmode=disable", "1"), ("disable", 0));
 }
