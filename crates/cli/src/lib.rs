@@ -123,18 +123,16 @@ fn end(failure: &Failure, command: &str, format: Format) -> ExitCode {
 /// clap's own errors, help and version.
 fn usage(error: &clap::Error) -> ExitCode {
     let _ = error.print();
-    let wants_json = std::env::args().any(|a| a == "--format=json")
-        || std::env::args()
-            .zip(std::env::args().skip(1))
-            .any(|(a, b)| a == "--format" && b == "json");
-    if error.use_stderr() && wants_json {
-        let failure = Failure::new(Class::Usage, error.render().to_string());
-        let known = args::tree();
-        let command = std::env::args()
-            .skip(1)
-            .find(|word| known.find_subcommand(word).is_some())
-            .unwrap_or_default();
-        match command.as_str() {
+    let words: Vec<String> = std::env::args_os()
+        .skip(1)
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
+    let meant = args::meant(&words);
+    if error.use_stderr() && meant.json {
+        let text = error.render().to_string();
+        let message = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
+        let failure = Failure::new(Class::Usage, message);
+        match meant.command.as_str() {
             "run" => drop(commands::never_began(failure, Format::Json)),
             command => out::document(&failure.document(command)),
         }

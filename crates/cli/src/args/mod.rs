@@ -3,6 +3,7 @@
 //! Every value is an `Option`: a default would hide that nothing was typed, and the layers below could not speak.
 
 mod groups;
+mod usage;
 
 use std::path::PathBuf;
 
@@ -12,6 +13,7 @@ pub(crate) use groups::{
     BackupArgs, ConsentArgs, DjangoArgs, FindingArgs, GuardArgs, RunDirArgs, StepArgs, TargetArgs,
     TestArgs,
 };
+pub(crate) use usage::meant;
 
 /// Take a Django project's migrations to a production PostgreSQL without fear.
 ///
