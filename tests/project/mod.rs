@@ -16,3 +16,7 @@ mod target;
 mod lock;
 mod nothing;
 mod status;
+mod preview;
+mod check_command;
+mod command_line;
+mod layers;
