@@ -9,7 +9,7 @@ use pgdriver::catalog::{self, InvalidIndex, UnvalidatedConstraint};
 
 use crate::database::query_failure;
 use crate::django::ProjectFacts;
-use crate::django::wire::{DriftChange, SchemaDifference};
+use crate::django::wire::{DriftChange, ModelQuery, Operation, SchemaDifference};
 use crate::event::VerifyCheck;
 use crate::exit::{Changed, Class};
 use crate::failure::Failure;
@@ -226,14 +226,17 @@ fn schema(c: &Comparison<'_>) -> VerifyCheck {
     let Some(after) = &c.after.schema else {
         return check(NAME, false, "it could not be read");
     };
-    let before: BTreeSet<&SchemaDifference> = c.before.schema.iter().flatten().collect();
+    let (old, pending) = (old_differences(c), still_pending_apps(c));
+    let excused = |d: &SchemaDifference| match d.model.as_deref().and_then(|m| m.split_once('.')) {
+        Some((app, _)) => pending.contains(app),
+        None => !pending.is_empty(),
+    };
     let new: Vec<String> = after
         .iter()
-        .filter(|d| !before.contains(d))
+        .filter(|d| !old.contains(d) && !excused(d))
         .map(difference)
         .collect();
-    let pending = still_pending_apps(c);
-    if !new.is_empty() && pending.is_empty() {
+    if !new.is_empty() {
         return check(
             NAME,
             false,
@@ -261,6 +264,45 @@ fn schema(c: &Comparison<'_>) -> VerifyCheck {
             shortened(&all)
         ),
     )
+}
+
+/// Differences of step 1 that the plan was not to settle: what it creates was missing then, and must not be now.
+fn old_differences<'a>(c: &Comparison<'a>) -> BTreeSet<&'a SchemaDifference> {
+    let created: BTreeSet<(&str, Option<&str>)> = c
+        .plan
+        .steps
+        .iter()
+        .flat_map(|step| &step.operations)
+        .flat_map(created)
+        .collect();
+    let settled = |d: &SchemaDifference| {
+        d.what.starts_with("missing") && created.contains(&(&*d.table, d.column.as_deref()))
+    };
+    c.before
+        .schema
+        .iter()
+        .flatten()
+        .filter(|d| !settled(d))
+        .collect()
+}
+
+/// The table or column that an operation makes, or gives its name to.
+fn created(operation: &Operation) -> Vec<(&str, Option<&str>)> {
+    let column = operation
+        .field_after
+        .as_ref()
+        .and_then(|field| field.column.as_deref());
+    let creates = column.is_some() || operation.base.as_deref() == Some("CreateModel");
+    let own = operation
+        .table
+        .as_deref()
+        .filter(|_| creates)
+        .map(|table| (table, column));
+    let inner = operation
+        .database_operations
+        .iter()
+        .chain(&operation.state_operations);
+    own.into_iter().chain(inner.flat_map(created)).collect()
 }
 
 /// Apps whose models may be ahead of the database because the scope left their migrations out.
@@ -296,37 +338,53 @@ fn connectivity(c: &Comparison<'_>) -> VerifyCheck {
             .split_once('.')
             .is_none_or(|(app, _)| !pending.contains(app))
     };
-    let failed: Vec<String> = c
-        .after
-        .queries
-        .iter()
-        .filter(|q| !q.ok && in_scope(&q.model))
-        .map(|q| {
-            format!(
-                "{}: {}",
-                q.model,
-                q.exception
-                    .as_ref()
-                    .map_or("", |e| e.message.lines().next().unwrap_or(""))
-            )
-        })
-        .collect();
     if c.after.database().and_then(|d| d.server.as_ref()).is_none() {
         return check(NAME, false, "no connection");
     }
-    if failed.is_empty() {
-        let answered = c.after.queries.iter().filter(|q| q.ok).count() as u64;
+    // step 1 asks no model: a table or column that was missing then says that it would not have answered
+    let old = old_differences(c);
+    let failed_before = |q: &ModelQuery| {
+        old.iter()
+            .any(|d| d.table == q.table && d.what.starts_with("missing"))
+    };
+    let failed = c
+        .after
+        .queries
+        .iter()
+        .filter(|q| !q.ok && in_scope(&q.model));
+    let (before, new): (Vec<&ModelQuery>, Vec<&ModelQuery>) =
+        failed.partition(|q| failed_before(q));
+    let lines = |failed: &[&ModelQuery]| {
+        shortened(&failed.iter().map(|q| unanswered(q)).collect::<Vec<_>>())
+    };
+    if !new.is_empty() {
         return check(
             NAME,
-            true,
-            format!("{} answer a query", crate::ui::count(answered, "model")),
+            false,
+            format!("models that do not answer a query: {}", lines(&new)),
         );
+    }
+    let answered = c.after.queries.iter().filter(|q| q.ok).count() as u64;
+    let answered = format!("{} answer a query", crate::ui::count(answered, "model"));
+    if before.is_empty() {
+        return check(NAME, true, answered);
     }
     check(
         NAME,
-        false,
-        format!("models that do not answer a query: {}", shortened(&failed)),
+        true,
+        format!(
+            "{answered}; as before the run, these do not: {}",
+            lines(&before)
+        ),
     )
+}
+
+fn unanswered(query: &ModelQuery) -> String {
+    let why = query
+        .exception
+        .as_ref()
+        .map_or("", |e| e.message.lines().next().unwrap_or(""));
+    format!("{}: {why}", query.model)
 }
 
 fn indexes(c: &Comparison<'_>) -> VerifyCheck {
