@@ -153,3 +153,44 @@ fn a_password_of_the_environment_stays_there() {
     let ran = right.args(["preview", "-v"]).run().expect(0);
     no_secret(&shop, &ran, shop.server().password());
 }
+
+#[test]
+fn a_safeguard_that_only_django_has_is_told() {
+    let shop = with_database("OPTIONS=dict(require_auth='scram-sha-256', sslcrl='/no/such.crl')");
+    let code = "connection-safeguard-not-enforced";
+    let checked = cli(&shop).args(["check", "--format", "json"]).run();
+    let document = checked.expect(0).json();
+    let finding = &document["findings"][0];
+    assert_eq!(
+        (&finding["code"], &finding["severity"]),
+        (&code.into(), &"ask".into()),
+        "{document:#}"
+    );
+    let message = finding["message"].as_str().unwrap_or_default();
+    assert!(message.starts_with("require_auth, sslcrl in"), "{message}");
+
+    let ran = cli(&shop).args(["run", "--format", "json"]).run().expect(0);
+    let warnings: Vec<_> = ran
+        .json_lines()
+        .into_iter()
+        .filter(|line| line["kind"] == "note" && line["level"] == "warning")
+        .map(|line| line["message"].to_string())
+        .collect();
+    assert!(
+        warnings
+            .iter()
+            .any(|w| w.contains("require_auth, sslcrl") && w.contains("verify-full")),
+        "{warnings:#?}"
+    );
+}
+
+/// What a driver fills in by itself is nobody's wish.
+#[test]
+fn no_driver_has_parameters_that_are_not_followed() {
+    for (postgres, version) in crate::support::MATRIX {
+        let shop = crate::support::shop(version, postgres);
+        let ran = cli(&shop).args(["check", "--format", "json"]).run();
+        let document = ran.expect(0).json();
+        assert_eq!(document["findings"], serde_json::json!([]), "{version}");
+    }
+}

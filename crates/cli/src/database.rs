@@ -17,7 +17,7 @@ use crate::django::wire::{Database, Server};
 use crate::exit::Class;
 use crate::failure::Failure;
 use crate::gates;
-use crate::hazards::Context;
+use crate::hazards::{Context, Finding, beyond};
 use crate::names::MigrationId;
 use crate::plan::Plan;
 use crate::preview::Stake;
@@ -65,6 +65,28 @@ impl Reach {
 
     pub(crate) fn options(&self) -> &ConnectOptions {
         &self.options
+    }
+
+    /// What the settings ask of a connection and our own do not do: safeguards first.
+    pub(crate) fn unfollowed(&self) -> Vec<Finding> {
+        let safeguards: Vec<_> = self.options.ignored_safeguards().collect();
+        let ignored = self.options.ignored().iter().map(String::as_str);
+        let others: Vec<_> = ignored.filter(|name| !safeguards.contains(name)).collect();
+        let finding = |code, names: &[&str], what: &str| {
+            let message = || format!("{} {what}", names.join(", "));
+            (!names.is_empty()).then(|| beyond::finding(code, message()))
+        };
+        let safeguards = finding(
+            "connection-safeguard-not-enforced",
+            &safeguards,
+            "in the connection's settings: not enforced by our own connections and pg_dump's, only by Django's",
+        );
+        let others = finding(
+            "connection-parameter-ignored",
+            &others,
+            "in the connection's settings: our own connections do not follow it",
+        );
+        safeguards.into_iter().chain(others).collect()
     }
 
     /// A session that reads only, and waits for nothing: on loan, so that a run does not log in for each look.
@@ -299,6 +321,7 @@ pub(crate) fn query_failure(error: &QueryError) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hazards::Severity;
     use std::collections::BTreeMap;
 
     fn seen(system: Option<&str>, oid: u32) -> Server {
@@ -313,6 +336,41 @@ mod tests {
             schemas: vec![],
             settings: BTreeMap::new(),
         }
+    }
+
+    #[test]
+    fn what_our_connections_do_not_do_is_told_safeguards_first() {
+        let told = |dsn: &str| {
+            let options = ConnectOptions::parse_in(dsn, &Environment::default()).unwrap();
+            let reach = Reach {
+                observers: ObserverPool::new(options.clone()),
+                options,
+            };
+            let told = reach.unfollowed();
+            told.into_iter()
+                .map(|f| (f.code, f.severity, f.message))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(told("user=u sslmode=require"), []);
+        let [safeguards, others] =
+            told("user=u sslpassword=sesame sslcrl=/x.crl require_auth=scram-sha-256")
+                .try_into()
+                .unwrap();
+        assert_eq!(
+            (safeguards.0, safeguards.1),
+            ("connection-safeguard-not-enforced", Severity::Ask)
+        );
+        assert!(
+            safeguards.2.starts_with("require_auth, sslcrl in"),
+            "{}",
+            safeguards.2
+        );
+        assert_eq!(
+            (others.0, others.1),
+            ("connection-parameter-ignored", Severity::Note)
+        );
+        assert!(others.2.starts_with("sslpassword in"), "{}", others.2);
+        assert!(!others.2.contains("sesame"));
     }
 
     fn ours() -> ServerFacts {

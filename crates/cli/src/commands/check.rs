@@ -172,6 +172,7 @@ impl Checked {
                 return self.line("connection", Err(failure));
             }
         };
+        self.findings.extend(observed.reach.unfollowed());
         self.history(facts);
         let blockers = self.blockers(&observed).await;
         self.line("blockers", blockers);

@@ -51,6 +51,18 @@ pub(crate) const TABLE: &[Beyond] = &[
         meaning: "a prepared transaction holds its locks until somebody ends it",
         remedy: "COMMIT PREPARED or ROLLBACK PREPARED ends it",
     },
+    Beyond {
+        code: "connection-safeguard-not-enforced",
+        severity: Severity::Ask,
+        meaning: "the connection's settings ask for a safeguard that our own connections and pg_dump's do not enforce; Django's do",
+        remedy: "sslmode=verify-full and channel_binding=require are enforced everywhere; the server's side of it is pg_hba.conf",
+    },
+    Beyond {
+        code: "connection-parameter-ignored",
+        severity: Severity::Note,
+        meaning: "a parameter of the connection's settings that our own connections do not follow",
+        remedy: "none is needed as long as the connection works",
+    },
 ];
 
 /// A finding of one of these codes.

@@ -12,6 +12,7 @@ use crate::event::{EventKind, NoteLevel, Planned, PlannedMigration};
 use crate::exit::Class;
 use crate::failure::Failure;
 use crate::gates;
+use crate::hazards::Severity;
 use crate::lock::MigrationLock;
 use crate::plan::{Plan, PlanStep};
 use crate::settings::BackupFirst;
@@ -50,6 +51,13 @@ impl Run<'_> {
                 &observed,
             )));
         self.reporter.emit(EventKind::Planned(planned(&plan)));
+        for finding in observed.reach.unfollowed() {
+            let level = match finding.severity {
+                Severity::Note => NoteLevel::Note,
+                Severity::Ask | Severity::Stop => NoteLevel::Warning,
+            };
+            self.note(level, format!("{}: {}", finding.message, finding.remedy));
+        }
         if let Some(message) = gates::models_without_migration(&facts) {
             self.note(NoteLevel::Warning, message);
         }
