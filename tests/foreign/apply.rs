@@ -1,7 +1,7 @@
 //! `run --apply` from an empty database, and with the last ten migrations pending.
 
 use serde_json::Value;
-use xtask::project::{Foreign, LATE, plan};
+use xtask::project::{Foreign, HASH_SEED, LATE, migrate, plan};
 
 use super::preview::{Previewed, no_silent_gap};
 use super::same::{Counter, history, same};
@@ -34,7 +34,7 @@ fn late(foreign: Foreign, server: &Server) {
     let database = made(foreign.late(server));
     let before = history(&database);
     let expected = made(foreign.late(server));
-    made(made(foreign.project(&expected)).manage(&["migrate"]));
+    made(migrate(&made(foreign.project(&expected))));
 
     let project = made(foreign.project(&database));
     let whole = made(plan(&project));
@@ -69,7 +69,9 @@ fn apply(project: &Project, more: &[&str]) -> Vec<(String, String)> {
     let mut cli = support::cli(project)
         .args(["run", "--apply", "--yes", "--format", "json"])
         .args(more);
-    cli = cli.env("VIRTUAL_ENV", &counter.folder().display().to_string());
+    cli = cli
+        .env("VIRTUAL_ENV", &counter.folder().display().to_string())
+        .env(HASH_SEED.0, HASH_SEED.1);
     if previewed.is_destructive() {
         let consent = ["--confirm-destructive", "I understand", "--plan"];
         cli = cli.args(consent).arg(previewed.fingerprint());

@@ -63,8 +63,7 @@ impl Foreign {
     /// When Django or the server fails.
     pub fn migrated(self, server: &Server) -> Result<Database> {
         server.database_with(&self.key("migrated")?, |database| {
-            self.project(database)?.manage(&["migrate"])?;
-            Ok(())
+            migrate(&self.project(database)?)
         })
     }
 
@@ -89,6 +88,20 @@ impl Foreign {
         Ok(format!("{}_{state}", folder.display()))
     }
 }
+
+/// Django's own `migrate`, to the end.
+///
+/// # Errors
+/// When Django fails.
+pub fn migrate(project: &Project) -> Result<()> {
+    let mut command = project.manage_command(&["migrate"]);
+    process::run(command.env(HASH_SEED.0, HASH_SEED.1))?;
+    Ok(())
+}
+
+/// Django reads an app's migrations into a set, and records the squashes of one app in the order of that set: without
+/// this variable two runs of `migrate` differ.
+pub const HASH_SEED: (&str, &str) = ("PYTHONHASHSEED", "0");
 
 /// `(app, name)` of all migrations in the order in which Django would apply them to an empty database.
 ///

@@ -27,7 +27,7 @@ use std::process::Command;
 use anyhow::Result;
 
 pub use self::builder::{App, Builder};
-pub use self::foreign::{Foreign, LATE, plan};
+pub use self::foreign::{Foreign, HASH_SEED, LATE, migrate, plan};
 pub use self::shop::{SHOP_APPLIED, SHOP_PENDING, Shop};
 use crate::env::Venv;
 use crate::process;
