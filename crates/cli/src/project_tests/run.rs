@@ -39,15 +39,16 @@ pub(crate) async fn run(command: &TestCommand, around: &Surroundings<'_>) -> Res
     let group = child
         .id()
         .and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
-    let mut lines = Vec::new();
+    let mut output = Output::of(&mut child, around.reporter);
     let ended = tokio::select! {
-        status = listen(&mut child, &mut lines, around.reporter) => Ended::ByItself(status),
+        status = output.listen(&mut child) => Ended::ByItself(status),
         () = tokio::time::sleep(around.timeout), if !around.timeout.is_zero() => Ended::TooSlow,
         asked = around.signals.more_than(around.signals.asked()) => Ended::Stopped(asked.failure()),
     };
     if !matches!(ended, Ended::ByItself(_)) {
-        end_group(group, &mut child).await;
+        end_group(group, &mut child, &mut output).await;
     }
+    let lines = output.lines;
     let log = write_log(around, &lines);
     let (outcome, counts, failure) = settle(ended, around, &lines);
     around
@@ -101,20 +102,55 @@ fn start(command: &TestCommand, around: &Surroundings<'_>) -> Result<Child, Fail
     })
 }
 
-/// Every line of both streams, then the exit code.
-async fn listen(child: &mut Child, lines: &mut Vec<String>, reporter: &Reporter) -> Option<i32> {
-    let (sender, mut receiver) = mpsc::channel(256);
-    if let Some(out) = child.stdout.take() {
-        forward(out, sender.clone());
+/// How long the streams may stay open once the runner is gone: a process that it left behind may hold them for ever.
+const LAST_WORDS: Duration = Duration::from_millis(300);
+
+/// Every line of both streams.
+struct Output<'a> {
+    receiver: mpsc::Receiver<String>,
+    lines: Vec<String>,
+    reporter: &'a Reporter,
+}
+
+impl<'a> Output<'a> {
+    fn of(child: &mut Child, reporter: &'a Reporter) -> Self {
+        let (sender, receiver) = mpsc::channel(256);
+        if let Some(out) = child.stdout.take() {
+            forward(out, sender.clone());
+        }
+        if let Some(err) = child.stderr.take() {
+            forward(err, sender);
+        }
+        Self {
+            receiver,
+            lines: Vec::new(),
+            reporter,
+        }
     }
-    if let Some(err) = child.stderr.take() {
-        forward(err, sender);
+
+    /// Reads until the runner is gone, and gives its exit code. Cancel safe.
+    async fn listen(&mut self, child: &mut Child) -> Option<i32> {
+        let status = loop {
+            tokio::select! {
+                biased;
+                line = self.receiver.recv() => match line {
+                    Some(line) => self.take(line),
+                    None => break child.wait().await,
+                },
+                status = child.wait() => break status,
+            }
+        };
+        while let Ok(Some(line)) = tokio::time::timeout(LAST_WORDS, self.receiver.recv()).await {
+            self.take(line);
+        }
+        status.ok().and_then(|status| status.code())
     }
-    while let Some(line) = receiver.recv().await {
-        reporter.emit(EventKind::TestOutput { line: line.clone() });
-        lines.push(line);
+
+    fn take(&mut self, line: String) {
+        self.reporter
+            .emit(EventKind::TestOutput { line: line.clone() });
+        self.lines.push(line);
     }
-    child.wait().await.ok().and_then(|status| status.code())
 }
 
 fn forward<R: AsyncRead + Unpin + Send + 'static>(stream: R, to: mpsc::Sender<String>) {
@@ -135,17 +171,19 @@ fn forward<R: AsyncRead + Unpin + Send + 'static>(stream: R, to: mpsc::Sender<St
     });
 }
 
-/// SIGTERM first: a test runner removes its database on the way out.
-async fn end_group(group: Option<Pid>, child: &mut Child) {
-    let signal = |signal| group.map(|group| kill_process_group(group, signal));
-    // SIGINT is what Django's and pytest's runners clean up after
-    signal(Signal::INT);
-    if tokio::time::timeout(Duration::from_secs(10), child.wait())
-        .await
-        .is_err()
-    {
-        signal(Signal::KILL);
-        let _ = child.wait().await;
+/// Django's and pytest's runners remove their database on the way out, so they are asked first. What they say is read
+/// meanwhile: a runner whose streams are closed fails before it comes to that.
+async fn end_group(group: Option<Pid>, child: &mut Child, output: &mut Output<'_>) {
+    // the first only makes unittest stop after the test that runs (its installHandler), the second raises in it
+    for (signal, patience) in [(Signal::INT, 5), (Signal::INT, 10), (Signal::KILL, 10)] {
+        group.map(|group| kill_process_group(group, signal));
+        let patience = Duration::from_secs(patience);
+        if tokio::time::timeout(patience, output.listen(child))
+            .await
+            .is_ok()
+        {
+            return;
+        }
     }
 }
 
