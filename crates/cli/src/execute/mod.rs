@@ -66,11 +66,14 @@ pub(crate) async fn execute(
     let mut monitor = Monitor::open(around.reach).await?;
     let before = monitor.invalid_indexes().await;
     let mut progress = Progress::default();
-    let bridge = around
+    let mut bridge = around
         .django
-        .migrate(around.target, session(around))
+        .migrate(around.target, plan.agreed(), session(around))
         .await
         .map_err(BridgeError::failure)?;
+    if let Some(password) = around.reach.options().password() {
+        bridge.scrub(password);
+    }
     let ended = drive(bridge, lock, &mut progress, &mut monitor, around).await;
     monitor.wait_until_gone(progress.backends()).await;
     let recorded = around.reach.recorded(plan).await;
