@@ -6,17 +6,17 @@
 mod common;
 
 mod apply_fails;
+mod apply_killed;
+mod apply_locks;
+mod apply_lost;
 mod backup_command;
 mod backup_fails;
 mod consent_flags;
 mod consent_typed;
 mod dry_run;
 mod happy_path;
-mod preview;
-mod apply_locks;
-mod apply_lost;
-mod apply_killed;
 mod interrupted;
+mod preview;
+mod project_tests;
+mod secrets;
 mod verification;
-// mod project_tests;
-// mod secrets;
