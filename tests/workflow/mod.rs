@@ -5,6 +5,7 @@
 
 mod common;
 
+mod agreed;
 mod apply_fails;
 mod apply_killed;
 mod apply_locks;

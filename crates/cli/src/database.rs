@@ -13,7 +13,7 @@ use pgdriver::{
 };
 
 use crate::django::ProjectFacts;
-use crate::django::wire::{Database, Server};
+use crate::django::wire::{Database, Operation, Server};
 use crate::exit::Class;
 use crate::failure::Failure;
 use crate::gates;
@@ -260,6 +260,41 @@ pub(crate) fn fit(server: &ServerFacts, django: &Database) -> Result<(), Failure
         .hint("connect to the server itself: in the settings, or for our own connections with --dsn"));
     }
     Ok(())
+}
+
+/// Whether the role may do what the plan's operations do, as far as they say: RunSQL and RunPython do not.
+pub(crate) async fn permitted(
+    session: &Session,
+    server: &ServerFacts,
+    plan: &Plan,
+) -> Result<(), Failure> {
+    let operations = || plan.steps.iter().flat_map(|s| &s.operations);
+    let creates = operations().any(|o| o.base.as_deref() == Some("CreateModel"));
+    if creates && !server.may_create_tables {
+        let schema = server.current_schema.as_deref().unwrap_or("of the search path");
+        return Err(Failure::new(
+            Class::Privilege,
+            format!("the role {} may not create tables in schema {schema}", server.role),
+        )
+        .hint(format!("GRANT CREATE ON SCHEMA {schema} TO {} lets it", server.role)));
+    }
+    let altered: BTreeSet<&str> = operations().filter(|o| alters(o)).filter_map(|o| o.table.as_deref()).collect();
+    let altered: Vec<&str> = altered.into_iter().collect();
+    let foreign = tables::not_owned(session, &altered).await.map_err(|e| query_failure(&e))?;
+    let Some(first) = foreign.first() else { return Ok(()) };
+    let list: Vec<String> = foreign.iter().map(|t| format!("{} (of {})", t.name, t.owner)).collect();
+    Err(Failure::new(
+        Class::Privilege,
+        format!("the role {} may not alter {}: only the owner may", server.role, list.join(", ")),
+    )
+    .hint(format!("migrate as {0}, or GRANT {0} TO {1}", first.owner, server.role)))
+}
+
+/// An operation of Django's own that sends ALTER TABLE or DROP TABLE for its table.
+fn alters(operation: &Operation) -> bool {
+    let silent = ["CreateModel", "AlterModelOptions", "AlterModelManagers", "RunSQL", "RunPython"];
+    operation.reduces_to_sql
+        && operation.base.as_deref().is_some_and(|b| !silent.contains(&b) && b != "SeparateDatabaseAndState")
 }
 
 /// `--dsn`, a load balancer or two hosts must not lead us elsewhere than Django.

@@ -44,6 +44,28 @@ impl Failure {
         self
     }
 
+    /// After applying, whatever kept a step from its end: the database has changed, and the code must say so.
+    pub(crate) fn after_applying(mut self, class: Class) -> Self {
+        use Class as C;
+        self.changed = Changed::Yes;
+        match self.class {
+            C::VerificationDiffers
+            | C::StillPending
+            | C::TestsFailed
+            | C::TestsNotRun
+            | C::TestsUnsafe
+            | C::Interrupted
+            | C::Terminated
+            | C::Bug => {}
+            other => {
+                self.sources.push(("class".to_owned(), other.name().to_owned()));
+                self.message = format!("the migrations are applied, but then: {}", self.message);
+                self.class = class;
+            }
+        }
+        self
+    }
+
     pub(crate) fn code(&self) -> u8 {
         self.class.code(self.changed)
     }

@@ -169,6 +169,8 @@ pub(crate) fn failure(problem: &Problem, facts: &ProjectFacts) -> Failure {
             .hint("`django-migrate status APP` lists them; a prefix must match exactly one"),
         P::Backwards => Failure::new(Class::BackwardsTarget, message)
             .hint("`run` never goes backwards; the report of a run lists its rollback commands"),
+        P::PlanChanged => Failure::new(Class::PlanChanged, message)
+            .hint("nothing of it was applied: make a dry run, read what it shows, then run again"),
         P::RenderDiffers | P::Unexpected => Failure::new(Class::Bug, unexpected(problem)),
     };
     let failure = match label(problem.class) {
@@ -196,6 +198,7 @@ fn label(class: ProblemClass) -> Option<&'static str> {
         | P::ProjectExited
         | P::UnknownDatabase
         | P::ChecksCrashed
+        | P::PlanChanged
         | P::GraphCycle
         | P::UnknownApp
         | P::AppWithoutMigrations

@@ -1,14 +1,14 @@
 //! The plan: which migrations, in which order, and a fingerprint that stays the same while they do. Pure.
 //!
-//! Absent here: SQL. The fingerprint hashes migrations and operations, since SQL text is not reproducible
-//! (`now()`, random tokens and UUIDs in defaults, sets iterated).
+//! Absent here: SQL. The fingerprint hashes migrations, their operations and the bytes of their files; rendered SQL is
+//! not reproducible (`now()`, random tokens and UUIDs in defaults, sets iterated).
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
 
 use crate::django::ProjectFacts;
-use crate::django::wire::{FieldState, MigrationItem, MigrationState, Operation, Planned};
+use crate::django::wire::{Agreed, FieldState, MigrationItem, MigrationState, Operation, Planned};
 use crate::names::{AppLabel, MigrationId, MigrationName};
 
 /// What would be applied.
@@ -26,6 +26,7 @@ pub(crate) struct PlanStep {
     pub(crate) id: MigrationId,
     pub(crate) atomic: bool,
     pub(crate) file: Option<String>,
+    source_sha256: Option<String>,
     pub(crate) operations: Vec<Operation>,
     /// `describe()` of the operations without a way back.
     pub(crate) irreversible: Vec<String>,
@@ -50,6 +51,16 @@ impl Plan {
         self.steps.is_empty()
     }
 
+    /// What the real run is held to.
+    pub(crate) fn agreed(&self) -> Vec<Agreed> {
+        let agreed = |s: &PlanStep| Agreed {
+            app: s.id.app.0.clone(),
+            name: s.id.name.0.clone(),
+            source_sha256: s.source_sha256.clone(),
+        };
+        self.steps.iter().map(agreed).collect()
+    }
+
     pub(crate) fn ids(&self) -> impl Iterator<Item = &MigrationId> {
         self.steps.iter().map(|s| &s.id)
     }
@@ -60,6 +71,7 @@ fn step(planned: &Planned) -> PlanStep {
         id: MigrationId::new(&planned.app, &planned.name),
         atomic: planned.atomic,
         file: planned.file.clone(),
+        source_sha256: planned.source_sha256.clone(),
         irreversible: planned
             .operations
             .iter()
@@ -101,6 +113,8 @@ fn fingerprint(planned: &[Planned]) -> String {
                 &migration.app,
                 &migration.name,
                 flag(migration.atomic),
+                // what RunSQL and RunPython do stands only in the file
+                migration.source_sha256.as_deref().unwrap_or_default(),
             ],
         );
         migration
@@ -218,7 +232,7 @@ mod tests {
 
     fn planned(name: &str, describe: &str) -> Planned {
         let json = serde_json::json!({
-            "app": "shop", "name": name, "backward": false, "initial": false, "atomic": true, "file": null,
+            "app": "shop", "name": name, "backward": false, "initial": false, "atomic": true, "file": null, "source_sha256": "aa",
             "dependencies": [], "replaces": [], "operations": [{
                 "class": "django.db.migrations.operations.fields.AddField", "base": "AddField", "describe": describe,
                 "reversible": true, "reduces_to_sql": true, "elidable": false, "atomic": false, "model": "Item",
@@ -239,6 +253,11 @@ mod tests {
         assert_eq!(of(&[&a, &b]), of(&[&a, &b]));
         assert_ne!(of(&[&a, &b]), of(&[&b, &a]));
         assert_ne!(of(&[&a]), of(&[&planned("0001", "Add field cost")]));
+        let edited = Planned {
+            source_sha256: Some("bb".into()),
+            ..a.clone()
+        };
+        assert_ne!(of(&[&a]), of(&[&edited]));
         assert_eq!(of(&[&a]).len(), 16);
     }
 }

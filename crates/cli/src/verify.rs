@@ -142,6 +142,9 @@ fn status(c: &Comparison<'_>) -> VerifyCheck {
 
 fn history(c: &Comparison<'_>) -> VerifyCheck {
     const NAME: &str = "History";
+    if c.after.history.is_none() {
+        return check(NAME, false, "it could not be read");
+    }
     let mut rows: BTreeMap<MigrationId, usize> = BTreeMap::new();
     for row in c.after.history.iter().flat_map(|h| &h.rows) {
         *rows

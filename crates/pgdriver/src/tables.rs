@@ -13,6 +13,7 @@ use crate::sql::{Sql, sql};
 const TABLES: Sql = sql!("list the tables", "tables.sql");
 const INDEXES: Sql = sql!("list the indexes", "table_indexes.sql");
 const FOREIGN_KEYS: Sql = sql!("list the foreign keys", "foreign_keys.sql");
+const NOT_OWNED: Sql = sql!("look up owners", "not_owned.sql", TEXT_ARRAY);
 const DATABASE_EXISTS: Sql = sql!("look for a database", "database_exists.sql", TEXT);
 
 /// A table, partitioned table, foreign table or materialized view.
@@ -77,6 +78,28 @@ pub async fn tables(session: &Session) -> Result<Vec<Table>, QueryError> {
         }
     }
     Ok(tables.into_values().collect())
+}
+
+/// A table that the role may not alter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotOwned {
+    /// With its schema.
+    pub name: RelationName,
+    /// Who may.
+    pub owner: String,
+}
+
+/// Of these tables (as the search path finds them) those that exist and that this role may not alter.
+pub async fn not_owned(session: &Session, names: &[&str]) -> Result<Vec<NotOwned>, QueryError> {
+    let rows = NOT_OWNED.rows(session, &[&names]).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(NotOwned {
+                name: RelationName::new(row.get("schema")?, row.get("name")?),
+                owner: row.get("owner")?,
+            })
+        })
+        .collect()
 }
 
 /// Whether the cluster has a database of this name.

@@ -9,7 +9,7 @@ use super::steps::Observed;
 use super::{Context, preview, steps};
 use crate::args::{CheckArgs, Format};
 use crate::backup;
-use crate::database::query_failure;
+use crate::database::{self, query_failure};
 use crate::django::wire::{MigrationState, Part};
 use crate::django::{Django, ProjectFacts};
 use crate::exit::{Changed, Class};
@@ -172,6 +172,10 @@ impl Checked {
                 return self.line("connection", Err(failure));
             }
         };
+        let plan = Plan::of(facts);
+        if let Err(failure) = database::permitted(&observed.observer, &observed.server, &plan).await {
+            return self.line("connection", Err(failure));
+        }
         self.findings.extend(observed.reach.unfollowed());
         self.history(facts);
         let blockers = self.blockers(&observed).await;

@@ -22,7 +22,7 @@ pub(crate) use python::PythonCommand;
 
 use crate::failure::Failure;
 use crate::settings::{DjangoSettings, Target};
-use wire::{Action, Answer, Entry, Part, Render, Request};
+use wire::{Action, Agreed, Answer, Entry, Part, Render, Request};
 
 /// A project with the Python that starts it: what every call of the bridge needs.
 #[derive(Debug, Clone)]
@@ -71,13 +71,15 @@ impl Django {
         Ok(facts)
     }
 
-    /// Starts the project's own `migrate`, with hooks.
+    /// Starts the project's own `migrate`, with hooks. Nothing but `agreed` will run.
     pub(crate) async fn migrate(
         &self,
         target: &Target,
+        agreed: Vec<Agreed>,
         session: Vec<(String, String)>,
     ) -> Result<Bridge, BridgeError> {
         let mut request = self.request(Action::Migrate, target);
+        request.agreed = Some(agreed);
         request.session = session;
         Bridge::start(&self.python, &self.project.root, &request).await
     }
@@ -107,6 +109,7 @@ impl Django {
             parts: Vec::new(),
             render: Render::Stub,
             session: Vec::new(),
+            agreed: None,
             stepwise: false,
         }
     }

@@ -33,7 +33,10 @@ struct Surroundings<'a> {
 impl PythonCommand {
     pub(crate) fn find(settings: &DjangoSettings, root: &Path) -> Result<Self, Failure> {
         if let Some(command) = &settings.python {
-            let words: Vec<String> = command.split_whitespace().map(str::to_owned).collect();
+            let words = words(command).ok_or_else(|| {
+                Failure::new(Class::Settings, format!("--python has an open quote: {command}"))
+                    .hint("a path with a space stands in quotes: --python \"'/opt/my env/bin/python'\"")
+            })?;
             return Ok(Self {
                 words: relative_to(root, words),
                 found_by: "--python",
@@ -62,6 +65,28 @@ impl PythonCommand {
 }
 
 /// A program given as a path is meant from the project's root, where it will run.
+/// Words as a shell would read them, as far as quotes and backslashes go; none where a quote stays open.
+fn words(command: &str) -> Option<Vec<String>> {
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    let mut quote = None;
+    let mut chars = command.chars();
+    while let Some(c) = chars.next() {
+        match (quote, c) {
+            (Some(open), c) if c == open => quote = None,
+            (None, '\'' | '"') => {
+                quote = Some(c);
+                word.get_or_insert_default();
+            }
+            (None | Some('"'), '\\') => word.get_or_insert_default().extend(chars.next()),
+            (None, c) if c.is_whitespace() => words.extend(word.take()),
+            (_, c) => word.get_or_insert_default().push(c),
+        }
+    }
+    words.extend(word);
+    quote.is_none().then_some(words)
+}
+
 fn relative_to(root: &Path, mut words: Vec<String>) -> Vec<String> {
     if let Some(program) = words.first_mut()
         && program.contains('/')
@@ -124,6 +149,22 @@ mod tests {
             choose(&surroundings).map(|c| c.to_string()).as_deref(),
             expected
         );
+    }
+
+    #[test]
+    fn a_command_is_read_as_a_shell_would() {
+        let check = |command: &str, expected: Option<&[&str]>| {
+            let found = words(command);
+            let found: Option<Vec<&str>> =
+                found.as_ref().map(|w| w.iter().map(String::as_str).collect());
+            assert_eq!(found.as_deref(), expected, "{command}");
+        };
+        check(" uv  run python ", Some(&["uv", "run", "python"]));
+        check("'/opt/my env/python' -X dev", Some(&["/opt/my env/python", "-X", "dev"]));
+        check(r#"/opt/my\ env/py"th o"n"#, Some(&["/opt/my env/pyth on"]));
+        check(r#"sh -c 'exec "$@"' --"#, Some(&["sh", "-c", "exec \"$@\"", "--"]));
+        check("python ''", Some(&["python", ""]));
+        check("python 'open", None);
     }
 
     #[test]

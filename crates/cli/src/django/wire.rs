@@ -41,8 +41,18 @@ pub(crate) struct Request {
     pub(crate) render: Render,
     /// Server settings of every PostgreSQL session of `database`, set when the connection opens (name, value).
     pub(crate) session: Vec<(String, String)>,
+    /// `migrate`: nothing else may run; none lets everything run.
+    pub(crate) agreed: Option<Vec<Agreed>>,
     /// `migrate`: wait for [`Word::Go`] before each statement.
     pub(crate) stepwise: bool,
+}
+
+/// A migration of the plan that was agreed to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Agreed {
+    pub(crate) app: String,
+    pub(crate) name: String,
+    pub(crate) source_sha256: Option<String>,
 }
 
 /// What a call does.
@@ -355,6 +365,8 @@ pub(crate) struct Planned {
     pub(crate) initial: bool,
     pub(crate) atomic: bool,
     pub(crate) file: Option<String>,
+    /// SHA-256 of that file; none where there is none.
+    pub(crate) source_sha256: Option<String>,
     pub(crate) dependencies: Vec<String>,
     pub(crate) replaces: Vec<String>,
     pub(crate) operations: Vec<Operation>,
@@ -515,6 +527,8 @@ pub(crate) enum ProblemClass {
     AmbiguousMigration,
     /// The target is behind what is applied.
     Backwards,
+    /// A migration that was not agreed to, or whose file changed since.
+    PlanChanged,
     RenderDiffers,
     /// Anything else, with its traceback.
     Unexpected,

@@ -6,7 +6,7 @@
 
 use super::progress::{Current, End, Progress};
 use super::{Applied, Ended};
-use crate::django::wire::Exception;
+use crate::django::wire::{Exception, ProblemClass};
 use crate::event::Blocker;
 use crate::exit::{Changed, Class};
 use crate::failure::Failure;
@@ -36,9 +36,11 @@ pub(super) fn settle(
         .map_err(|f| f.message.clone());
     if progress.end == Some(End::Done) && ended.stopped_for.is_none() {
         // whether all of the plan is recorded is for verification to say, in a fresh process
-        return recorded.map(|_| Applied { warnings: progress.warnings.clone() }).map_err(|f| {
-            f.changed(Changed::Yes).hint("`migrate` ended well; its result could not be read back: run `django-migrate status`")
-        });
+        return recorded
+            .map(|_| Applied {
+                warnings: progress.warnings.clone(),
+            })
+            .map_err(|f| f.after_applying(Class::VerificationDiffers));
     }
     let changed = changed(progress, known.as_ref().map(|ids| ids.len()).ok(), seen);
     let failure = reason(plan, progress, ended, seen.blockers);
@@ -96,6 +98,12 @@ fn reason(plan: &Plan, progress: &Progress, ended: &Ended, blockers: &[Blocker])
         return migration_failed(plan, id, exception, progress, blockers);
     }
     if let Some(problem) = &progress.problem {
+        if problem.class == ProblemClass::PlanChanged {
+            return Failure::new(
+                Class::PlanChanged,
+                format!("the project changed while the run waited: {}", problem.message),
+            );
+        }
         return Failure::new(
             Class::MigrationFailed,
             format!("`migrate` failed: {}", problem.message.trim()),
@@ -205,7 +213,8 @@ fn hint(failure: &Failure, progress: &Progress, changed: Changed, seen: &Seen<'_
         .as_ref()
         .or(progress.current.as_ref());
     let state = match (changed, open) {
-        (Changed::No, _) => "it was rolled back whole and nothing stayed".to_owned(),
+        (Changed::No, None) => "nothing was applied".to_owned(),
+        (Changed::No, Some(_)) => "it was rolled back whole and nothing stayed".to_owned(),
         (Changed::Yes, Some(c)) if !c.atomic && !seen.invalid.is_empty() => format!(
             "`{}` is not atomic and left an INVALID index: DROP INDEX {} before you run again",
             c.id,
@@ -234,6 +243,7 @@ fn hint(failure: &Failure, progress: &Progress, changed: Changed, seen: &Seen<'_
             "give it longer with --statement-timeout, or do the work in smaller steps"
         }
         Class::MigrationConnectionLost => "look at the server's log, then run again",
+        Class::PlanChanged => "make a dry run, read what it shows, then run again",
         _ => "the report lists the way back",
     };
     format!("{state}; {next}")

@@ -177,11 +177,15 @@ fn contradiction(
 
 pub(crate) fn target_of(args: args::TargetArgs, layers: &mut Layers) -> Result<Target, Failure> {
     let args::TargetArgs { app, migration } = args;
+    // `run shop "$UNSET"` must not become the whole app
+    if migration.as_deref().is_some_and(|m| m.trim().is_empty()) {
+        return Err(Failure::new(Class::Usage, "MIGRATION is empty")
+            .hint("leave it out, or name a migration; a prefix will do"));
+    }
     if migration.as_deref() == Some("zero") {
         return Err(Failure::new(Class::BackwardsTarget, "`zero` would go backwards, which `run` never does")
             .hint("the reverse of a run is listed under Rollback in its report: django-migrate report latest"));
     }
-    // an app from pyproject.toml does not go with a migration that was typed
     let app = layers.pick_optional("app_name", app, values::text)?;
     Ok(Target { app, migration })
 }

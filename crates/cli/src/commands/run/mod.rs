@@ -15,7 +15,7 @@ use crate::database;
 use crate::django::Django;
 use crate::event::{EventKind, NoteLevel, RunStarted, Step};
 use crate::execute::{self, Execution};
-use crate::exit::{Changed, Class};
+use crate::exit::Class;
 use crate::failure::Failure;
 use crate::journal::{self, Journal, RunFolder};
 use crate::lock::MigrationLock;
@@ -148,13 +148,12 @@ impl Run<'_> {
         let apply = execute::execute(lock, &pending.plan, &approved, backup, &execution);
         let applied = self.step(Step::Apply, apply).await?;
         // from here on, whatever fails, the database has changed
-        let changed = |failure: Failure| failure.changed(Changed::Yes);
         self.step(Step::Verify, self.verify(pending, &applied))
             .await
-            .map_err(changed)?;
+            .map_err(|f| f.after_applying(Class::VerificationDiffers))?;
         self.step(Step::Tests, self.tests(pending))
             .await
-            .map_err(changed)
+            .map_err(|f| f.after_applying(Class::TestsNotRun))
     }
 
     /// A step with its times. A signal that came between two steps ends the run here.

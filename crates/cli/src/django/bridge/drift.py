@@ -17,6 +17,8 @@ def say_drift(bridge):
         loader = MigrationLoader(None, ignore_no_migrations=True)
         detector = autodetector()(loader.project_state(), ProjectState.from_apps(apps), silent_questioner())
         changes = detector.changes(graph=loader.graph)
+        # what the live schema is measured against where the models say more than the migrations do
+        bridge.drifted_from = loader if changes else None
     except (Exception, SystemExit) as exc:
         kind, message, members = graph_problem(exc)
         bridge.problem("drift", kind, message, members, exc)

@@ -13,6 +13,8 @@ class MigrateHooks:
         self.bridge = bridge
         self.send = bridge.send
         self.stop = stop
+        agreed = bridge.request["agreed"]
+        self.agreed = None if agreed is None else {named((m["app"], m["name"])): m["source_sha256"] for m in agreed}
         self.number = 0
         self.current = (None, None)
         self.recording = False
@@ -24,6 +26,7 @@ class MigrateHooks:
         from django.db.backends.base.base import BaseDatabaseWrapper
         from django.db.migrations.executor import MigrationExecutor
 
+        self.wrap(MigrationExecutor, "migrate", self.plan)
         self.wrap(MigrationExecutor, "apply_migration", self.migration(backward=False))
         self.wrap(MigrationExecutor, "unapply_migration", self.migration(backward=True))
         self.wrap(MigrationExecutor, "record_migration", self.record)
@@ -70,10 +73,31 @@ class MigrateHooks:
         self.send("statement_finished", number=number, seconds=rounded(time.perf_counter() - began))
         return result
 
+    def plan(self, real, executor, targets, plan=None, *args, **kwargs):
+        """The whole plan is held against what was agreed to before the first of it runs."""
+        if executor.connection.alias == self.bridge.alias:
+            for migration, backward in plan or []:
+                self.check_agreed(migration, backward)
+        return real(executor, targets, plan, *args, **kwargs)
+
+    def check_agreed(self, migration, backward):
+        if self.agreed is None:
+            return
+        name = named((migration.app_label, migration.name))
+        if backward or name not in self.agreed:
+            why = "`%s` is not in the plan that was agreed to" % name
+        elif self.agreed[name] != source_sha256(migration):
+            why = "the file of `%s` is not the one that was agreed to" % name
+        else:
+            return
+        self.bridge.problem("migrate", "plan-changed", why, [name])
+        raise CleanStop
+
     def migration(self, backward):
         def around(real, executor, state, migration, *args, **kwargs):
             if executor.connection.alias != self.bridge.alias:
                 return real(executor, state, migration, *args, **kwargs)
+            self.check_agreed(migration, backward)
             if self.stop.asked == "after":
                 raise CleanStop
             names = {"app": migration.app_label, "name": migration.name, "backward": backward}

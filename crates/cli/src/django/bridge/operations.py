@@ -3,6 +3,7 @@
 Absent here: SQL, and rendered models: columns and types are worked out from the states.
 """
 
+import hashlib
 import sys
 
 
@@ -12,10 +13,20 @@ def say_planned(bridge, connection, walked, backward):
     operations = [describe_operation(connection, op, migration.app_label, old, new) for op, old, new in walked.moves]
     for op in migration.operations[len(operations):]:
         operations.append(describe_operation(connection, op, migration.app_label, None, None))
-    bridge.send("planned", app=migration.app_label, name=migration.name, backward=backward,
+    bridge.send("planned", source_sha256=source_sha256(migration), app=migration.app_label, name=migration.name, backward=backward,
                 initial=bool(migration.initial), atomic=bool(migration.atomic), file=getattr(module, "__file__", None),
                 dependencies=[named(parent) for parent in migration.dependencies],
                 replaces=[named(item) for item in migration.replaces], operations=operations)
+
+
+def source_sha256(migration):
+    """Of the file that the migration was imported from: what its operations say is less than what they do."""
+    module = sys.modules.get(type(migration).__module__)
+    try:
+        with open(module.__file__, "rb") as source:
+            return hashlib.sha256(source.read()).hexdigest()
+    except (AttributeError, TypeError, OSError):
+        return None  # no file: frozen, or in an archive
 
 
 def describe_operation(connection, op, app_label, old, new):

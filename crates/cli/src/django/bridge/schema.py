@@ -35,7 +35,27 @@ def say_schema(bridge, connection):
     differences, models = [], live_models(bridge.alias)
     for model in models:
         differences += model_differences(connection, tables, model)
+    if differences and bridge.drifted_from is not None:
+        differences = without_drift(connection, tables, differences, bridge.drifted_from)
     bridge.send("schema", differences=differences, models=len(models), seconds=rounded(time.perf_counter() - began))
+
+
+def without_drift(connection, tables, differences, loader):
+    """Leaves out what the migrations do not know of either: where the table is as they say, the models have drifted,
+    which is told by itself. Apps whose migrations have other keys than DEFAULT_AUTO_FIELD says are full of it."""
+    migrated, own = loader.project_state().apps, {}
+    kept = []
+    for found in differences:
+        label = found["model"]
+        if label not in own:
+            try:
+                own[label] = model_differences(connection, tables, migrated.get_model(label))
+            except LookupError:  # a model without a migration
+                own[label] = differences
+        place = found["what"], found["table"], found["column"]
+        if any(place == (other["what"], other["table"], other["column"]) for other in own[label]):
+            kept.append(found)
+    return kept
 
 
 def live_columns(connection):
