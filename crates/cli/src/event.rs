@@ -154,6 +154,24 @@ pub(crate) enum EventKind {
 }
 
 impl EventKind {
+    /// Whether `run --format json` prints it: the closed list that scripts are promised (cli.md).
+    pub(crate) fn promised(&self) -> bool {
+        matches!(
+            self,
+            Self::RunStarted(_)
+                | Self::StepStarted { .. }
+                | Self::StepFinished { .. }
+                | Self::BackupFinished(_)
+                | Self::PreviewFinished(_)
+                | Self::MigrationStarted { .. }
+                | Self::MigrationApplied { .. }
+                | Self::MigrationFailed(_)
+                | Self::LockWaiting { .. }
+                | Self::TestsFinished(_)
+                | Self::RunFinished(_)
+        )
+    }
+
     /// Whether the journal keeps it.
     pub(crate) fn journalled(&self) -> bool {
         !matches!(

@@ -1,6 +1,8 @@
-//! `run --format json`: one line for each event on stdout, the last of them `run_finished`.
+//! `run --format json`: one line on stdout for each event that scripts are promised, the last of them `run_finished`.
+//!
+//! Absent here: the rest of what happens; the journal in the run folder has it.
 
-use crate::event::{EventKind, Line};
+use crate::event::Line;
 use crate::reporter::Listener;
 use crate::ui::out;
 
@@ -9,8 +11,7 @@ pub(crate) struct JsonLines;
 
 impl Listener for JsonLines {
     fn hear(&mut self, line: &Line) {
-        // what is only a picture of work in progress has no place in a record
-        if matches!(line.kind, EventKind::Working { .. }) {
+        if !line.kind.promised() {
             return;
         }
         if let Ok(text) = serde_json::to_string(line) {
