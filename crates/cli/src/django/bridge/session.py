@@ -19,6 +19,7 @@ class Bridge:
         self.parts = set(request["parts"])
         self.finished = False
         self.sound_graph = True
+        self.drifted_from = None
 
     def problem(self, phase, kind, message, members=(), exc=None):
         self.send("problem", phase=phase, **{"class": kind}, message=message, members=list(members),
