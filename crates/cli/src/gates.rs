@@ -156,7 +156,8 @@ pub(crate) fn failure(problem: &Problem, facts: &ProjectFacts) -> Failure {
             .hint("restore the file from version control; if it was renamed or squashed away, correct the dependency"),
         P::BadMigration => Failure::new(Class::BadMigration, format!("a migration cannot be loaded: {message}"))
             .hint("`manage.py showmigrations` should fail in the same way"),
-        P::PlanConflict => Failure::new(Class::PlanConflict, format!("conflicting migrations: {message}"))
+        // Django's second line is our hint
+        P::PlanConflict => Failure::new(Class::PlanConflict, message.lines().next().unwrap_or_default())
             .hint("`manage.py makemigrations --merge` joins the two ends; look at what both do first"),
         P::InconsistentHistory => Failure::new(Class::InconsistentHistory, message)
             .hint("the history in django_migrations does not fit the files: check out the release that was deployed last, \

@@ -84,7 +84,12 @@ fn migrations(out: &mut String, report: &RunReport) {
     };
     let _ = writeln!(out, "\n### {heading}\n");
     if report.migrations.is_empty() {
-        let _ = writeln!(out, "None.");
+        // a run that halted before its plan knows nothing of what is pending
+        let none = match report.plan_fingerprint {
+            Some(_) => "None.",
+            None => "Not known: the run halted before it had a plan.",
+        };
+        let _ = writeln!(out, "{none}");
     }
     for m in &report.migrations {
         let (mark, word) = match m.progress {
