@@ -20,3 +20,5 @@ mod preview;
 mod check_command;
 mod command_line;
 mod layers;
+mod versions;
+mod afterwards;

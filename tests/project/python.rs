@@ -198,3 +198,23 @@ fn a_command_of_several_words_starts_python() {
         .expect(0);
     assert!(ran.stdout.contains("5 pending"), "{}", ran.snapshot());
 }
+
+#[test]
+fn a_python_behind_a_path_with_a_space() {
+    let shop = shop("5.2", 15);
+    let folder = shop.folder().join("my env");
+    std::os::unix::fs::symlink(&shop.venv().folder, folder).unwrap();
+    let python = "'my env/bin/python' -X dev";
+    let ran = bare(&shop)
+        .args(["status", "--python", python])
+        .run()
+        .expect(0);
+    assert!(ran.stdout.contains("5 pending"), "{}", ran.snapshot());
+    halts(
+        &shop,
+        &["run", "--python", "'my env/bin/python"],
+        2,
+        "settings",
+    )
+    .says(&["--python", "open quote"]);
+}
