@@ -276,10 +276,13 @@ fn finish(
         .write(&file)
         .map_err(|source| fail(&manifest_path, source))?;
     let name = partial.name().to_owned();
-    let path = partial.keep().map_err(|source| fail(&name, source))?;
     let manifest = manifest_partial
         .keep()
         .map_err(|source| fail(&manifest_path, source))?;
+    let path = partial.keep().map_err(|source| {
+        let _ = std::fs::remove_file(&manifest); // it would speak of no archive
+        fail(&name, source)
+    })?;
     folder::sync(&request.directory).map_err(|source| fail(&request.directory, source))?;
     Ok(Archive {
         path,

@@ -265,6 +265,23 @@ pub enum VerifyError {
 }
 
 impl VerifyError {
+    /// Nothing was read: no such file, a folder, or no permission. It says nothing about a backup.
+    pub fn is_unopened(&self) -> bool {
+        use io::ErrorKind as K;
+        let kinds = [
+            K::NotFound,
+            K::NotADirectory,
+            K::IsADirectory,
+            K::PermissionDenied,
+        ];
+        matches!(self, Self::Read { source, .. } if kinds.contains(&source.kind()))
+    }
+
+    /// Whether the caller's `stop` ended it.
+    pub fn is_interrupted(&self) -> bool {
+        matches!(self, Self::Interrupted)
+    }
+
     /// A stable name for scripts.
     pub fn class(&self) -> &'static str {
         match self {

@@ -10,17 +10,37 @@ use std::path::{Path, PathBuf};
 /// What a name may have of a database's name.
 const NAME_LIMIT: usize = 100;
 
-/// Makes the folder, 0700 and invisible to git, unless it exists; then it is left as it is.
+/// Makes the folder, 0700 and invisible to git. One that exists keeps its mode, and git's view of it unless it is
+/// there for backups alone.
 pub(crate) fn prepare(folder: &Path) -> io::Result<()> {
-    if folder.is_dir() {
+    if !folder.is_dir() {
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)?;
+    } else if !is_for_backups(folder) {
         return Ok(());
     }
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)?;
-    let mut ignore = private(&folder.join(".gitignore"))?;
-    io::Write::write_all(&mut ignore, b"*\n")
+    match private(&folder.join(".gitignore")) {
+        Ok(mut ignore) => io::Write::write_all(&mut ignore, b"*\n"),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// It has the default's name and is no Python package, or holds archives and nothing else.
+fn is_for_backups(folder: &Path) -> bool {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return false;
+    };
+    let names: Vec<String> = entries
+        .flatten()
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    let by_name = folder.file_name().is_some_and(|name| name == "backups")
+        && !names.iter().any(|name| name.ends_with(".py"));
+    let by_content = !names.is_empty() && names.iter().all(|name| name.starts_with("backup_"));
+    by_name || by_content
 }
 
 /// `backup_<database>_<timestamp>`, with what file systems and shells stumble over replaced by `_`.
@@ -159,6 +179,37 @@ mod tests {
         prepare(&old).unwrap();
         assert_eq!(mode(&old), 0o755);
         assert_eq!(fs_err::read_dir(&old).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn git_ignores_an_old_folder_that_is_there_for_backups_alone() {
+        let ignored = |name: &str, files: &[&str]| {
+            let parent = tempfile::tempdir().unwrap();
+            let folder = parent.path().join(name);
+            fs_err::create_dir(&folder).unwrap();
+            for file in files {
+                fs_err::write(folder.join(file), "its own\n").unwrap();
+            }
+            prepare(&folder).unwrap();
+            fs_err::read_to_string(folder.join(".gitignore")).ok()
+        };
+        let all = Some("*\n".to_owned());
+        assert_eq!(ignored("backups", &[]), all);
+        assert_eq!(ignored("backups", &["notes.txt"]), all);
+        assert_eq!(
+            ignored(
+                "archive",
+                &["backup_shop_1.sql.gz", "backup_shop_1.sql.gz.json"]
+            ),
+            all
+        );
+        assert_eq!(
+            ignored("archive", &["backup_shop_1.sql.gz", "manage.py"]),
+            None
+        );
+        assert_eq!(ignored("backups", &["__init__.py"]), None);
+        let own = Some("its own\n".to_owned());
+        assert_eq!(ignored("backups", &[".gitignore"]), own);
     }
 
     #[test]

@@ -30,4 +30,4 @@ pub use manifest::{MANIFEST_VERSION, Manifest};
 pub use password::Password;
 pub use pg_dump::{PgDump, Places, Version, find_pg_dump};
 pub use request::{Compression, DumpRequest, Dumping, GzipLevel, Progress};
-pub use verify::{Summary, verify};
+pub use verify::{Summary, verify, verify_until};

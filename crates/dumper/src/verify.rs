@@ -5,10 +5,12 @@
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use flate2::bufread::MultiGzDecoder;
 use sha2::{Digest, Sha256};
+use tokio::sync::oneshot;
 
 use crate::archive::TableRows;
 use crate::error::VerifyError;
@@ -41,8 +43,39 @@ pub struct Summary {
 /// Reads the whole file, plain or gzip, its own or any pg_dump's: gzip's CRC, pg_dump's end marker, and, where there is
 /// a manifest, SHA-256, size and the rows of each table.
 pub fn verify(path: &Path) -> Result<Summary, VerifyError> {
+    watched(path, &Watch::default())
+}
+
+/// [`verify`] on a thread of its own, up to `stop`: then the error is [`VerifyError::Interrupted`].
+pub async fn verify_until(
+    path: &Path,
+    stop: impl Future<Output = ()>,
+) -> Result<Summary, VerifyError> {
+    let failed = |source| VerifyError::Read {
+        path: path.to_owned(),
+        source,
+    };
+    let watch = Arc::new(Watch::default());
+    let (tell, told) = oneshot::channel();
+    let (file, watched_by) = (path.to_owned(), Arc::clone(&watch));
+    std::thread::Builder::new()
+        .name("verify".into())
+        .spawn(move || tell.send(watched(&file, &watched_by)).is_ok())
+        .map_err(failed)?;
+    tokio::select! {
+        biased;
+        () = stop => {
+            watch.stop.store(true, Ordering::Relaxed);
+            Err(VerifyError::Interrupted)
+        }
+        found = told => found
+            .unwrap_or_else(|_| Err(failed(io::Error::other("the reading thread panicked")))),
+    }
+}
+
+fn watched(path: &Path, watch: &Watch) -> Result<Summary, VerifyError> {
     let manifest = Manifest::of(path)?;
-    let content = read_back(path, &Watch::default())?;
+    let content = read_back(path, watch)?;
     if let Some(manifest) = &manifest {
         let scan = Scan {
             tables: manifest.tables.clone(),

@@ -182,3 +182,26 @@ fn gzip_of_empty_content_has_no_dump_in_it_and_says_so() {
             .ends_with("a.sql.gz is empty")
     );
 }
+
+#[test]
+fn what_cannot_be_opened_is_told_from_what_is_no_backup() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = verify(&folder.path().join("gone.sql.gz")).unwrap_err();
+    assert!(missing.is_unopened(), "{missing}");
+    let directory = verify(folder.path()).unwrap_err();
+    assert!(directory.is_unopened(), "{directory}");
+    let path = folder.path().join("empty.sql");
+    fs_err::write(&path, b"").unwrap();
+    assert!(!verify(&path).unwrap_err().is_unopened());
+}
+
+#[tokio::test]
+async fn a_reading_can_be_stopped() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.sql");
+    fs_err::write(&path, plain()).unwrap();
+    let read = verify_until(&path, std::future::pending()).await.unwrap();
+    assert_eq!(read.rows, 2000);
+    let stopped = verify_until(&path, std::future::ready(())).await;
+    assert!(stopped.unwrap_err().is_interrupted());
+}
