@@ -58,6 +58,7 @@ impl ProjectFacts {
             | Answer::MigrationStarted { .. }
             | Answer::StatementStarted { .. }
             | Answer::StatementFinished { .. }
+            | Answer::CommitStarted
             | Answer::StatementFailed { .. }
             | Answer::MigrationApplied { .. }
             | Answer::MigrationFailed { .. }

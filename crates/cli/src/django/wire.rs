@@ -182,6 +182,8 @@ pub(crate) enum Answer {
         seconds: f64,
         exception: Exception,
     },
+    /// Within a migration: a COMMIT is sent next.
+    CommitStarted,
     /// Applied *and* recorded in django_migrations (Django's executor returned).
     MigrationApplied {
         app: String,

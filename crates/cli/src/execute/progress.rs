@@ -21,6 +21,18 @@ pub(crate) struct Current {
     pub(crate) atomic: bool,
     /// Statements of it that came to their end.
     pub(crate) statements: u64,
+    pub(crate) commit: Commit,
+}
+
+/// How far the transaction of an atomic migration came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Commit {
+    /// No COMMIT was sent yet.
+    NotSent,
+    /// It was sent; no word of its end.
+    Sent,
+    /// Something came after it: it arrived.
+    Arrived,
 }
 
 #[derive(Debug, Clone)]
@@ -61,9 +73,18 @@ impl Progress {
                     id: MigrationId::new(app, name),
                     atomic: *atomic,
                     statements: 0,
+                    commit: Commit::NotSent,
                 });
             }
+            Answer::CommitStarted => {
+                if let Some(current) = &mut self.current {
+                    current.commit = Commit::Sent;
+                }
+            }
             Answer::StatementStarted { number, sql, .. } => {
+                if let Some(current) = self.current.as_mut().filter(|c| c.commit == Commit::Sent) {
+                    current.commit = Commit::Arrived;
+                }
                 self.statement = Some(Statement {
                     number: *number,
                     sql: sql.clone(),

@@ -4,7 +4,7 @@
 //! transaction unless deferred SQL is left over, and then in a second one: only there an atomic migration whose
 //! connection was lost may be applied without a row.
 
-use super::progress::{Current, End, Progress};
+use super::progress::{Commit, Current, End, Progress};
 use super::{Applied, Ended};
 use crate::django::wire::{Exception, ProblemClass};
 use crate::event::Blocker;
@@ -71,9 +71,10 @@ fn changed(progress: &Progress, recorded: Option<usize>, seen: &Seen<'_>) -> Cha
     match open {
         None => Changed::No,
         Some(current) if !current.atomic && (current.statements > 0 || !seen.invalid.is_empty()) => Changed::Yes,
-        // a statement in flight or one that failed: the transaction never reached its COMMIT
-        Some(_) if progress.statement.is_some() || progress.failed_statement.is_some() => Changed::No,
-        Some(current) if current.statements > 0 && lost(progress) => Changed::Unknown,
+        // what follows a COMMIT is its recording, in a transaction of its own
+        Some(current) if current.commit == Commit::Arrived => Changed::Yes,
+        Some(current) if current.commit == Commit::Sent && lost(progress) => Changed::Unknown,
+        // the transaction never reached its COMMIT
         Some(_) => Changed::No,
     }
 }
@@ -223,6 +224,11 @@ fn hint(failure: &Failure, progress: &Progress, changed: Changed, seen: &Seen<'_
         (Changed::Yes, Some(c)) if !c.atomic && c.statements > 0 => format!(
             "`{}` is not atomic: {} of its statements stayed. Look at what it left before you run again",
             c.id, c.statements
+        ),
+        (Changed::Yes, Some(c)) if c.atomic && c.commit == Commit::Arrived => format!(
+            "`{0}` is applied but not recorded in django_migrations: `migrate --fake` it once you have looked, \
+             since it would run a second time",
+            c.id
         ),
         (Changed::Yes, Some(c)) => format!("`{}` was rolled back; the migrations before it stayed", c.id),
         (Changed::Yes, None) => "the migrations that were applied stayed".to_owned(),
@@ -387,6 +393,7 @@ mod tests {
         [started(true), statement(1)].iter().for_each(|a| progress.absorb(a));
         assert_eq!(changed(&progress, None, &Seen::default()), Changed::No);
         progress.absorb(&Answer::StatementFinished { number: 1, seconds: 0.1 });
+        progress.absorb(&Answer::CommitStarted);
         assert_eq!(changed(&progress, None, &Seen::default()), Changed::Unknown);
         progress.applied = 1;
         assert_eq!(changed(&progress, None, &Seen::default()), Changed::Yes);
@@ -420,7 +427,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_lost_between_statements_may_have_been_a_commit() {
+    fn only_a_connection_lost_in_a_commit_leaves_the_outcome_unknown() {
         let e = exception(None, "server closed the connection unexpectedly");
         let between = [
             started(true),
@@ -431,7 +438,13 @@ mod tests {
             },
             failed(&e),
         ];
-        check(&between, 0, Class::OutcomeUnknown, Changed::Unknown);
+        check(&between, 0, Class::MigrationConnectionLost, Changed::No);
+        let [a, b, c, d] = between;
+        let committing = [a, b, c, Answer::CommitStarted, d];
+        check(&committing, 0, Class::OutcomeUnknown, Changed::Unknown);
+        let [a, b, c, commit, d] = committing;
+        let recording = [a, b, c, commit, statement(2), d];
+        check(&recording, 0, Class::MigrationConnectionLost, Changed::Yes);
         let within = [
             started(true),
             statement(1),

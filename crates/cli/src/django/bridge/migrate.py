@@ -130,6 +130,7 @@ class MigrateHooks:
     def commit(self, real, connection):
         if connection.alias == self.bridge.alias and self.current[0]:
             self.stop.held = True
+            self.send("commit_started")
         return real(connection)
 
     def command(self, real, *args, **kwargs):
