@@ -36,7 +36,7 @@ async fn a_queue_and_its_root() {
         let wait = graph.wait(reader).unwrap();
         assert_eq!(
             (wait.relation.as_deref(), wait.mode.as_str()),
-            (Some("item"), "AccessShareLock")
+            (Some("public.item"), "AccessShareLock")
         );
         assert_eq!(graph.wait(alter).unwrap().mode, "AccessExclusiveLock");
         let root = graph.session(holder).unwrap().detail.seen().unwrap();
@@ -117,7 +117,7 @@ async fn without_pg_monitor() {
         assert_eq!(seen.application.as_deref(), Some("web"));
         assert_eq!(
             graph.wait(waiter).unwrap().relation.as_deref(),
-            Some("item")
+            Some("public.item")
         );
         assert_eq!(
             activity::wait_of(&session, waiter).await.unwrap(),

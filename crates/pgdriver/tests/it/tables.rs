@@ -177,3 +177,36 @@ async fn a_database_is_found_by_its_exact_name() {
             .unwrap();
     }
 }
+
+#[tokio::test]
+async fn tables_of_others_are_told_with_their_owner() {
+    for database in databases() {
+        let plain = plain_dsn(database.server(), database.name());
+        database
+            .execute(&format!(
+                "CREATE TABLE theirs (id int); CREATE TABLE \"Our s\" (id int); \
+                 ALTER TABLE \"Our s\" OWNER TO {}",
+                crate::PLAIN
+            ))
+            .unwrap();
+        let names = ["theirs", "Our s", "not there"];
+        let session = pgdriver::connect_observer(&options(&plain)).await.unwrap();
+        let others = tables::not_owned(&session, &names).await.unwrap();
+        let told: Vec<_> = others
+            .iter()
+            .map(|t| (t.name.to_string(), t.owner.as_str()))
+            .collect();
+        assert_eq!(
+            told,
+            [("public.theirs".to_owned(), database.server().user())]
+        );
+        // a superuser may alter everything
+        let session = observer(&database).await;
+        assert!(
+            tables::not_owned(&session, &names)
+                .await
+                .unwrap()
+                .is_empty()
+        );
+    }
+}
