@@ -153,7 +153,7 @@ pub(crate) fn failure(problem: &Problem, facts: &ProjectFacts) -> Failure {
         P::GraphCycle => Failure::new(Class::PlanCycle, format!("circular dependencies: {}", problem.members.join(" → ")))
             .hint("one of these migrations must not depend on the next: take a dependency out, or move what needs it into a migration of its own"),
         P::MissingMigration => Failure::new(Class::MissingMigration, message)
-            .hint("restore the file from version control; if it was renamed or squashed away, correct the dependency"),
+            .hint(missing_hint(problem, facts)),
         P::BadMigration => Failure::new(Class::BadMigration, format!("a migration cannot be loaded: {message}"))
             .hint("`manage.py showmigrations` should fail in the same way"),
         // Django's second line is our hint
@@ -179,6 +179,27 @@ pub(crate) fn failure(problem: &Problem, facts: &ProjectFacts) -> Failure {
         _ => failure,
     };
     where_from(failure, facts)
+}
+
+/// Its file is gone, or the whole app is not installed.
+fn missing_hint(problem: &Problem, facts: &ProjectFacts) -> String {
+    let app = problem
+        .members
+        .first()
+        .and_then(|name| name.split('.').next());
+    let installed = |label: &str| {
+        facts
+            .django
+            .iter()
+            .flat_map(|d| &d.apps)
+            .any(|a| a.label == label)
+    };
+    match app {
+        Some(app) if !installed(app) => format!(
+            "no app `{app}` is in INSTALLED_APPS: install it, or take the dependency out"
+        ),
+        _ => "restore the file from version control; if it was renamed or squashed away, correct the dependency".to_owned(),
+    }
 }
 
 /// What the members of a problem are, where message and hint do not say it already.

@@ -98,6 +98,9 @@ def graph_problem(exc):
         return "graph-cycle", ", ".join(members), members
     if isinstance(exc, NodeNotFoundError):
         return missing_node(exc)
+    unknown = re.match(r"Dependency on unknown app: (\S+)$", text_of(exc)) if type(exc) is ValueError else None
+    if unknown:
+        return unknown_dependency(exc, unknown[1])
     place = migration_place(exc)
     if isinstance(exc, BadMigrationError) or (place and not isinstance(exc, MemoryError)):
         found = re.search(r"Migration (\S+) in app (\S+) has no Migration class", text_of(exc))
@@ -117,6 +120,15 @@ def missing_node(exc):
         squashes = re.search(r"with any of \[([^\]]*)\]", text_of(exc))
         return "inconsistent-history", text_of(exc), (squashes[1].split(", ") if squashes else []) + members
     return "missing-migration", text_of(exc), members
+
+
+def unknown_dependency(exc, app):
+    """A dependency on `__first__` or `__latest__` of an app that is not installed; Django does not say whose it is."""
+    found = [frame.f_locals.get("key") for frame, _ in traceback.walk_tb(exc.__traceback__)
+             if frame.f_code.co_name == "add_external_dependencies"]
+    members = ["%s.__first__" % app] + [named(key) for key in found[-1:] if key]
+    whose = "Migration %s: " % members[1] if members[1:] else ""
+    return "missing-migration", whose + text_of(exc), members
 
 
 def migration_place(exc):
