@@ -82,13 +82,25 @@ fn apply(project: &Project, more: &[&str]) -> Vec<(String, String)> {
     let end = lines.last().expect("lines");
     assert_eq!(end["kind"], "run_finished", "{end:#}");
     assert_eq!(end["changed"], "yes", "{end:#}");
-    all_is_verified(&lines);
-    no_silent_gap(&previewed, &lines);
+    let journal = journal(project, end);
+    all_is_verified(&journal);
+    no_silent_gap(&previewed, &journal);
     let applied: Vec<(String, String)> = of_kind(&lines, "migration_applied")
         .map(migration)
         .collect();
     the_report_is_whole(project, &lines, &applied);
     applied
+}
+
+/// Every event of the run that this line ends: stdout has only some.
+#[track_caller]
+fn journal(project: &Project, end: &Value) -> Vec<Value> {
+    let report = project
+        .folder()
+        .join(end["report"].as_str().expect("a report"));
+    let text = std::fs::read_to_string(report.with_file_name("journal.jsonl")).expect("a journal");
+    let parse = |line| serde_json::from_str(line).unwrap_or_else(|why| panic!("{why}: {line}"));
+    text.lines().map(parse).collect()
 }
 
 #[track_caller]

@@ -206,3 +206,26 @@ fn an_empty_database_is_migrated_whole() {
         assert_eq!(super::common::applied(&database, "blog"), ["0001_initial"]);
     }
 }
+
+/// As where an app's migrations are older than DEFAULT_AUTO_FIELD: the schema is as they say, and it is they that the
+/// models have left behind.
+#[test]
+fn models_that_have_drifted_do_not_make_the_schema_wrong() {
+    let (project, database) = crate::support::project("5.2", 15, "blog", |app| {
+        app.models("class Tag(models.Model):\n    pass\n\n\nclass Use(models.Model):\n    tag = models.ForeignKey(Tag, models.CASCADE)\n")
+            .operations(
+                "0001_initial",
+                "migrations.CreateModel('Tag', [('id', models.AutoField(primary_key=True))]), \
+                 migrations.CreateModel('Use', [('id', models.BigAutoField(primary_key=True)), \
+                 ('tag', models.ForeignKey('blog.Tag', models.CASCADE))])",
+            )
+    });
+    let cli = crate::support::cli(&project)
+        .args(super::common::BARE)
+        .args(["--format", "json"]);
+    let told = Told::by(cli.run(), 0);
+    notes(&told, "Model drift", "Alter field id on tag");
+    notes(&told, "Live schema", "");
+    let kind = "SELECT atttypid::regtype FROM pg_attribute WHERE attrelid = 'blog_use'::regclass AND attname = 'tag_id'";
+    assert_eq!(database.scalar(kind).expect("a type"), "integer");
+}
