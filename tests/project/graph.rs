@@ -90,6 +90,30 @@ fn a_dependency_without_a_file() {
 }
 
 #[test]
+fn a_dependency_on_an_app_that_is_not_installed() {
+    let shop = with_app(|app| {
+        app.migration(
+            "0001_initial",
+            &migration("('ghost', '0001_initial')", NOTHING),
+        )
+    });
+    halts(&shop, &["run"], 22, "missing-migration").says(&[
+        "stock.0001_initial",
+        "ghost",
+        "INSTALLED_APPS",
+    ]);
+    let first = migration("('ghost', '__first__')", NOTHING);
+    shop.write_file("stock/migrations/0001_initial.py", &first)
+        .unwrap();
+    for command in PLANNERS {
+        halts(&shop, command, 22, "missing-migration").says(&[
+            "stock.0001_initial: Dependency on unknown app: ghost",
+            "INSTALLED_APPS",
+        ]);
+    }
+}
+
+#[test]
 fn a_migration_file_with_a_syntax_error() {
     let shop = shop("5.2", 15);
     let broken =

@@ -98,6 +98,49 @@ fn project_names_the_root_from_anywhere() {
 }
 
 #[test]
+fn a_run_from_elsewhere_leaves_its_files_in_the_project() {
+    let shop = shop("5.2", 15);
+    let elsewhere =
+        tempfile::tempdir_in(shop.folder().parent().expect("a parent")).expect("a folder");
+    let name = shop
+        .folder()
+        .file_name()
+        .expect("a name")
+        .to_string_lossy()
+        .into_owned();
+    let relative = format!("../{name}");
+    let cli = crate::support::cli(&shop).current_dir(elsewhere.path());
+    let ran = cli
+        .clone()
+        .args(["run", "--project", &relative, "--format", "json"])
+        .run()
+        .expect(0);
+    let lines = ran.json_lines();
+    let report = lines.last().unwrap()["report"]
+        .as_str()
+        .expect("a path")
+        .to_owned();
+    assert!(elsewhere.path().join(&report).is_file(), "{report}");
+    let backups = files(&shop.folder().join("backups"));
+    assert!(
+        backups
+            .iter()
+            .any(|file| file.to_string_lossy().ends_with(".sql.gz")),
+        "{backups:?}"
+    );
+    assert_eq!(
+        std::fs::read_dir(elsewhere.path()).unwrap().count(),
+        0,
+        "nothing here"
+    );
+    let ran = cli
+        .args(["report", "latest", "--project", &relative])
+        .run()
+        .expect(0);
+    assert!(ran.stdout.contains("Dry run"), "{}", ran.snapshot());
+}
+
+#[test]
 fn a_project_folder_that_is_not_there() {
     let folder = empty();
     let missing = folder.path().join("gone");
