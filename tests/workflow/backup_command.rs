@@ -159,16 +159,6 @@ fn a_backup_with_a_flipped_byte_does_not_verify() {
 }
 
 #[test]
-fn a_file_that_is_not_there_does_not_verify() {
-    let blog = blog(|app| app);
-    does_not_verify(
-        &blog,
-        Path::new("backups/gone.sql.gz"),
-        &["backups/gone.sql.gz"],
-    );
-}
-
-#[test]
 fn a_backup_without_a_pg_dump_is_refused() {
     let blog = blog(|app| app);
     let cli = support::cli(&blog.project).args([
@@ -201,4 +191,15 @@ fn a_backup_leaves_the_file_and_its_manifest_alone() {
         "{left:?}"
     );
     assert!(!blog.project.folder().join(".django-migrate").exists());
+}
+
+#[test]
+fn a_file_that_is_not_there_is_a_usage_error_and_no_bad_backup() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let ran = support::cli_in(folder.path())
+        .args(["backup", "verify", "gone.sql.gz"])
+        .run()
+        .expect(2);
+    in_order(&ran.stderr, &["cannot read gone.sql.gz", "backup list"]);
+    assert!(!ran.stderr.contains("take a new backup"), "{}", ran.stderr);
 }

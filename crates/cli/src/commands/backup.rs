@@ -16,6 +16,7 @@ use crate::failure::Failure;
 use crate::gates;
 use crate::reporter::{Listener, Reporter};
 use crate::settings::{self, Layers, Target};
+use crate::signal::{Asked, Signals};
 use crate::ui::{Terminal, bytes, count, out, seconds};
 
 pub(crate) async fn backup(
@@ -30,7 +31,9 @@ pub(crate) async fn backup(
         format,
     } = args;
     match action {
-        Some(BackupAction::Verify { file, format }) => return verify(&file, format),
+        Some(BackupAction::Verify { file, format }) => {
+            return verify(&file, format, &context.signals).await;
+        }
         Some(BackupAction::List { backup, format }) => {
             let settings = settings::backup(backup, &mut layers)?;
             return list(&backup::directory(&settings, layers.root()), format);
@@ -85,11 +88,21 @@ struct Document {
     backup: BackupFinished,
 }
 
-fn verify(file: &Path, format: Format) -> Result<u8, Failure> {
+async fn verify(file: &Path, format: Format, signals: &Signals) -> Result<u8, Failure> {
     let began = Instant::now();
-    let summary = dumper::verify(file).map_err(|e| {
-        Failure::new(Class::BackupUnverified, e.to_string())
-            .hint("do not rely on this file; take a new backup")
+    let stop = async {
+        signals.more_than(Asked::default()).await;
+    };
+    let summary = dumper::verify_until(file, stop).await.map_err(|e| {
+        if e.is_interrupted() {
+            signals.asked().failure()
+        } else if e.is_unopened() {
+            Failure::new(Class::Usage, e.to_string())
+                .hint("name a file that `django-migrate backup list` shows")
+        } else {
+            Failure::new(Class::BackupUnverified, e.to_string())
+                .hint("do not rely on this file; take a new backup")
+        }
     })?;
     let done = BackupFinished {
         file: file.display().to_string(),
