@@ -112,6 +112,24 @@ fn sigterm_rolls_the_current_migration_back() {
     );
 }
 
+/// An ssh session that is cut off sends SIGHUP: it ends like SIGTERM, with a report.
+#[test]
+fn a_lost_terminal_rolls_the_current_migration_back() {
+    for signal in [Signal::HUP, Signal::QUIT] {
+        let blog = gated();
+        let told = at_the_gate(&blog, 143, |running, _| running.signal(signal));
+        let told = told
+            .because("terminated", "no")
+            .says(&["blog.0002_gate", "rolled back"]);
+        assert_eq!(
+            (blog.applied().len(), &*blog.columns()),
+            (1, "id title slug")
+        );
+        let report = told.report(&blog.project);
+        assert!(report.contains("the database was not changed"), "{report}");
+    }
+}
+
 /// A shell starts `cmd &` with SIGINT ignored, and psycopg 2 does not return to Python before a statement ends.
 #[test]
 fn ctrl_c_reaches_a_statement_through_psycopg_2() {

@@ -257,7 +257,7 @@ impl Class {
             C::TestsNotRun => "the project's tests ran none, timed out or could not start",
             C::TestsUnsafe => "the project's tests would use a database that exists already",
             C::Interrupted => "interrupted by Ctrl-C (SIGINT)",
-            C::Terminated => "terminated (SIGTERM)",
+            C::Terminated => "terminated (SIGTERM, SIGQUIT or SIGHUP)",
         }
     }
 }

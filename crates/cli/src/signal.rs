@@ -1,8 +1,8 @@
-//! SIGINT and SIGTERM, the only handlers of this program.
+//! SIGINT, and what ends a program politely: SIGTERM, SIGQUIT, and SIGHUP when a terminal is lost. No other handlers.
 //!
 //! Absent here: what a step does about them.
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::exit::Class;
@@ -24,7 +24,10 @@ impl Asked {
     /// Why the run ends, once it does.
     pub(crate) fn failure(self) -> Failure {
         let failure = if self.terminated {
-            Failure::new(Class::Terminated, "terminated (SIGTERM)")
+            Failure::new(
+                Class::Terminated,
+                "terminated (SIGTERM, SIGQUIT, or SIGHUP of a lost terminal)",
+            )
         } else {
             Failure::new(Class::Interrupted, "interrupted (Ctrl-C)")
         };
@@ -39,16 +42,26 @@ pub(crate) struct Signals {
 }
 
 impl Signals {
-    /// Installs the handlers. SIGINT is heard even where a shell started us with it ignored (`cmd &`).
+    /// Installs the handlers. SIGINT is heard even where a shell started us with it ignored (`cmd &`); SIGHUP is not
+    /// where `nohup` did so.
     pub(crate) fn install() -> std::io::Result<Self> {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
+        let mut quit = signal(SignalKind::quit())?;
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let mut hang_up = if ignores_hang_up(&status) {
+            None
+        } else {
+            Some(signal(SignalKind::hangup())?)
+        };
         let (sender, asked) = watch::channel(Asked::default());
         tokio::spawn(async move {
             loop {
                 tokio::select! {
                     Some(()) = interrupt.recv() => sender.send_modify(|asked| asked.interrupts += 1),
                     Some(()) = terminate.recv() => sender.send_modify(|asked| asked.terminated = true),
+                    Some(()) = quit.recv() => sender.send_modify(|asked| asked.terminated = true),
+                    Some(()) = heard(&mut hang_up) => sender.send_modify(|asked| asked.terminated = true),
                     else => return,
                 }
             }
@@ -80,5 +93,34 @@ impl Signals {
             asked = self.more_than(Asked::default()) => Err(asked.failure()),
             result = work => result,
         }
+    }
+}
+
+/// Never, where it is not listened to.
+async fn heard(signal: &mut Option<Signal>) -> Option<()> {
+    match signal {
+        Some(signal) => signal.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Whether SIGHUP is ignored, by Linux's own account of a process; elsewhere there is none.
+fn ignores_hang_up(status: &str) -> bool {
+    let mask = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask & 1 == 1) // the first bit is signal 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nohup_is_respected() {
+        assert!(ignores_hang_up("Name:\tx\nSigIgn:\t0000000000001001\n"));
+        assert!(!ignores_hang_up("SigIgn:\t0000000000001000\n"));
+        assert!(!ignores_hang_up(""));
     }
 }
