@@ -37,11 +37,15 @@ impl RunFolder {
     }
 
     fn create_named(runs: &Path, id: &str) -> io::Result<Self> {
+        let was_there = runs.is_dir();
         private_folder(runs)?;
-        let ignored = runs
-            .parent()
-            .filter(|p| p.file_name().is_some_and(|n| n == ".django-migrate"));
-        ignore_by_git(ignored.unwrap_or(runs))?;
+        let ours = |folder: &&Path| folder.file_name().is_some_and(|n| n == ".django-migrate");
+        match [Some(runs), runs.parent()].into_iter().flatten().find(ours) {
+            Some(folder) => ignore_by_git(folder)?,
+            // a folder of somebody else's, the project's own root perhaps, is not ours to hide from git
+            None if was_there => {}
+            None => ignore_by_git(runs)?,
+        }
         for n in 0..100 {
             let id = if n == 0 {
                 id.to_owned()
@@ -281,6 +285,23 @@ mod tests {
             RunFolder::find(dir.path(), "gone").unwrap_err().class,
             Class::UnknownRun
         );
+    }
+
+    #[test]
+    fn only_folders_of_our_own_are_hidden_from_git() {
+        let dir = tempfile::tempdir().unwrap();
+        let ignored = |runs: &Path, ignored: &Path| {
+            RunFolder::create(runs).unwrap();
+            ignored.join(".gitignore").is_file()
+        };
+        let root = dir.path();
+        assert!(!ignored(root, root), "`--run-dir .`");
+        assert!(ignored(&root.join("new"), &root.join("new")));
+        let ours = root.join(".django-migrate");
+        fs::create_dir(&ours).unwrap();
+        fs::create_dir(ours.join("runs")).unwrap();
+        assert!(ignored(&ours.join("runs"), &ours));
+        assert!(!root.join(".gitignore").exists());
     }
 
     #[test]
