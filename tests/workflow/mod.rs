@@ -13,6 +13,7 @@ mod apply_lost;
 mod backup_command;
 mod backup_fails;
 mod consent_flags;
+mod consent_quiet;
 mod consent_typed;
 mod dry_run;
 mod happy_path;

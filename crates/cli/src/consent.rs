@@ -8,6 +8,7 @@ use crate::failure::Failure;
 use crate::reporter::Reporter;
 use crate::settings::{ConsentSettings, Mode};
 use crate::signal::Signals;
+use crate::ui::out;
 use crate::ui::prompt::{self, Interaction};
 
 /// The phrase for DROP and the like. The customer's word, to the letter.
@@ -16,12 +17,26 @@ pub(crate) const DESTRUCTIVE_PHRASE: &str = "I understand";
 pub(crate) const NO_BACKUP_PHRASE: &str = "no backup";
 
 /// Something that needs a person's agreement.
+///
+/// `unseen` is what a person must have read to answer, where the screen has not shown it: `-q` and `--format json` keep
+/// the talk away, never what a question is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Need {
-    Parameters { mode: Mode },
-    NoBackup { acknowledged: bool },
-    Apply { migrations: usize, asks: usize },
-    Destructive,
+    Parameters {
+        mode: Mode,
+        unseen: Vec<String>,
+    },
+    NoBackup {
+        acknowledged: bool,
+    },
+    Apply {
+        migrations: usize,
+        asks: usize,
+        unseen: Vec<String>,
+    },
+    Destructive {
+        unseen: Vec<String>,
+    },
 }
 
 /// Proof that the plan with this fingerprint was agreed to.
@@ -65,7 +80,7 @@ enum Answer {
 
 fn rule(need: &Need, consent: &ConsentSettings, interaction: Interaction) -> Ruling {
     match need {
-        Need::Parameters { mode } => parameters(*mode, consent, interaction),
+        Need::Parameters { mode, .. } => parameters(*mode, consent, interaction),
         Need::NoBackup { acknowledged: true } => Ruling::Granted {
             by: "--acknowledge-no-backup",
         },
@@ -78,8 +93,10 @@ fn rule(need: &Need, consent: &ConsentSettings, interaction: Interaction) -> Rul
             "--acknowledge-no-backup acknowledges it; or leave --no-backup out",
             interaction,
         ),
-        Need::Apply { migrations, asks } => apply(*migrations, *asks, consent, interaction),
-        Need::Destructive => destructive(consent, interaction),
+        Need::Apply {
+            migrations, asks, ..
+        } => apply(*migrations, *asks, consent, interaction),
+        Need::Destructive { .. } => destructive(consent, interaction),
     }
 }
 
@@ -199,6 +216,7 @@ pub(crate) async fn settle(
             hint,
         } => return Err(Failure::new(class, message).hint(hint)),
         Ruling::AskYes { question, default } => {
+            need.show();
             let answer = prompt::line(&question, signals).await?;
             if read_yes(&answer, default) == Answer::No {
                 return Err(declined(&question, &answer));
@@ -206,6 +224,7 @@ pub(crate) async fn settle(
             (question, "yes".to_owned(), "typed".to_owned())
         }
         Ruling::AskPhrase { question, phrase } => {
+            need.show();
             let answer = prompt::line(&question, signals).await?;
             if answer != phrase {
                 return Err(declined(&question, &answer));
@@ -256,12 +275,26 @@ fn read_yes(answer: &str, default: Answer) -> Answer {
 }
 
 impl Need {
+    fn unseen(&self) -> &[String] {
+        match self {
+            Self::Parameters { unseen, .. }
+            | Self::Apply { unseen, .. }
+            | Self::Destructive { unseen } => unseen,
+            Self::NoBackup { .. } => &[],
+        }
+    }
+
+    /// Before the question, whatever the volume and the format.
+    fn show(&self) {
+        self.unseen().iter().for_each(out::talk);
+    }
+
     fn name(&self) -> &'static str {
         match self {
             Self::Parameters { .. } => "parameters",
             Self::NoBackup { .. } => "no backup",
             Self::Apply { .. } => "apply",
-            Self::Destructive => "destructive statements",
+            Self::Destructive { .. } => "destructive statements",
         }
     }
 }
@@ -293,8 +326,18 @@ mod tests {
     #[test]
     fn yes_never_stands_in_for_a_phrase() {
         let yes = consent(true, None, Some("aa"));
-        check(&Need::Destructive, &yes, Terminal, "asks I understand");
-        check(&Need::Destructive, &yes, Nobody, "refused not-confirmed");
+        check(
+            &Need::Destructive { unseen: vec![] },
+            &yes,
+            Terminal,
+            "asks I understand",
+        );
+        check(
+            &Need::Destructive { unseen: vec![] },
+            &yes,
+            Nobody,
+            "refused not-confirmed",
+        );
         check(
             &Need::NoBackup {
                 acknowledged: false,
@@ -322,26 +365,26 @@ mod tests {
     #[test]
     fn the_phrase_is_exact_and_without_a_terminal_bound_to_a_plan() {
         check(
-            &Need::Destructive,
+            &Need::Destructive { unseen: vec![] },
             &consent(true, Some("i understand"), Some("aa")),
             Nobody,
             "refused declined",
         );
         check(
-            &Need::Destructive,
+            &Need::Destructive { unseen: vec![] },
             &consent(true, Some("I understand"), None),
             Nobody,
             "refused not-confirmed",
         );
         let bound = consent(true, Some("I understand"), Some("aa"));
         check(
-            &Need::Destructive,
+            &Need::Destructive { unseen: vec![] },
             &bound,
             Nobody,
             "granted by --confirm-destructive",
         );
         check(
-            &Need::Destructive,
+            &Need::Destructive { unseen: vec![] },
             &consent(false, Some("I understand"), None),
             Terminal,
             "granted by --confirm-destructive",
@@ -352,19 +395,28 @@ mod tests {
     fn a_dry_run_asks_nobody_where_nobody_sits() {
         let none = consent(false, None, None);
         check(
-            &Need::Parameters { mode: Mode::DryRun },
+            &Need::Parameters {
+                mode: Mode::DryRun,
+                unseen: vec![],
+            },
             &none,
             Nobody,
             "granted by a dry run without a terminal",
         );
         check(
-            &Need::Parameters { mode: Mode::Apply },
+            &Need::Parameters {
+                mode: Mode::Apply,
+                unseen: vec![],
+            },
             &none,
             Nobody,
             "refused not-confirmed",
         );
         check(
-            &Need::Parameters { mode: Mode::DryRun },
+            &Need::Parameters {
+                mode: Mode::DryRun,
+                unseen: vec![],
+            },
             &none,
             Terminal,
             "asks yes",
@@ -373,6 +425,7 @@ mod tests {
             &Need::Apply {
                 migrations: 2,
                 asks: 1,
+                unseen: vec![],
             },
             &none,
             Nobody,
@@ -382,6 +435,7 @@ mod tests {
             &Need::Apply {
                 migrations: 2,
                 asks: 1,
+                unseen: vec![],
             },
             &consent(true, None, None),
             Nobody,

@@ -11,6 +11,8 @@ pub(crate) struct Context {
     pub(crate) volume: Volume,
     pub(crate) signals: Signals,
     pub(crate) interaction: Interaction,
+    /// The name of this machine.
+    pub(crate) host: String,
 }
 
 impl Context {
@@ -32,6 +34,10 @@ impl Context {
             volume,
             signals,
             interaction: Interaction::here(),
+            host: rustix::system::uname()
+                .nodename()
+                .to_string_lossy()
+                .into_owned(),
         })
     }
 

@@ -15,6 +15,6 @@ mod wrap;
 pub(crate) use error::failure;
 pub(crate) use human::{bytes, count, seconds};
 pub(crate) use jsonl::JsonLines;
-pub(crate) use preview::{preview, verdict};
-pub(crate) use terminal::{Terminal, Volume, spinner};
+pub(crate) use preview::{asking, destroyed, preview, verdict};
+pub(crate) use terminal::{Terminal, Volume, parameters, spinner};
 pub(crate) use wrap::wrapped;

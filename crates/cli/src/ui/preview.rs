@@ -141,6 +141,25 @@ fn finding(out: &mut String, f: &Finding) {
     }
 }
 
+/// The plan and what asks in it, for who has to answer without having seen the preview.
+pub(crate) fn asking(preview: &Preview) -> Vec<String> {
+    let mut out = String::new();
+    for m in &preview.migrations {
+        let _ = writeln!(out, "[ ] {}", paint(Look::Heading, &m.id));
+        for asks in m.all_findings().filter(|f| f.severity >= Severity::Ask) {
+            finding(&mut out, asks);
+        }
+    }
+    out.lines().map(str::to_owned).collect()
+}
+
+/// What the plan takes away; nothing where it takes nothing away.
+pub(crate) fn destroyed(preview: &Preview) -> Vec<String> {
+    let mut out = String::new();
+    destructive(&mut out, preview);
+    out.lines().map(str::to_owned).collect()
+}
+
 fn destructive(out: &mut String, preview: &Preview) {
     if !preview.is_destructive() {
         return;

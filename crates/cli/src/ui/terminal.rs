@@ -150,47 +150,16 @@ impl Terminal {
             paint(Look::Name, &preview.plan_fingerprint)
         ));
     }
-
-    fn started(&self, run: &RunStarted) {
-        let mode = if run.dry_run {
-            "true: nothing in the database is changed".to_owned()
-        } else {
-            paint(Look::Warning, "false: the migrations are applied")
-        };
-        let apps = run.app.as_deref().unwrap_or("all apps");
-        let target = run
-            .migration
-            .as_deref()
-            .map(|m| format!(" up to {m}"))
-            .unwrap_or_default();
-        let backup = if run.backup_first {
-            "true".to_owned()
-        } else {
-            paint(
-                Look::Warning,
-                "false: there will be no backup to go back to",
-            )
-        };
-        let name = paint(
-            Look::Heading,
-            format!("django-migrate {}", run.tool_version),
-        );
-        self.say(name);
-        let row = |key: &str, value: String| self.say(format!("  {key:<13} {value}"));
-        row("app_name", format!("{apps}{target}"));
-        row("dry_run", mode);
-        row("backup_first", backup);
-        row("database", run.database.clone());
-        if self.volume == Volume::Verbose {
-            row("project", run.project.clone());
-        }
-    }
 }
 
 impl Listener for Terminal {
     fn hear(&mut self, line: &Line) {
         match &line.kind {
-            EventKind::RunStarted(run) => self.started(run),
+            EventKind::RunStarted(run) => {
+                for line in parameters(run, self.volume) {
+                    self.say(line);
+                }
+            }
             EventKind::StepStarted { step } => {
                 let number = paint(Look::Faint, format!("[{}/{}]", step.number(), Step::COUNT));
                 self.say(format!("{number} {}", paint(Look::Heading, step.title())));
@@ -376,6 +345,45 @@ impl Listener for Terminal {
             EventKind::RunFinished(_) => self.clear(),
         }
     }
+}
+
+/// What is about to be done, as it is confirmed.
+pub(crate) fn parameters(run: &RunStarted, volume: Volume) -> Vec<String> {
+    let mode = if run.dry_run {
+        "true: nothing in the database is changed".to_owned()
+    } else {
+        paint(Look::Warning, "false: the migrations are applied")
+    };
+    let apps = run.app.as_deref().unwrap_or("all apps");
+    let target = run
+        .migration
+        .as_deref()
+        .map(|m| format!(" up to {m}"))
+        .unwrap_or_default();
+    let backup = if run.backup_first {
+        "true".to_owned()
+    } else {
+        paint(
+            Look::Warning,
+            "false: there will be no backup to go back to",
+        )
+    };
+    let name = paint(
+        Look::Heading,
+        format!("django-migrate {}", run.tool_version),
+    );
+    let row = |key: &str, value: &str| format!("  {key:<13} {value}");
+    let mut lines = vec![
+        name,
+        row("app_name", &format!("{apps}{target}")),
+        row("dry_run", &mode),
+        row("backup_first", &backup),
+        row("database", &run.database),
+    ];
+    if volume == Volume::Verbose {
+        lines.push(row("project", &run.project));
+    }
+    lines
 }
 
 const SPINNER: &str = "      {spinner} {wide_msg} {elapsed}";

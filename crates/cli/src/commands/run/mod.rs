@@ -37,7 +37,7 @@ pub(crate) async fn run(
         Format::Json => Box::new(JsonLines),
     };
     let reporter = Reporter::new(vec![listener]);
-    let folder = begin(&settings, &reporter);
+    let folder = begin(&settings, context, &reporter);
     let result = match &folder {
         Ok((folder, django)) => {
             Run {
@@ -58,11 +58,27 @@ pub(crate) async fn run(
 }
 
 /// Finds the project before anything is written: a folder that is no project gets none of ours.
-fn begin(settings: &RunSettings, reporter: &Reporter) -> Result<(RunFolder, Django), Failure> {
+fn begin(
+    settings: &RunSettings,
+    context: &Context,
+    reporter: &Reporter,
+) -> Result<(RunFolder, Django), Failure> {
     let django = Django::locate(&settings.django)?;
     let folder = RunFolder::create(&settings.django.root.join(&settings.run_dir))?;
     reporter.journal_to(Journal::create(&folder)?);
-    reporter.emit(EventKind::RunStarted(RunStarted {
+    reporter.emit(EventKind::RunStarted(started(
+        settings, context, &folder, &django,
+    )));
+    Ok((folder, django))
+}
+
+fn started(
+    settings: &RunSettings,
+    context: &Context,
+    folder: &RunFolder,
+    django: &Django,
+) -> RunStarted {
+    RunStarted {
         run: folder.id.clone(),
         tool_version: env!("CARGO_PKG_VERSION").to_owned(),
         dry_run: settings.mode == Mode::DryRun,
@@ -71,13 +87,9 @@ fn begin(settings: &RunSettings, reporter: &Reporter) -> Result<(RunFolder, Djan
         migration: settings.target.migration.clone(),
         database: settings.django.database.clone(),
         project: django.project.root.display().to_string(),
-        host: rustix::system::uname()
-            .nodename()
-            .to_string_lossy()
-            .into_owned(),
+        host: context.host.clone(),
         pid: std::process::id(),
-    }));
-    Ok((folder, django))
+    }
 }
 
 struct Run<'a> {
@@ -139,12 +151,8 @@ impl Run<'_> {
         let observer = pending.observed.reach.observer().await?;
         database::same_history(&observer, &pending.facts).await?;
         drop(observer); // back to the pool
-        let execution = self.execution(pending);
         let hear = self.context.hear_project();
-        let execution = Execution {
-            hear: &hear,
-            ..execution
-        };
+        let execution = self.execution(pending, &hear);
         let apply = execute::execute(lock, &pending.plan, &approved, backup, &execution);
         let applied = self.step(Step::Apply, apply).await?;
         // from here on, whatever fails, the database has changed
@@ -203,10 +211,25 @@ impl Run<'_> {
         .await
     }
 
+    /// Whether a person sees the talk of the run.
+    fn on_screen(&self) -> bool {
+        self.format == Format::Text && self.context.volume > Volume::Quiet
+    }
+
+    /// What a question is about, where the screen has not shown it.
+    fn unseen(&self, lines: impl FnOnce() -> Vec<String>) -> Vec<String> {
+        if self.on_screen() {
+            Vec::new()
+        } else {
+            lines()
+        }
+    }
+
     /// The parameters are confirmed first, and a missing backup acknowledged.
     async fn parameters(&self) -> Result<(), Failure> {
         self.settle(Need::Parameters {
             mode: self.settings.mode,
+            unseen: self.unseen(|| ui::parameters(&started(self.settings, self.context, self.folder, self.django), self.context.volume)),
         })
         .await?;
         match self.settings.backup_first {
@@ -238,7 +261,7 @@ impl Run<'_> {
             &self.folder.path.join("preview.sql"),
             preview.script().as_bytes(),
         );
-        if self.format == Format::Text && self.context.volume > Volume::Quiet {
+        if self.on_screen() {
             out::talk(ui::preview(&preview, SHOWN));
         }
         self.reporter
@@ -263,9 +286,12 @@ impl Run<'_> {
         let mut needs = vec![Need::Apply {
             migrations: pending.plan.steps.len(),
             asks: preview.asks(),
+            unseen: self.unseen(|| ui::asking(preview)),
         }];
         if preview.is_destructive() {
-            needs.push(Need::Destructive);
+            needs.push(Need::Destructive {
+                unseen: self.unseen(|| ui::destroyed(preview)),
+            });
         }
         consent::obtain(
             &needs,
@@ -278,7 +304,7 @@ impl Run<'_> {
         .await
     }
 
-    fn execution<'b>(&'b self, pending: &'b Pending) -> Execution<'b> {
+    fn execution<'b>(&'b self, pending: &'b Pending, hear: &'b dyn Fn(&str)) -> Execution<'b> {
         Execution {
             django: self.django,
             target: &self.settings.target,
@@ -287,7 +313,7 @@ impl Run<'_> {
             run: &self.folder.id,
             reporter: self.reporter,
             signals: &self.context.signals,
-            hear: &|_| {},
+            hear,
         }
     }
 }

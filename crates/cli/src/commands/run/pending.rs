@@ -114,11 +114,8 @@ impl Run<'_> {
     }
 
     pub(super) async fn lock(&self, pending: &Pending) -> Result<MigrationLock, Failure> {
-        let host = rustix::system::uname()
-            .nodename()
-            .to_string_lossy()
-            .into_owned();
-        let taken = MigrationLock::take(&pending.observed.reach, &self.folder.id, &host);
+        let (reach, host) = (&pending.observed.reach, &self.context.host);
+        let taken = MigrationLock::take(reach, &self.folder.id, host);
         let lock = self.context.signals.or_stop(taken).await?;
         self.reporter.emit(EventKind::LockTaken {
             holder: lock.holder.clone(),
