@@ -112,21 +112,87 @@ fn a_tool_that_is_killed_takes_python_and_backend_with_it() {
     the_next_run_works(&blog);
 }
 
-/// Between two statements nobody can tell from outside whether a COMMIT was under way.
+/// A COMMIT was never sent: whatever Python did, the server took it back.
 #[test]
-fn python_that_dies_between_statements_is_settled_by_the_history() {
+fn python_that_dies_between_statements_is_rolled_back() {
     let code = "import os\n\nfrom django.db import migrations, models\n\n\ndef die(apps, editor):\n    \
                 apps.get_model('blog', 'Post').objects.update(title='changed')\n    os._exit(9)\n\n\n\
                 class Migration(migrations.Migration):\n    dependencies = [('blog', '0001_initial')]\n    \
                 operations = [migrations.RunPython(die)]\n";
     let blog = blog(|app| app.migration("0002_dies", code));
-    let (code, class, changed) = (52, "outcome-unknown", "unknown");
-    Told::by(blog.apply().run(), code)
-        .because(class, changed)
+    Told::by(blog.apply().run(), 50)
+        .because("migration-connection-lost", "no")
         .says(&["blog.0002_dies", "exit status: 9"]);
     assert_eq!(blog.applied().len(), 1);
     assert_eq!(
         blog.scalar("SELECT count(*) FROM blog_post WHERE title = 'changed'"),
         "0"
     );
+}
+
+/// A migration whose SQL is deferred to its end is recorded in a second transaction.
+fn deferring(settings: &str) -> Blog {
+    let index = "migrations.CreateModel('Tag', [('id', models.BigAutoField(primary_key=True, serialize=False)), \
+                 ('post', models.ForeignKey('blog.post', models.CASCADE))])";
+    let blog = blog(|app| app.operations("0002_tag", index));
+    let text = blog
+        .project
+        .read_file("config/settings.py")
+        .expect("settings");
+    blog.project
+        .write_file("config/settings.py", &format!("{text}\n{settings}"))
+        .expect("written");
+    blog
+}
+
+/// Dies where this method of Django's is called within `migrate`, after its migration began.
+fn dying_in(module: &str, class: &str, method: &str, before: &str) -> String {
+    format!(
+        "import os, sys\nif 'migrate' in sys.argv:\n    from {module} import {class}\n    real = {class}.{method}\n\n    \
+         def {method}(self, *args, **kwargs):\n        {before}\n        os._exit(9)\n\n    {class}.{method} = {method}\n"
+    )
+}
+
+#[test]
+fn python_that_dies_between_commit_and_recording_leaves_the_outcome_unknown() {
+    let dies = dying_in(
+        "django.db.migrations.executor",
+        "MigrationExecutor",
+        "record_migration",
+        "pass",
+    );
+    let blog = deferring(&dies);
+    let told = Told::by(blog.apply().run(), 52).because("outcome-unknown", "unknown");
+    let told = told.says(&["blog.0002_tag", "compare the schema", "--fake"]);
+    assert_eq!(
+        blog.scalar("SELECT to_regclass('blog_tag') IS NOT NULL"),
+        "t",
+        "applied"
+    );
+    assert_eq!(blog.applied(), ["0001_initial"], "and not recorded");
+    in_order(
+        &told.report(&blog.project),
+        &["whether the database was changed is unknown"],
+    );
+}
+
+#[test]
+fn python_that_dies_in_the_recording_after_a_commit_says_that_it_is_applied() {
+    let before = "self.connection.cursor().execute('SELECT 1')";
+    let dies = dying_in(
+        "django.db.migrations.executor",
+        "MigrationExecutor",
+        "record_migration",
+        before,
+    );
+    let blog = deferring(&dies);
+    Told::by(blog.apply().run(), 51)
+        .because("migration-connection-lost", "yes")
+        .says(&["blog.0002_tag", "applied but not recorded", "--fake"]);
+    assert_eq!(
+        blog.scalar("SELECT to_regclass('blog_tag') IS NOT NULL"),
+        "t",
+        "applied"
+    );
+    assert_eq!(blog.applied(), ["0001_initial"], "and not recorded");
 }

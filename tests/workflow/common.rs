@@ -127,9 +127,12 @@ impl Blog {
     }
 }
 
-/// What `run --format json` said at its end.
+/// What `run --format json` said, and what its journal has beside it.
 #[derive(Debug)]
 pub(super) struct Told {
+    /// What scripts read.
+    pub(super) said: Vec<Value>,
+    /// The journal where there is one; it has the same lines and more.
     pub(super) lines: Vec<Value>,
     pub(super) finished: Value,
 }
@@ -155,7 +158,8 @@ impl Told {
         let finished = lines[lines.len() - 1].clone();
         assert_eq!(finished["exit_code"], code, "{finished:#}");
         Self {
-            lines: lines.to_vec(),
+            said: lines.to_vec(),
+            lines: journal(lines).unwrap_or_else(|| lines.to_vec()),
             finished,
         }
     }
@@ -207,12 +211,40 @@ impl Told {
         self.of_kind(kind).iter().map(name).collect()
     }
 
+    /// What the project's tests printed.
+    #[track_caller]
+    pub(super) fn tests_log(&self, project: &Project) -> String {
+        let folder = project
+            .folder()
+            .join(".django-migrate/runs")
+            .join(text(&self.finished["run"]));
+        read(&folder.join("tests.log"))
+    }
+
     /// `report.md`, where the last line says that it is.
     #[track_caller]
     pub(super) fn report(&self, project: &Project) -> String {
         let path = self.finished["report"].as_str().expect("a report");
         read(&project.folder().join(path))
     }
+}
+
+/// The whole lines of the journal of the run that began with these lines.
+fn journal(said: &[Value]) -> Option<Vec<Value>> {
+    let started = said.first().filter(|line| line["kind"] == "run_started")?;
+    let folder = Path::new(text(&started["project"]))
+        .join(".django-migrate/runs")
+        .join(text(&started["run"]));
+    Some(json_lines(
+        &std::fs::read_to_string(folder.join("journal.jsonl")).ok()?,
+    ))
+}
+
+/// The last line may not be whole yet.
+fn json_lines(text: &str) -> Vec<Value> {
+    let whole = text.rfind('\n').map_or("", |at| &text[..at]);
+    let parse = |line| serde_json::from_str(line).unwrap_or_else(|why| panic!("{why}: {line}"));
+    whole.lines().map(parse).collect()
 }
 
 /// A JSON string's text, or nothing.
@@ -384,14 +416,14 @@ impl Running {
         send(self.child.id(), signal);
     }
 
-    /// Lines that are whole so far.
+    fn said(&self) -> Vec<Value> {
+        json_lines(&std::fs::read_to_string(&self.out).unwrap_or_default())
+    }
+
+    /// The journal so far.
     pub(super) fn lines(&self) -> Vec<Value> {
-        let text = std::fs::read_to_string(&self.out).unwrap_or_default();
-        let whole = text.rfind('\n').map_or("", |at| &text[..at]);
-        whole
-            .lines()
-            .map(|line| serde_json::from_str(line).unwrap_or_else(|why| panic!("{why}: {line}")))
-            .collect()
+        let said = self.said();
+        journal(&said).unwrap_or(said)
     }
 
     /// Waits for a line that is as described.
@@ -454,7 +486,7 @@ impl Running {
             status
                 .code()
                 .unwrap_or_else(|| 128 + status.signal().unwrap_or_default()),
-            self.lines(),
+            self.said(),
         )
     }
 

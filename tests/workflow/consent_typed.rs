@@ -1,6 +1,6 @@
 //! Questions at a terminal: what is asked, in which order, and that only the exact words go on.
 
-use super::common::{applied, contents, files, read};
+use super::common::{applied, contents, files, in_order, read};
 use crate::support::{self, SHOP_APPLIED, Shop, Terminal};
 
 const PARAMETERS: &str = "Go on with these parameters? [Y/n]";
@@ -96,9 +96,19 @@ fn declined_parameters_end_the_run_before_it_looks_at_anything() {
     let mut terminal = support::cli(&shop).args(["run", "--apply"]).tty();
     terminal.wait_for(PARAMETERS);
     let shown = terminal.output();
-    for parameter in ["apply", "all", "backup"] {
-        assert!(shown.contains(parameter), "no `{parameter}` in:\n{shown}");
-    }
+    in_order(
+        &shown,
+        &[
+            "app_name",
+            "all apps",
+            "dry_run",
+            "false",
+            "backup_first",
+            "true",
+            "database",
+            "default",
+        ],
+    );
     terminal.type_line("n");
     assert_eq!(terminal.finish(), 11, "{}", terminal.output());
     assert!(!shop.folder().join("backups").exists());

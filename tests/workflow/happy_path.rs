@@ -24,8 +24,28 @@ fn heavy_a_run_applies_verifies_tests_and_reports_on_every_pair() {
 }
 
 fn the_lines_are_as_promised(told: &Told) {
+    const PROMISED: [&str; 11] = [
+        "run_started",
+        "step_started",
+        "step_finished",
+        "backup_finished",
+        "preview_finished",
+        "migration_started",
+        "migration_applied",
+        "migration_failed",
+        "lock_waiting",
+        "tests_finished",
+        "run_finished",
+    ];
+    assert!(
+        told.said
+            .iter()
+            .all(|line| PROMISED.contains(&text(&line["kind"]))),
+        "{:#?}",
+        told.said
+    );
     let mut elapsed = 0;
-    for line in &told.lines {
+    for line in &told.said {
         assert_eq!(line["schema_version"], 1, "{line}");
         assert!(
             text(&line["at"]).ends_with('Z') && text(&line["at"]).len() > 19,
