@@ -5,8 +5,10 @@ use crate::support::{Project, Shop, shared, shop, shop_with, venv};
 
 const DJANGOS: [&str; 2] = ["4.2", "newest"];
 
+type Break = fn(&Shop);
+
 /// What breaks the shop's graph, and the class that it must get.
-const BREAKS: [(&str, fn(&Shop)); 7] = [
+const BREAKS: [(&str, Break); 7] = [
     ("missing-migration", |shop| {
         let (name, own) = (
             "0008_remove_item_legacy_code",
@@ -16,15 +18,15 @@ const BREAKS: [(&str, fn(&Shop)); 7] = [
     }),
     ("missing-migration", |shop| {
         shop.remove_file("shop/migrations/0005_item_name_idx.py")
-            .unwrap()
+            .unwrap();
     }),
     ("bad-migration", |shop| {
         shop.write_file("shop/migrations/0008_x.py", "class Migration(:\n")
-            .unwrap()
+            .unwrap();
     }),
     ("bad-migration", |shop| {
         shop.write_file("shop/migrations/0008_x.py", "# nothing\n")
-            .unwrap()
+            .unwrap();
     }),
     ("plan-conflict", |shop| {
         rewrite(
@@ -33,7 +35,7 @@ const BREAKS: [(&str, fn(&Shop)); 7] = [
             "0008_rival",
             "0004_item",
             "0004_item",
-        )
+        );
     }),
     ("plan-cycle", |shop| {
         rewrite(
@@ -42,7 +44,7 @@ const BREAKS: [(&str, fn(&Shop)); 7] = [
             "0004_item_description",
             "0003_order",
             "0008_remove_item_legacy_code",
-        )
+        );
     }),
     ("inconsistent-history", |shop| {
         shop.database

@@ -168,7 +168,7 @@ fn text(rows: &[Row]) -> String {
             MigrationState::Squashed => remarks.push("replaced by a squash"),
             MigrationState::Missing => remarks.push("applied, but its file is missing"),
             MigrationState::PartlySquashed => {
-                remarks.push("a squash of which only a part is applied")
+                remarks.push("a squash of which only a part is applied");
             }
         }
         if row.duplicate {
