@@ -81,6 +81,11 @@ def is_database_error(exc):
     return any(isinstance(link, Error) for link in chain(exc))
 
 
+def is_driver_error(exc):
+    """The driver itself, before it asked the database, as where it cannot write a value."""
+    return type(exc).__module__.split(".")[0] in ("psycopg", "psycopg2") and sqlstate(exc) is None
+
+
 def no_django(exc):
     """The import of Django itself failed, be it behind manage.py's own "Couldn't import Django"."""
     for link in chain(exc):

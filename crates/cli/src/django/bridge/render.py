@@ -234,7 +234,7 @@ class Pass:
         elif is_database_error(exc):
             result["missing"] = "it asks the database for something that may be pending: %s" % message
         else:
-            excuse = self.excuse()
+            excuse = self.excuse(exc)
             result["broken"] = excuse is None
             result["missing"] = message if excuse is None else "it failed, perhaps only since %s: %s" % (
                 excuse, message)
@@ -246,10 +246,16 @@ class Pass:
             if way == "database_forwards":
                 self.collector.broken = self.failed
 
-    def excuse(self):
+    def excuse(self, exc):
         """Why an error need not be the migration's own fault: only what the database answers can change by then."""
         if self.failed or self.collector.broken:
             return self.failed or self.collector.broken
+        if is_driver_error(exc):
+            # "cannot adapt type 'dict'": Django registers hstore with the driver where the extension is there
+            self.collector.follow_collected()
+            created = sorted(name for name, there in self.catalogue.extensions.items() if there)
+            if created:
+                return "the driver knows the values of an extension once it is there: %s" % ", ".join(created)
         if self.collector.own_queries:
             return "the database answers differently by then"
         return self.catalogue.consulted and (self.catalogue.asked or self.collector.opaque) or None
