@@ -4,5 +4,6 @@
 //! Absent here: what each halt says; these runs end well.
 
 mod apply;
+mod extension;
 mod preview;
 mod same;
