@@ -55,19 +55,19 @@ pub(super) fn blog(describe: impl FnOnce(App) -> App) -> Blog {
 /// The blog on the shared PostgreSQL 15 in the environment of this name.
 #[track_caller]
 pub(super) fn blog_in(venv: &str, describe: impl FnOnce(App) -> App) -> Blog {
-    blog_of(support::shared(15), support::venv(venv), describe)
+    blog_of(support::shared(15), &support::venv(venv), describe)
 }
 
 /// The blog on any server.
 #[track_caller]
 pub(super) fn blog_on(server: &Server, version: &str, describe: impl FnOnce(App) -> App) -> Blog {
-    blog_of(server, support::django(version), describe)
+    blog_of(server, &support::django(version), describe)
 }
 
 #[track_caller]
-fn blog_of(server: &Server, venv: Venv, describe: impl FnOnce(App) -> App) -> Blog {
+fn blog_of(server: &Server, venv: &Venv, describe: impl FnOnce(App) -> App) -> Blog {
     let write = |database: &Database, describe: &mut dyn FnMut(App) -> App| {
-        Project::new(&venv, database)
+        Project::new(venv, database)
             .app("blog", |app| {
                 describe(app.models(MODELS).operations("0001_initial", INITIAL))
             })
@@ -332,9 +332,9 @@ pub(super) fn files(folder: &Path) -> Vec<String> {
         for entry in std::fs::read_dir(&next).into_iter().flatten().flatten() {
             let path = entry.path();
             if path.is_dir() {
-                folders.push(path)
+                folders.push(path);
             } else {
-                found.push(path)
+                found.push(path);
             }
         }
     }

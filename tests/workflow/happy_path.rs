@@ -9,6 +9,7 @@ use super::common::{Told, applied, apply_shop, files, in_order, read, script, te
 use crate::support::{self, MATRIX, SHOP_APPLIED, SHOP_PENDING, Shop};
 
 #[test]
+#[expect(clippy::print_stdout, reason = "names the pair that fails")]
 fn heavy_a_run_applies_verifies_tests_and_reports_on_every_pair() {
     for (major, django) in MATRIX {
         println!("PostgreSQL {major}, Django {django}");

@@ -533,6 +533,27 @@ mod tests {
         schema_ok(vec![differing("shop_item")], vec![], true);
     }
 
+    /// As where `migrate` only fakes: the column was missing before, since its migration was pending.
+    #[test]
+    fn what_the_plan_creates_is_never_an_old_difference() {
+        let add = serde_json::json!({
+            "class": "django.db.migrations.operations.fields.AddField", "base": "AddField", "describe": "Add field",
+            "reversible": true, "reduces_to_sql": true, "elidable": false, "atomic": false, "model": "Item",
+            "table": "shop_item", "field": "price", "field_before": null, "field_after": {
+                "class": "django.db.models.fields.IntegerField", "column": "price", "db_type": "integer", "null": true,
+                "unique": false, "db_index": false, "primary_key": false, "has_default": false,
+                "has_db_default": false, "related": null
+            }, "code": null, "database_operations": [], "state_operations": []
+        });
+        let operation: Operation = serde_json::from_value(add).unwrap();
+        assert_eq!(created(&operation), [("shop_item", Some("price"))]);
+        let missing = differing("shop_item");
+        assert_eq!(
+            (&*missing.what, missing.column.as_deref()),
+            ("missing_column", Some("price"))
+        );
+    }
+
     #[test]
     fn an_invalid_index_that_is_new_fails() {
         let names = |list: &[&str]| {
