@@ -71,16 +71,15 @@ fn another_way_to_the_same_database() {
 
 #[test]
 fn a_dsn_to_another_server() {
-    let shop = shop("5.2", 15);
+    // the same login and the same name on both: only the system identifier tells
+    let (login, password) = ("twin", "twin-peaks-1990");
     let other = shared(18);
-    let dsn = other.dsn(shop.database.name());
-    let as_user = format!(
-        "CREATE ROLE {} SUPERUSER LOGIN PASSWORD '{}'",
-        shop.server().user(),
-        shop.server().password()
-    );
-    // the same login and the same name: only the system identifier tells
-    let _ = other.execute("postgres", &as_user);
+    for server in [shared(15), other] {
+        let attributes = format!("SUPERUSER PASSWORD '{password}'");
+        server.create_role(login, &attributes).expect("a role");
+    }
+    let shop = shop_with("5.2", 15, |builder| builder.login(login, password));
+    let dsn = other.dsn_as(login, password, shop.database.name());
     let twin = other
         .named_database(shop.database.name())
         .expect("a database");
@@ -94,7 +93,7 @@ fn a_dsn_to_another_server() {
         let halt = halts(&shop, &arguments, 31, "not-the-same-database");
         halt.says(&["another database than Django's", "--dsn"])
             .talks(&["django:", "ours:"]);
-        no_secret(&shop, &halt.ran, other.password());
+        no_secret(&shop, &halt.ran, password);
     }
     drop(twin);
 }
