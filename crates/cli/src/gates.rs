@@ -300,3 +300,43 @@ pub(crate) fn connect_class(kind: ConnectErrorKind) -> Class {
         K::NotPostgres | K::BadOptions | K::Other => Class::DatabaseError,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(class: ProblemClass, message: &str) -> Problem {
+        Problem {
+            phase: "setup".into(),
+            class,
+            message: message.into(),
+            members: vec![],
+            exception: None,
+        }
+    }
+
+    /// What no server or package of the tests can be made to say.
+    #[test]
+    fn problems_that_the_tests_have_no_machine_for() {
+        let facts = ProjectFacts::default();
+        let of = |class, message: &str| failure(&problem(class, message), &facts);
+        assert_eq!(
+            of(ProblemClass::DjangoTooOld, "Django 3.2").class,
+            Class::DjangoTooOld
+        );
+        assert_eq!(
+            of(
+                ProblemClass::ConnectFailed,
+                "FATAL:  the database system is starting up"
+            )
+            .class,
+            Class::DatabaseUnavailable
+        );
+        assert_eq!(
+            of(ProblemClass::ConnectFailed, "something that nobody foresaw").class,
+            Class::DatabaseError
+        );
+        let bug = of(ProblemClass::Unexpected, "KeyError: 'x'");
+        assert_eq!((bug.class, bug.code()), (Class::Bug, 1));
+    }
+}

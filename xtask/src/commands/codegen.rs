@@ -96,10 +96,17 @@ fn generated() -> Result<Documents> {
         ])
         .arg(fresh.path());
     process::run(&mut command)?;
-    let documents = documents(fresh.path())?;
-    if documents.is_empty() {
-        bail!("`django-migrate reference` wrote nothing");
-    }
+    let mut documents = documents(fresh.path())?;
+    let Some(codes) = documents.get(Path::new("exit-codes.md")) else {
+        bail!("`django-migrate reference` wrote no exit-codes.md");
+    };
+    let workspace = xtask::workspace();
+    let folders = [workspace.join("tests"), workspace.join("crates/cli/src")];
+    let halts = super::halts::page(
+        &String::from_utf8_lossy(codes),
+        &folders.each_ref().map(PathBuf::as_path),
+    )?;
+    documents.insert(PathBuf::from("halts.md"), halts.into_bytes());
     Ok(documents)
 }
 

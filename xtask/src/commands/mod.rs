@@ -6,5 +6,6 @@ pub(crate) mod codegen;
 pub(crate) mod demo;
 pub(crate) mod dist;
 pub(crate) mod env;
+mod halts;
 pub(crate) mod release;
 pub(crate) mod test;
