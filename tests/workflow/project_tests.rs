@@ -118,11 +118,12 @@ fn pytest_runs_the_tests_about_the_database_where_it_is_configured() {
         );
         assert!(text(&started["command"]).contains(name), "{started}");
         assert_eq!(
-            started["database"],
+            started["databases"][0]["database"],
             format!("test_{}", blog.database.name())
         );
         assert!(
-            text(&started["server"]).contains(&blog.database.server().port().to_string()),
+            text(&started["databases"][0]["server"])
+                .contains(&blog.database.server().port().to_string()),
             "{started}"
         );
         assert_eq!(counts(&told), ("passed".to_owned(), [2, 0, 0]), "{name}");

@@ -138,8 +138,8 @@ pub(crate) enum EventKind {
     },
     TestsStarted {
         command: String,
-        server: String,
-        database: String,
+        /// Those that the tests will make and remove.
+        databases: Vec<TestDatabase>,
     },
     /// Never journalled: the log in the run folder has it.
     TestOutput {
@@ -305,6 +305,14 @@ pub(crate) struct VerifyCheck {
     pub(crate) name: String,
     pub(crate) ok: bool,
     pub(crate) detail: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct TestDatabase {
+    pub(crate) alias: String,
+    /// `db1:5432`
+    pub(crate) server: String,
+    pub(crate) database: String,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

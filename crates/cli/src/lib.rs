@@ -10,6 +10,7 @@ mod event;
 mod exit;
 mod failure;
 mod names;
+mod process;
 
 mod django;
 mod hazards;

@@ -10,8 +10,8 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use pgdriver::Secret;
-use rustix::process::{Pid, Signal, kill_process_group};
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWriteExt, BufReader};
+use rustix::process::Signal;
+use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::mpsc;
 
@@ -20,6 +20,7 @@ use super::scrub::Scrubber;
 use super::wire::{Action, Answer, PROTOCOL, Request, Word};
 use crate::exit::Class;
 use crate::failure::Failure;
+use crate::process::{Group, forward};
 
 /// The parts of one script, in reading order. At run time they share one namespace; only the order of a class and its
 /// base (`lookups` before `catalogue`) and of the last (`main` starts it all) is needed.
@@ -59,13 +60,84 @@ const TAIL: usize = 30;
 pub(crate) struct Bridge {
     command: String,
     child: Child,
-    group: Option<Pid>,
+    group: Group,
     words: Option<ChildStdin>,
     lines: mpsc::Receiver<Heard>,
     nonce: String,
     tail: VecDeque<String>,
     secrets: Scrubber,
+    held: Held,
     said_bye: bool,
+}
+
+/// Lines of the project from before its passwords were known. They are shown once they can be scrubbed.
+#[derive(Debug)]
+enum Held {
+    /// Until the databases are described.
+    Back {
+        lines: VecDeque<String>,
+        left_out: usize,
+        databases: bool,
+    },
+    /// Nothing is held back any more.
+    No,
+}
+
+/// Lines that are held back at the most: the last of them.
+const HELD: usize = 500;
+
+impl Held {
+    /// A migration's passwords are known before it starts.
+    fn during(action: Action) -> Self {
+        match action {
+            Action::Inspect => Self::Back {
+                lines: VecDeque::new(),
+                left_out: 0,
+                databases: false,
+            },
+            Action::Migrate => Self::No,
+        }
+    }
+
+    /// Whether the line has to wait.
+    fn keep(&mut self, line: &str) -> bool {
+        let Self::Back {
+            lines, left_out, ..
+        } = self
+        else {
+            return false;
+        };
+        if lines.len() == HELD {
+            lines.pop_front();
+            *left_out += 1;
+        }
+        lines.push_back(line.to_owned());
+        true
+    }
+
+    /// Whether every password is known: databases were described, and now comes something else.
+    fn is_over(&mut self, answer: &Answer) -> bool {
+        match (self, answer) {
+            (Self::Back { databases, .. }, Answer::Database(_)) => {
+                *databases = true;
+                false
+            }
+            (Self::Back { databases, .. }, _) => *databases,
+            (Self::No, _) => false,
+        }
+    }
+
+    fn release(&mut self, secrets: &Scrubber, hear: &dyn Fn(&str)) {
+        if let Self::Back {
+            lines, left_out, ..
+        } = std::mem::replace(self, Self::No)
+        {
+            if left_out > 0 {
+                hear(&format!("({left_out} earlier lines are left out)"));
+            }
+            lines.iter().for_each(|line| hear(&secrets.scrub(line)));
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -158,9 +230,7 @@ impl Bridge {
         if let Some(err) = child.stderr.take() {
             forward(err, sender, Heard::Talk);
         }
-        let group = child
-            .id()
-            .and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+        let group = Group::of(&child);
         let words = child.stdin.take();
         let mut bridge = Self {
             command: shown,
@@ -170,7 +240,8 @@ impl Bridge {
             lines,
             nonce: request.nonce.clone(),
             tail: VecDeque::new(),
-            secrets: Scrubber::of_environment(environment()),
+            secrets: Scrubber::of_process(),
+            held: Held::during(request.action),
             said_bye: false,
         };
         bridge.send_request(request).await;
@@ -199,12 +270,19 @@ impl Bridge {
         while let Some(heard) = self.lines.recv().await {
             match heard {
                 Heard::Out(line) => match line.strip_prefix(&mark) {
-                    Some(json) => return self.answer(json).map(Some),
+                    Some(json) => {
+                        let answer = self.answer(json);
+                        if !answer.as_ref().is_ok_and(|a| !self.held.is_over(a)) {
+                            self.held.release(&self.secrets, hear);
+                        }
+                        return answer.map(Some);
+                    }
                     None => self.talk(&line, hear),
                 },
                 Heard::Talk(line) => self.talk(&line, hear),
             }
         }
+        self.held.release(&self.secrets, hear);
         Ok(None)
     }
 
@@ -229,7 +307,9 @@ impl Bridge {
 
     fn talk(&mut self, line: &str, hear: &dyn Fn(&str)) {
         let line = self.secrets.scrub(line);
-        hear(&line);
+        if !self.held.keep(&line) {
+            hear(&line);
+        }
         if self.tail.len() == TAIL {
             self.tail.pop_front();
         }
@@ -278,20 +358,14 @@ impl Bridge {
 
     /// Asks the whole process group to stop, then makes it stop. The answers read so far stay valid.
     pub(crate) async fn stop(&mut self, patience: Duration) {
-        self.signal(Signal::TERM);
+        self.group.signal(Signal::TERM);
         drop(self.words.take());
         if tokio::time::timeout(patience, self.child.wait())
             .await
             .is_err()
         {
-            self.signal(Signal::KILL);
+            self.group.signal(Signal::KILL);
             let _ = self.child.wait().await;
-        }
-    }
-
-    fn signal(&self, signal: Signal) {
-        if let Some(group) = self.group {
-            let _ = kill_process_group(group, signal);
         }
     }
 }
@@ -299,7 +373,7 @@ impl Bridge {
 impl Drop for Bridge {
     fn drop(&mut self) {
         if self.child.try_wait().is_ok_and(|status| status.is_none()) {
-            self.signal(Signal::KILL);
+            self.group.signal(Signal::KILL);
         }
     }
 }
@@ -326,34 +400,6 @@ fn describe(status: ExitStatus) -> String {
     status.to_string()
 }
 
-fn environment() -> impl Iterator<Item = (String, String)> {
-    std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-}
-
-fn forward<R>(stream: R, to: mpsc::Sender<Heard>, wrap: fn(String) -> Heard)
-where
-    R: AsyncRead + Unpin + Send + 'static,
-{
-    tokio::spawn(async move {
-        let mut reader = BufReader::new(stream);
-        let mut bytes = Vec::new();
-        loop {
-            bytes.clear();
-            match reader.read_until(b'\n', &mut bytes).await {
-                Ok(0) | Err(_) => return,
-                Ok(_) => {}
-            }
-            let line = String::from_utf8_lossy(&bytes)
-                .trim_end_matches(['\n', '\r'])
-                .to_owned();
-            if to.send(wrap(line)).await.is_err() {
-                return;
-            }
-        }
-    });
-}
-
 /// A mark that a stranger on the same stream cannot guess by accident.
 pub(super) fn nonce() -> String {
     use std::hash::{BuildHasher, RandomState};
@@ -369,6 +415,39 @@ mod tests {
         assert_eq!(hash_seed(Action::Inspect, None), Some("0"));
         assert_eq!(hash_seed(Action::Inspect, Some("random".into())), None);
         assert_eq!(hash_seed(Action::Migrate, None), None);
+    }
+
+    #[test]
+    fn lines_wait_for_the_passwords_and_are_scrubbed_by_them() {
+        let shown = std::cell::RefCell::new(Vec::new());
+        let hear = |line: &str| shown.borrow_mut().push(line.to_owned());
+        let answer = |json: &str| serde_json::from_str::<Answer>(json).expect("an answer");
+        let database = answer(
+            r#"{"kind":"database","alias":"default","selected":true,"engine":"e","vendor":"v","name":"n",
+                "driver":null,"parameters":{},"password":"tr0ub4dor","resolved":true,
+                "test":{"name":"t","mirror":null},"server":null}"#,
+        );
+        let other = answer(r#"{"kind":"checks_done","count":0,"seconds":0.1}"#);
+        let mut held = Held::during(Action::Inspect);
+        let mut secrets = Scrubber::default();
+        for _ in 0..HELD {
+            assert!(held.keep("earlier"));
+        }
+        assert!(held.keep("login tr0ub4dor"));
+        assert!(!held.is_over(&other), "no database was described yet");
+        assert!(!held.is_over(&database), "another may follow");
+        secrets.add("tr0ub4dor");
+        assert!(held.is_over(&other));
+        held.release(&secrets, &hear);
+        assert!(!held.keep("now at once"));
+        let shown = shown.into_inner();
+        assert_eq!(
+            shown.first().map(String::as_str),
+            Some("(1 earlier lines are left out)")
+        );
+        assert_eq!(shown.last().map(String::as_str), Some("login ***"));
+        assert_eq!(shown.len(), HELD + 1);
+        assert!(!Held::during(Action::Migrate).keep("at once"));
     }
 
     #[test]

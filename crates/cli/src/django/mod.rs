@@ -19,6 +19,7 @@ pub(crate) use bridge::{Bridge, BridgeError};
 pub(crate) use facts::ProjectFacts;
 pub(crate) use project::Project;
 pub(crate) use python::PythonCommand;
+pub(crate) use scrub::Scrubber;
 
 use crate::failure::Failure;
 use crate::settings::{DjangoSettings, Target};

@@ -10,15 +10,22 @@ const LONG: usize = 8;
 
 /// Every secret that is known by now.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Scrubber {
+pub(crate) struct Scrubber {
     /// Longest first, so that a secret that holds another goes whole.
     secrets: Vec<Hidden>,
 }
 
 impl Scrubber {
+    /// [`Scrubber::of_environment`] of this process, which its children inherit.
+    pub(crate) fn of_process() -> Self {
+        Self::of_environment(std::env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        }))
+    }
+
     /// What settings are probably made of, known before they are read: variables named after a secret, and passwords
     /// in addresses.
-    pub(super) fn of_environment(variables: impl IntoIterator<Item = (String, String)>) -> Self {
+    pub(crate) fn of_environment(variables: impl IntoIterator<Item = (String, String)>) -> Self {
         let mut scrubber = Self::default();
         for (name, value) in variables {
             let name = name.to_ascii_uppercase();
@@ -35,7 +42,7 @@ impl Scrubber {
     }
 
     /// From now on this shows nowhere; ignored where it is no secret (empty, or one letter).
-    pub(super) fn add(&mut self, secret: &str) {
+    pub(crate) fn add(&mut self, secret: &str) {
         if secret.chars().count() < 2 {
             return;
         }
@@ -49,7 +56,7 @@ impl Scrubber {
             .sort_by_key(|known| std::cmp::Reverse(known.0.len()));
     }
 
-    pub(super) fn scrub(&self, line: &str) -> String {
+    pub(crate) fn scrub(&self, line: &str) -> String {
         self.secrets
             .iter()
             .fold(line.to_owned(), |line, secret| secret.out_of(&line))

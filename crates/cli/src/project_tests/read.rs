@@ -16,14 +16,50 @@ pub(crate) enum End {
     NoTests,
 }
 
-/// `status` is the exit code; none after a signal.
-pub(crate) fn end(status: Option<i32>, lines: &[String]) -> End {
-    let counts = lines
-        .iter()
-        .rev()
-        .find_map(|line| pytest_summary(line))
-        .or_else(|| unittest_summary(lines));
-    let looks_like_pytest = lines.iter().any(|l| l.contains("test session starts"));
+/// What the lines so far say. The last summary counts: a runner may start others.
+#[derive(Debug, Default)]
+pub(crate) struct Reading {
+    pytest: Option<Counts>,
+    unittest: Option<Unittest>,
+    looks_like_pytest: bool,
+}
+
+/// `Ran 12 tests in 0.5s`, then `OK (skipped=1)` or `FAILED (failures=1, errors=2)`.
+#[derive(Debug)]
+struct Unittest {
+    ran: u64,
+    verdict: Option<String>,
+}
+
+impl Reading {
+    pub(crate) fn hear(&mut self, line: &str) {
+        self.looks_like_pytest |= line.contains("test session starts");
+        if let Some(counts) = pytest_summary(line) {
+            self.pytest = Some(counts);
+        }
+        let trimmed = line.trim();
+        if let Some(ran) = unittest_ran(line) {
+            self.unittest = Some(Unittest { ran, verdict: None });
+        } else if let Some(unittest) = &mut self.unittest
+            && unittest.verdict.is_none()
+            && (trimmed.starts_with("OK") || trimmed.starts_with("FAILED"))
+        {
+            unittest.verdict = Some(trimmed.to_owned());
+        }
+    }
+
+    /// `status` is the exit code; none after a signal.
+    pub(crate) fn end(&self, status: Option<i32>) -> End {
+        let unittest = || self.unittest.as_ref().map(Unittest::counts);
+        end(
+            status,
+            self.pytest.or_else(unittest),
+            self.looks_like_pytest,
+        )
+    }
+}
+
+fn end(status: Option<i32>, counts: Option<Counts>, looks_like_pytest: bool) -> End {
     match (status, counts) {
         // pytest's 5, and unittest's since Python 3.12: no tests ran
         (Some(5), _) if counts.is_none_or(|c| c.passed + c.failed == 0) => End::NoTests,
@@ -63,33 +99,34 @@ fn pytest_summary(line: &str) -> Option<Counts> {
     (understood || results.contains("no tests ran")).then_some(counts)
 }
 
-/// `Ran 12 tests in 0.5s`, then `OK (skipped=1)` or `FAILED (failures=1, errors=2)`.
-fn unittest_summary(lines: &[String]) -> Option<Counts> {
-    let at = lines
-        .iter()
-        .rposition(|l| l.starts_with("Ran ") && l.contains(" test"))?;
-    let ran: u64 = lines[at].split(' ').nth(1)?.parse().ok()?;
-    let verdict = lines[at..]
-        .iter()
-        .map(|l| l.trim())
-        .find(|l| l.starts_with("OK") || l.starts_with("FAILED"));
-    let number = |key: &str| -> u64 {
-        let list = verdict
+fn unittest_ran(line: &str) -> Option<u64> {
+    let rest = line.strip_prefix("Ran ")?;
+    let (number, rest) = rest.split_once(' ')?;
+    rest.starts_with("test").then(|| number.parse().ok())?
+}
+
+impl Unittest {
+    fn counts(&self) -> Counts {
+        let list = self
+            .verdict
+            .as_deref()
             .and_then(|v| v.split_once('('))
             .map_or("", |(_, list)| list.trim_end_matches(')'));
-        let parts = list.split(", ").filter_map(|part| part.split_once('='));
-        parts
-            .filter(|(name, _)| *name == key)
-            .filter_map(|(_, n)| n.parse::<u64>().ok())
-            .sum()
-    };
-    let failed = number("failures") + number("errors") + number("unexpected successes");
-    let skipped = number("skipped") + number("expected failures");
-    Some(Counts {
-        passed: ran.saturating_sub(failed + skipped),
-        failed,
-        skipped,
-    })
+        let number = |key: &str| -> u64 {
+            let parts = list.split(", ").filter_map(|part| part.split_once('='));
+            parts
+                .filter(|(name, _)| *name == key)
+                .filter_map(|(_, n)| n.parse::<u64>().ok())
+                .sum()
+        };
+        let failed = number("failures") + number("errors") + number("unexpected successes");
+        let skipped = number("skipped") + number("expected failures");
+        Counts {
+            passed: self.ran.saturating_sub(failed + skipped),
+            failed,
+            skipped,
+        }
+    }
 }
 
 fn strip_ansi(line: &str) -> String {
@@ -102,8 +139,9 @@ mod tests {
 
     #[track_caller]
     fn check(status: i32, output: &str, expected: End) {
-        let lines: Vec<String> = output.lines().map(str::to_owned).collect();
-        assert_eq!(end(Some(status), &lines), expected, "{output}");
+        let mut reading = Reading::default();
+        output.lines().for_each(|line| reading.hear(line));
+        assert_eq!(reading.end(Some(status)), expected, "{output}");
     }
 
     fn counts(passed: u64, failed: u64, skipped: u64) -> Counts {

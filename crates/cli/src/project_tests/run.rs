@@ -1,20 +1,21 @@
 //! Starts the project's tests, streams what they say, and ends them where they take too long.
 
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process_group};
-use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use rustix::process::Signal;
 use tokio::process::{Child, Command};
-use tokio::sync::mpsc;
 
 use super::choose::TestCommand;
-use super::read::{Counts, End, end};
-use crate::event::{EventKind, TestsFinished};
+use super::output::Output;
+use super::read::{Counts, End};
+use crate::django::Scrubber;
+use crate::event::{EventKind, NoteLevel, TestsFinished};
 use crate::exit::{Changed, Class};
 use crate::failure::Failure;
-use crate::journal;
+use crate::process::Group;
 use crate::reporter::Reporter;
 use crate::signal::Signals;
 
@@ -23,11 +24,15 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) root: &'a Path,
     /// Settings that the project was started with; pytest's own configuration may say otherwise.
     pub(crate) settings_module: Option<&'a str>,
+    /// `--pythonpath`: the bridge puts it first on Python's path, and so do we.
+    pub(crate) pythonpath: Option<&'a str>,
     /// The command as a person types it.
     pub(crate) shown: &'a str,
     pub(crate) timeout: Duration,
     /// Gets every line.
     pub(crate) log: &'a Path,
+    /// What must not show in any of them.
+    pub(crate) secrets: &'a Scrubber,
     pub(crate) reporter: &'a Reporter,
     pub(crate) signals: &'a Signals,
 }
@@ -36,10 +41,8 @@ pub(crate) struct Surroundings<'a> {
 pub(crate) async fn run(command: &TestCommand, around: &Surroundings<'_>) -> Result<(), Failure> {
     let began = Instant::now();
     let mut child = start(command, around)?;
-    let group = child
-        .id()
-        .and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
-    let mut output = Output::of(&mut child, around.reporter);
+    let group = Group::of(&child);
+    let mut output = Output::of(&mut child, around.log, around.secrets, around.reporter);
     let ended = tokio::select! {
         status = output.listen(&mut child) => Ended::ByItself(status),
         () = tokio::time::sleep(around.timeout), if !around.timeout.is_zero() => Ended::TooSlow,
@@ -48,9 +51,17 @@ pub(crate) async fn run(command: &TestCommand, around: &Surroundings<'_>) -> Res
     if !matches!(ended, Ended::ByItself(_)) {
         end_group(group, &mut child, &mut output).await;
     }
-    let lines = output.lines;
-    let log = write_log(around, &lines);
-    let (outcome, counts, failure) = settle(ended, around, &lines);
+    let log = match output.logged() {
+        Ok(()) => Some(around.log.display().to_string()),
+        Err(e) => {
+            around.reporter.emit(EventKind::Note {
+                level: NoteLevel::Warning,
+                message: format!("{} cannot be written: {e}", around.log.display()),
+            });
+            None
+        }
+    };
+    let (outcome, counts, failure) = settle(ended, around, &output);
     around
         .reporter
         .emit(EventKind::TestsFinished(TestsFinished {
@@ -63,6 +74,16 @@ pub(crate) async fn run(command: &TestCommand, around: &Surroundings<'_>) -> Res
             log,
         }));
     failure.map_or(Ok(()), Err)
+}
+
+/// `FOLDER:what was there`.
+fn first_on_path(folder: &str, own: Option<OsString>) -> OsString {
+    let mut path = OsString::from(folder);
+    if let Some(own) = own.filter(|own| !own.is_empty()) {
+        path.push(":");
+        path.push(own);
+    }
+    path
 }
 
 enum Ended {
@@ -87,6 +108,12 @@ fn start(command: &TestCommand, around: &Surroundings<'_>) -> Result<Child, Fail
     if let Some(module) = around.settings_module {
         process.env("DJANGO_SETTINGS_MODULE", module);
     }
+    if let Some(folder) = around.pythonpath {
+        process.env(
+            "PYTHONPATH",
+            first_on_path(folder, std::env::var_os("PYTHONPATH")),
+        );
+    }
     process.spawn().map_err(|e| {
         Failure::new(
             Class::TestsNotRun,
@@ -102,81 +129,12 @@ fn start(command: &TestCommand, around: &Surroundings<'_>) -> Result<Child, Fail
     })
 }
 
-/// How long the streams may stay open once the runner is gone: a process that it left behind may hold them for ever.
-const LAST_WORDS: Duration = Duration::from_millis(300);
-
-/// Every line of both streams.
-struct Output<'a> {
-    receiver: mpsc::Receiver<String>,
-    lines: Vec<String>,
-    reporter: &'a Reporter,
-}
-
-impl<'a> Output<'a> {
-    fn of(child: &mut Child, reporter: &'a Reporter) -> Self {
-        let (sender, receiver) = mpsc::channel(256);
-        if let Some(out) = child.stdout.take() {
-            forward(out, sender.clone());
-        }
-        if let Some(err) = child.stderr.take() {
-            forward(err, sender);
-        }
-        Self {
-            receiver,
-            lines: Vec::new(),
-            reporter,
-        }
-    }
-
-    /// Reads until the runner is gone, and gives its exit code. Cancel safe.
-    async fn listen(&mut self, child: &mut Child) -> Option<i32> {
-        let status = loop {
-            tokio::select! {
-                biased;
-                line = self.receiver.recv() => match line {
-                    Some(line) => self.take(line),
-                    None => break child.wait().await,
-                },
-                status = child.wait() => break status,
-            }
-        };
-        while let Ok(Some(line)) = tokio::time::timeout(LAST_WORDS, self.receiver.recv()).await {
-            self.take(line);
-        }
-        status.ok().and_then(|status| status.code())
-    }
-
-    fn take(&mut self, line: String) {
-        self.reporter
-            .emit(EventKind::TestOutput { line: line.clone() });
-        self.lines.push(line);
-    }
-}
-
-fn forward<R: AsyncRead + Unpin + Send + 'static>(stream: R, to: mpsc::Sender<String>) {
-    tokio::spawn(async move {
-        let mut reader = BufReader::new(stream);
-        let mut bytes = Vec::new();
-        while reader
-            .read_until(b'\n', &mut bytes)
-            .await
-            .is_ok_and(|n| n > 0)
-        {
-            let line = String::from_utf8_lossy(&bytes).trim_end().to_owned();
-            bytes.clear();
-            if to.send(line).await.is_err() {
-                return;
-            }
-        }
-    });
-}
-
-/// Django's and pytest's runners remove their database on the way out, so they are asked first. What they say is read
+/// Django's and pytest's runners remove their database on the way out of a Ctrl-C, so they are asked by SIGINT first. What they say is read
 /// meanwhile: a runner whose streams are closed fails before it comes to that.
-async fn end_group(group: Option<Pid>, child: &mut Child, output: &mut Output<'_>) {
+async fn end_group(group: Group, child: &mut Child, output: &mut Output<'_>) {
     // the first only makes unittest stop after the test that runs (its installHandler), the second raises in it
     for (signal, patience) in [(Signal::INT, 5), (Signal::INT, 10), (Signal::KILL, 10)] {
-        group.map(|group| kill_process_group(group, signal));
+        group.signal(signal);
         let patience = Duration::from_secs(patience);
         if tokio::time::timeout(patience, output.listen(child))
             .await
@@ -187,16 +145,10 @@ async fn end_group(group: Option<Pid>, child: &mut Child, output: &mut Output<'_
     }
 }
 
-fn write_log(around: &Surroundings<'_>, lines: &[String]) -> Option<String> {
-    let text = lines.iter().map(|l| format!("{l}\n")).collect::<String>();
-    journal::write_whole(around.log, text.as_bytes()).ok()?;
-    Some(around.log.display().to_string())
-}
-
 fn settle(
     ended: Ended,
     around: &Surroundings<'_>,
-    lines: &[String],
+    output: &Output<'_>,
 ) -> (&'static str, Counts, Option<Failure>) {
     let fail = |class, message: String| {
         let hint = format!(
@@ -228,7 +180,7 @@ fn settle(
             )
         }
         Ended::ByItself(status) => {
-            match end(status, lines) {
+            match output.reading.end(status) {
                 End::Passed(counts) => ("passed", counts, None),
                 End::NoTests => {
                     let message = format!("no tests ran: `{}`", around.shown);
@@ -240,13 +192,7 @@ fn settle(
                 End::Failed(counts) => {
                     let status =
                         status.map_or("a signal".to_owned(), |code| format!("exit code {code}"));
-                    let tail: Vec<&str> = lines
-                        .iter()
-                        .rev()
-                        .take(15)
-                        .rev()
-                        .map(String::as_str)
-                        .collect();
+                    let tail: Vec<&str> = output.tail.iter().map(String::as_str).collect();
                     let message = format!(
                         "the project's tests fail ({status}): `{}`\n{}",
                         around.shown,
@@ -269,5 +215,17 @@ pub(crate) fn not_run(outcome: &str, why: &str) -> TestsFinished {
         seconds: 0.0,
         detail: why.to_owned(),
         log: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_folder_stands_before_the_path_that_was_there() {
+        assert_eq!(first_on_path("src", None), "src");
+        assert_eq!(first_on_path("src", Some("".into())), "src");
+        assert_eq!(first_on_path("src", Some("/a:/b".into())), "src:/a:/b");
     }
 }

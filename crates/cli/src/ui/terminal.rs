@@ -298,15 +298,14 @@ impl Listener for Terminal {
                     self.detail(format!("{mark} {}: {}", check.name, check.detail));
                 }
             }
-            EventKind::TestsStarted {
-                command,
-                server,
-                database,
-            } => {
+            EventKind::TestsStarted { command, databases } => {
                 self.detail(command);
-                self.detail(format!(
-                    "they get a database of their own, {database}, on {server}"
-                ));
+                for d in databases {
+                    self.detail(format!(
+                        "they get a database of their own, {}, on {}",
+                        d.database, d.server
+                    ));
+                }
             }
             EventKind::TestOutput { line } => self.detail(paint(Look::Faint, format!("│ {line}"))),
             EventKind::TestsFinished(t) => {

@@ -7,14 +7,14 @@ use std::path::Path;
 use super::Run;
 use super::pending::Pending;
 use crate::commands::steps;
-use crate::database;
-use crate::django::ProjectFacts;
+use crate::database::Reach;
 use crate::django::wire::Part;
+use crate::django::{ProjectFacts, Scrubber};
 use crate::event::EventKind;
 use crate::execute::Applied;
 use crate::exit::{Changed, Class};
 use crate::failure::Failure;
-use crate::project_tests::{self, Choice, OnDisk, Surroundings};
+use crate::project_tests::{self, Choice, OnDisk, Place, State, Surroundings};
 use crate::verify::{self, Comparison, Leftovers};
 
 impl Run<'_> {
@@ -46,19 +46,9 @@ impl Run<'_> {
         verify::failure(&checks).map_or(Ok(()), Err)
     }
 
-    /// Step 6. They get a database of their own on a server that is named first; one that is there already is kept.
+    /// Step 6. They get databases of their own on servers that are named first; one that is there already is kept.
     pub(super) async fn tests(&self, pending: &Pending) -> Result<(), Failure> {
-        let files = OnDisk {
-            root: &self.django.project.root,
-            apps: own_apps(&pending.facts),
-        };
-        let entry = (self.settings.django.entry.is_none()).then_some("manage.py");
-        let command = match project_tests::choose(
-            &self.settings.tests,
-            &self.django.python.words,
-            entry,
-            &files,
-        ) {
+        let command = match self.test_command(&pending.facts) {
             Choice::Run(command) => command,
             Choice::Skipped => return self.no_tests("skipped", "--skip-tests"),
             Choice::NoneFound => {
@@ -68,18 +58,22 @@ impl Run<'_> {
                 );
             }
         };
-        let database = self.test_database(pending).await?;
+        let reach = &pending.observed.reach;
+        let places = self.test_places(&pending.facts, reach).await?;
+        safe(&places)?;
+        let shown = self.typed(&command.text());
         self.reporter.emit(EventKind::TestsStarted {
-            command: format!("{} ({})", self.typed(&command.text()), command.found_by),
-            server: pending.observed.reach.describe(),
-            database,
+            command: format!("{shown} ({})", command.found_by),
+            databases: places.iter().map(Place::event).collect(),
         });
         let around = Surroundings {
             root: &self.django.project.root,
             settings_module: self.settings.django.settings.as_deref(),
-            shown: &self.typed(&command.text()),
+            pythonpath: self.settings.django.pythonpath.as_deref(),
+            shown: &shown,
             timeout: self.settings.tests.timeout,
             log: &self.folder.path.join("tests.log"),
+            secrets: &secrets(&pending.facts, reach),
             reporter: self.reporter,
             signals: &self.context.signals,
         };
@@ -99,27 +93,76 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// The name of the database that the tests will create; an error where it is there already.
-    async fn test_database(&self, pending: &Pending) -> Result<String, Failure> {
-        let name = pending
-            .facts
-            .database()
-            .map(|d| d.test.name.clone())
-            .unwrap_or_default();
-        let observer = pending.observed.reach.observer().await?;
-        if !database::exists(&observer, &name).await? {
-            return Ok(name);
-        }
-        Err(Failure::new(
-            Class::TestsUnsafe,
-            format!("the database `{name}` exists already: the tests would delete it"),
+    pub(super) fn test_command(&self, facts: &ProjectFacts) -> Choice {
+        let files = OnDisk {
+            root: &self.django.project.root,
+            apps: own_apps(facts),
+        };
+        let entry = (self.settings.django.entry.is_none()).then_some("manage.py");
+        project_tests::choose(
+            &self.settings.tests,
+            &self.django.python.words,
+            entry,
+            &files,
         )
-        .source("server", pending.observed.reach.describe())
-        .hint(
-            "drop it if nobody needs it, name other tests with --test-command, or say --skip-tests",
-        )
-        .changed(Changed::Yes))
     }
+
+    /// Where the tests would go, and whether something is there.
+    pub(super) async fn test_places(
+        &self,
+        facts: &ProjectFacts,
+        reach: &Reach,
+    ) -> Result<Vec<Place>, Failure> {
+        let places = project_tests::places(facts, reach);
+        self.context
+            .signals
+            .or_stop(async { Ok(places.await) })
+            .await
+    }
+}
+
+/// Tests delete what has their database's name. What is there stays, and what cannot be known is not risked.
+fn safe(places: &[Place]) -> Result<(), Failure> {
+    let unsafe_ones: Vec<String> = places.iter().filter_map(objection).collect();
+    if unsafe_ones.is_empty() {
+        return Ok(());
+    }
+    let failure = Failure::new(Class::TestsUnsafe, unsafe_ones.join("\n")).changed(Changed::Yes);
+    let exists = places.iter().any(|p| p.state == State::Exists);
+    Err(failure.hint(if exists {
+        "drop it if nobody needs it, name other tests with --test-command, or say --skip-tests"
+    } else {
+        "let this machine reach that server, or run the tests elsewhere and say --skip-tests"
+    }))
+}
+
+/// Why the tests must not run there.
+pub(super) fn objection(place: &Place) -> Option<String> {
+    let Place {
+        alias,
+        server,
+        database,
+        state,
+    } = place;
+    match state {
+        State::Free => None,
+        State::Exists => Some(format!(
+            "the database `{database}` exists already on {server} (alias {alias}): the tests would delete it"
+        )),
+        State::Unknown(why) => Some(format!(
+            "whether the database `{database}` exists on {server} (alias {alias}) cannot be checked: {why}"
+        )),
+    }
+}
+
+/// What the tests know and nobody else may read.
+fn secrets(facts: &ProjectFacts, reach: &Reach) -> Scrubber {
+    let mut scrubber = Scrubber::of_process();
+    let passwords = facts.databases.iter().filter_map(|d| d.password.as_ref());
+    for password in passwords.chain(reach.options().password()) {
+        scrubber.add(password.expose());
+    }
+    scrubber
 }
 
 fn own_apps(facts: &ProjectFacts) -> Vec<&Path> {

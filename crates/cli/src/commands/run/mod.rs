@@ -229,7 +229,12 @@ impl Run<'_> {
     async fn parameters(&self) -> Result<(), Failure> {
         self.settle(Need::Parameters {
             mode: self.settings.mode,
-            unseen: self.unseen(|| ui::parameters(&started(self.settings, self.context, self.folder, self.django), self.context.volume)),
+            unseen: self.unseen(|| {
+                ui::parameters(
+                    &started(self.settings, self.context, self.folder, self.django),
+                    self.context.volume,
+                )
+            }),
         })
         .await?;
         match self.settings.backup_first {

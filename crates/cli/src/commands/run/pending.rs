@@ -3,6 +3,7 @@
 //! Absent here: the gates themselves (see [`crate::gates`]).
 
 use super::Run;
+use super::after::objection;
 use crate::backup;
 use crate::commands::steps::{self, Observed};
 use crate::database;
@@ -15,6 +16,7 @@ use crate::gates;
 use crate::hazards::Severity;
 use crate::lock::MigrationLock;
 use crate::plan::{Plan, PlanStep};
+use crate::project_tests::Choice;
 use crate::settings::BackupFirst;
 use crate::verify::Leftovers;
 
@@ -70,7 +72,9 @@ impl Run<'_> {
         let pg_dump = needs_pg_dump
             .then(|| backup::pg_dump(&self.settings.backup, &observed.server))
             .transpose()?;
-        self.tell_test_database(&facts, &observed).await?;
+        if !plan.is_empty() {
+            self.tell_test_databases(&facts, &observed).await?;
+        }
         Ok(Pending {
             facts,
             plan,
@@ -80,20 +84,31 @@ impl Run<'_> {
         })
     }
 
-    /// The tests would stop after applying: better said before.
-    async fn tell_test_database(
+    /// Where the tests of this plan would go; that they could not run after applying is better said before.
+    async fn tell_test_databases(
         &self,
         facts: &ProjectFacts,
         observed: &Observed,
     ) -> Result<(), Failure> {
-        let Some(database) = facts.database().filter(|_| !self.settings.tests.skip) else {
+        let Choice::Run(_) = self.test_command(facts) else {
             return Ok(());
         };
-        let name = &database.test.name;
-        if database::exists(&observed.observer, name).await? {
+        self.working("looking for the tests' databases");
+        let places = self.test_places(facts, &observed.reach).await?;
+        let named: Vec<String> = places.iter().map(ToString::to_string).collect();
+        if !named.is_empty() {
+            self.note(
+                NoteLevel::Note,
+                format!(
+                    "the project's tests would make and remove {}",
+                    named.join(", ")
+                ),
+            );
+        }
+        for objection in places.iter().filter_map(objection) {
             self.note(
                 NoteLevel::Warning,
-                format!("the database `{name}` exists: the project's tests will not run over it"),
+                format!("the project's tests will not run: {objection}"),
             );
         }
         Ok(())
