@@ -218,6 +218,7 @@ pub(crate) async fn count_stakes(
             Ok(RowCount::AtLeast(n)) => format!("{} or more", ui::count(n, "row")),
             // the planner's estimate is in the loss itself
             Err(_) if facts.rows.is_some() => continue,
+            Err(e) if e.is_lock_timeout() => "rows not counted: the table is locked".to_owned(),
             Err(e) => format!("rows not counted: {}", e.message()),
         };
         rows.insert(stake.clone(), text);
@@ -271,30 +272,65 @@ pub(crate) async fn permitted(
     let operations = || plan.steps.iter().flat_map(|s| &s.operations);
     let creates = operations().any(|o| o.base.as_deref() == Some("CreateModel"));
     if creates && !server.may_create_tables {
-        let schema = server.current_schema.as_deref().unwrap_or("of the search path");
+        let schema = server
+            .current_schema
+            .as_deref()
+            .unwrap_or("of the search path");
         return Err(Failure::new(
             Class::Privilege,
-            format!("the role {} may not create tables in schema {schema}", server.role),
+            format!(
+                "the role {} may not create tables in schema {schema}",
+                server.role
+            ),
         )
-        .hint(format!("GRANT CREATE ON SCHEMA {schema} TO {} lets it", server.role)));
+        .hint(format!(
+            "GRANT CREATE ON SCHEMA {schema} TO {} lets it",
+            server.role
+        )));
     }
-    let altered: BTreeSet<&str> = operations().filter(|o| alters(o)).filter_map(|o| o.table.as_deref()).collect();
+    let altered: BTreeSet<&str> = operations()
+        .filter(|o| alters(o))
+        .filter_map(|o| o.table.as_deref())
+        .collect();
     let altered: Vec<&str> = altered.into_iter().collect();
-    let foreign = tables::not_owned(session, &altered).await.map_err(|e| query_failure(&e))?;
-    let Some(first) = foreign.first() else { return Ok(()) };
-    let list: Vec<String> = foreign.iter().map(|t| format!("{} (of {})", t.name, t.owner)).collect();
+    let foreign = tables::not_owned(session, &altered)
+        .await
+        .map_err(|e| query_failure(&e))?;
+    let Some(first) = foreign.first() else {
+        return Ok(());
+    };
+    let list: Vec<String> = foreign
+        .iter()
+        .map(|t| format!("{} (of {})", t.name, t.owner))
+        .collect();
     Err(Failure::new(
         Class::Privilege,
-        format!("the role {} may not alter {}: only the owner may", server.role, list.join(", ")),
+        format!(
+            "the role {} may not alter {}: only the owner may",
+            server.role,
+            list.join(", ")
+        ),
     )
-    .hint(format!("migrate as {0}, or GRANT {0} TO {1}", first.owner, server.role)))
+    .hint(format!(
+        "migrate as {0}, or GRANT {0} TO {1}",
+        first.owner, server.role
+    )))
 }
 
 /// An operation of Django's own that sends ALTER TABLE or DROP TABLE for its table.
 fn alters(operation: &Operation) -> bool {
-    let silent = ["CreateModel", "AlterModelOptions", "AlterModelManagers", "RunSQL", "RunPython"];
+    let silent = [
+        "CreateModel",
+        "AlterModelOptions",
+        "AlterModelManagers",
+        "RunSQL",
+        "RunPython",
+    ];
     operation.reduces_to_sql
-        && operation.base.as_deref().is_some_and(|b| !silent.contains(&b) && b != "SeparateDatabaseAndState")
+        && operation
+            .base
+            .as_deref()
+            .is_some_and(|b| !silent.contains(&b) && b != "SeparateDatabaseAndState")
 }
 
 /// `--dsn`, a load balancer or two hosts must not lead us elsewhere than Django.
@@ -337,7 +373,8 @@ fn same_database(ours: &ServerFacts, django: &Server) -> Result<(), Failure> {
 }
 
 pub(crate) fn connect_failure(error: &ConnectError) -> Failure {
-    let failure = Failure::new(gates::connect_class(error.kind()), format!("no {error}"));
+    let message = format!("no connection to {}: {}", error.target(), error.message());
+    let failure = Failure::new(gates::connect_class(error.kind()), message);
     match error.hint() {
         Some(hint) => failure.hint(hint),
         None => failure,
