@@ -353,7 +353,7 @@ const FORMS: &[(&str, &[&str])] = &[
     ),
     (
         "ALTER TABLE item DISABLE TRIGGER t1",
-        &["set_trigger_state; SHARE ROW EXCLUSIVE public.item; blocks writes"],
+        &["set_trigger_state; SHARE ROW EXCLUSIVE public.item; blocks writes; ! disable-trigger"],
     ),
     (
         "ALTER TABLE item ENABLE TRIGGER ALL",
@@ -501,7 +501,7 @@ const FORMS: &[(&str, &[&str])] = &[
     ),
     (
         "DROP VIEW v1",
-        &["drop_view; ACCESS EXCLUSIVE public.v1; blocks reads"],
+        &["drop_view; ACCESS EXCLUSIVE public.v1; blocks reads; ! drop-object"],
     ),
     (
         "CREATE MATERIALIZED VIEW mv_new AS SELECT id FROM item",
@@ -519,7 +519,9 @@ const FORMS: &[(&str, &[&str])] = &[
     ),
     (
         "DROP MATERIALIZED VIEW mv1",
-        &["drop_materialized_view; ACCESS EXCLUSIVE public.mv1; blocks reads"],
+        &[
+            "drop_materialized_view; ACCESS EXCLUSIVE public.mv1; blocks reads; destroys; ! drop-object",
+        ],
     ),
     (
         r#"DROP TABLE "item_tag" CASCADE"#,
@@ -537,7 +539,43 @@ const FORMS: &[(&str, &[&str])] = &[
         "DROP SCHEMA legacy CASCADE",
         &["drop_schema; blocks reads; destroys; ! drop-contents unknown-effect"],
     ),
-    ("DROP SCHEMA other", &["drop_schema"]),
+    (
+        "DROP SEQUENCE seq1",
+        &["drop_sequence; ACCESS EXCLUSIVE public.seq1; blocks reads; destroys; ! drop-object"],
+    ),
+    (
+        "CREATE SEQUENCE s_new; DROP SEQUENCE s_new",
+        &[
+            "create_sequence",
+            "drop_sequence; ACCESS EXCLUSIVE public.s_new",
+        ],
+    ),
+    (
+        "CREATE FUNCTION f_new() RETURNS int LANGUAGE sql AS 'SELECT 1'; DROP FUNCTION f_new()",
+        &["create_function", "drop_function"],
+    ),
+    (
+        "CREATE TYPE t_new AS ENUM ('x'); DROP TYPE t_new; DROP TYPE t_new",
+        &["create_type", "drop_type", "drop_type; ! drop-object"],
+    ),
+    (
+        "CREATE MATERIALIZED VIEW mv_new AS SELECT id FROM item; DROP MATERIALIZED VIEW mv_new",
+        &[
+            "create_materialized_view; ACCESS SHARE public.item",
+            "drop_materialized_view; ACCESS EXCLUSIVE public.mv_new",
+        ],
+    ),
+    (
+        "ALTER TABLE item DISABLE TRIGGER ALL",
+        &["set_trigger_state; SHARE ROW EXCLUSIVE public.item; blocks writes; ! disable-trigger"],
+    ),
+    (
+        "ALTER TYPE comp DROP ATTRIBUTE IF EXISTS b",
+        &[
+            "alter_type; ACCESS EXCLUSIVE public.comp; blocks reads; destroys; ! drop-object unknown-effect",
+        ],
+    ),
+    ("DROP SCHEMA other", &["drop_schema; ! drop-object"]),
     ("CREATE SCHEMA s_new", &["create_schema"]),
     ("CREATE TYPE t_new AS ENUM ('x')", &["create_type"]),
     ("ALTER TYPE mood ADD VALUE 'c'", &["alter_type"]),
@@ -546,7 +584,7 @@ const FORMS: &[(&str, &[&str])] = &[
         "ALTER TYPE comp ADD ATTRIBUTE b int",
         &["alter_type; ACCESS EXCLUSIVE public.comp; blocks reads; ! unknown-effect"],
     ),
-    ("DROP TYPE comp", &["drop_type"]),
+    ("DROP TYPE comp", &["drop_type; ! drop-object"]),
     (
         "CREATE DOMAIN d_new AS int CHECK (VALUE > 1)",
         &["create_domain"],
@@ -559,18 +597,18 @@ const FORMS: &[(&str, &[&str])] = &[
         "ALTER DOMAIN posint ADD CONSTRAINT big CHECK (VALUE > 5) NOT VALID",
         &["alter_domain"],
     ),
-    ("DROP DOMAIN posint", &["drop_domain"]),
+    ("DROP DOMAIN posint", &["drop_domain; ! drop-object"]),
     (
         "CREATE OR REPLACE FUNCTION f_new() RETURNS int LANGUAGE sql AS $$ SELECT count(*)::int FROM item $$",
         &["create_function"],
     ),
     (
         "DROP FUNCTION trg() CASCADE",
-        &["drop_function; blocks reads; destroys; ! cascade unknown-effect"],
+        &["drop_function; blocks reads; destroys; ! drop-object cascade unknown-effect"],
     ),
     (
         "DROP FUNCTION IF EXISTS nope(int, text)",
-        &["drop_function"],
+        &["drop_function; ! drop-object"],
     ),
     (
         "CREATE TRIGGER t2 AFTER UPDATE OF code ON item FOR EACH ROW EXECUTE FUNCTION trg()",
@@ -578,7 +616,7 @@ const FORMS: &[(&str, &[&str])] = &[
     ),
     (
         "DROP TRIGGER t1 ON item",
-        &["drop_trigger; ACCESS EXCLUSIVE public.item; blocks reads"],
+        &["drop_trigger; ACCESS EXCLUSIVE public.item; blocks reads; ! drop-object"],
     ),
     (
         "ALTER TRIGGER t1 ON item RENAME TO t3",
@@ -590,7 +628,7 @@ const FORMS: &[(&str, &[&str])] = &[
     ),
     (
         "DROP RULE r1 ON tag",
-        &["drop_rule; ACCESS EXCLUSIVE public.tag; blocks reads"],
+        &["drop_rule; ACCESS EXCLUSIVE public.tag; blocks reads; ! drop-object"],
     ),
     (
         "CREATE POLICY p2 ON item USING (true)",
@@ -602,13 +640,16 @@ const FORMS: &[(&str, &[&str])] = &[
     ),
     (
         "DROP POLICY p1 ON item",
-        &["drop_policy; ACCESS EXCLUSIVE public.item; blocks reads"],
+        &["drop_policy; ACCESS EXCLUSIVE public.item; blocks reads; ! drop-object"],
     ),
     (
         r#"CREATE EXTENSION IF NOT EXISTS "pg_trgm""#,
         &["create_extension"],
     ),
-    (r#"DROP EXTENSION IF EXISTS "citext""#, &["drop_extension"]),
+    (
+        r#"DROP EXTENSION IF EXISTS "citext""#,
+        &["drop_extension; ! drop-object"],
+    ),
     (
         r#"CREATE COLLATION "c_new" (locale="C")"#,
         &["create_object"],
@@ -688,7 +729,23 @@ const FORMS: &[(&str, &[&str])] = &[
     ),
     (
         "MERGE INTO bare b USING shop s ON b.id = s.id WHEN MATCHED THEN UPDATE SET n = 2 WHEN NOT MATCHED THEN INSERT VALUES (s.id, 1000 + s.id)",
-        &["merge; ROW EXCLUSIVE public.bare; ACCESS SHARE public.shop"],
+        &[
+            "merge; ROW EXCLUSIVE public.bare; ACCESS SHARE public.shop; destroys; ! update-all-rows",
+        ],
+    ),
+    (
+        "MERGE INTO item i USING shop s ON true WHEN MATCHED THEN DELETE",
+        &[
+            "merge; ROW EXCLUSIVE public.item; ACCESS SHARE public.shop; destroys; ! delete-all-rows",
+        ],
+    ),
+    (
+        "MERGE INTO item i USING shop s ON i.id = s.id WHEN MATCHED AND s.gone THEN DELETE WHEN MATCHED AND i.n IS NULL THEN UPDATE SET n = 2",
+        &["merge; ROW EXCLUSIVE public.item; ACCESS SHARE public.shop"],
+    ),
+    (
+        "MERGE INTO item i USING shop s ON i.id = s.id WHEN NOT MATCHED THEN INSERT VALUES (s.id)",
+        &["merge; ROW EXCLUSIVE public.item; ACCESS SHARE public.shop"],
     ),
     (
         "TRUNCATE item_tag",
@@ -729,7 +786,33 @@ const FORMS: &[(&str, &[&str])] = &[
         &["set_constraints"],
     ),
     ("SET CONSTRAINTS ALL IMMEDIATE", &["set_constraints"]),
-    ("SET LOCAL lock_timeout = '2s'", &["set"]),
+    ("SET LOCAL lock_timeout = '2s'", &["set; ! guard-changed"]),
+    ("SET lock_timeout = 0", &["set; ! guard-changed"]),
+    (
+        "SET SESSION STATEMENT_TIMEOUT TO 0",
+        &["set; ! guard-changed"],
+    ),
+    (
+        "SET session_replication_role = replica",
+        &["set; ! guard-changed"],
+    ),
+    (
+        "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY",
+        &["set; ! guard-changed"],
+    ),
+    ("RESET ALL", &["set; ! guard-changed"]),
+    ("RESET lock_timeout", &["set; ! guard-changed"]),
+    ("DISCARD ALL", &["set; ! guard-changed"]),
+    (
+        "SELECT set_config('lock_timeout', '0', false)",
+        &["select; ! guard-changed"],
+    ),
+    ("SELECT set_config('search_path', '', false)", &["select"]),
+    ("SET search_path = shop, public", &["set"]),
+    ("SET LOCAL my.lock_timeout = 0", &["set"]),
+    ("SET TIME ZONE 'UTC'", &["set"]),
+    ("RESET work_mem", &["set"]),
+    ("DISCARD PLANS", &["set"]),
     ("GRANT SELECT ON item TO someone", &["grant"]),
     ("REVOKE ALL ON item FROM someone", &["revoke"]),
     (
@@ -903,11 +986,11 @@ const FORMS: &[(&str, &[&str])] = &[
     ),
     (
         "DROP TYPE mood CASCADE",
-        &["drop_type; blocks reads; destroys; ! cascade unknown-effect"],
+        &["drop_type; blocks reads; destroys; ! drop-object cascade unknown-effect"],
     ),
     (
         "DROP EXTENSION hstore CASCADE",
-        &["drop_extension; blocks reads; destroys; ! cascade unknown-effect"],
+        &["drop_extension; blocks reads; destroys; ! drop-object cascade unknown-effect"],
     ),
     (
         "ALTER TABLE item ALTER COLUMN code TYPE varchar(5)",

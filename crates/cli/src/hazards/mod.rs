@@ -29,12 +29,15 @@ mod cascade;
 mod create_index;
 mod delete_all_rows;
 mod destructive_code;
+mod disable_trigger;
 mod drop_column;
 mod drop_contents;
 mod drop_foreign_key;
 mod drop_index;
+mod drop_object;
 mod drop_table;
 mod foreign_key_locks_parent;
+mod guard_changed;
 mod lock_table;
 mod narrowing_type_change;
 mod not_in_transaction;
@@ -83,11 +86,14 @@ static ALL: &[Hazard] = &[
     truncate::HAZARD,
     delete_all_rows::HAZARD,
     update_all_rows::HAZARD,
+    drop_object::HAZARD,
     cascade::HAZARD,
     narrowing_type_change::HAZARD,
     destructive_code::HAZARD,
     not_in_transaction::HAZARD,
     transaction_control::HAZARD,
+    guard_changed::HAZARD,
+    disable_trigger::HAZARD,
     alter_column_type::HAZARD,
     rewrite_table::HAZARD,
     add_column_volatile_default::HAZARD,

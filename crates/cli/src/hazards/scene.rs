@@ -66,12 +66,12 @@ impl<'a> Scene<'a> {
         self.known.is_new(relation)
     }
 
-    /// `public.item (about 12000 rows, 3.4 MB)`, or the name alone.
+    /// `public.item (about 12,000 rows, 3.4 MB)`, or the name alone.
     pub(super) fn sized(&self, relation: &Relation) -> String {
         let facts = self.known.facts(relation);
         let rows = facts
             .and_then(|facts| facts.rows)
-            .map(|rows| format!("about {rows} rows"));
+            .map(|rows| format!("about {}", crate::ui::count(rows, "row")));
         let bytes = facts.and_then(|facts| facts.bytes).map(size);
         let known: Vec<String> = rows.into_iter().chain(bytes).collect();
         if known.is_empty() {

@@ -292,13 +292,13 @@ fn a_loss_says_how_many_rows_are_at_stake() {
     };
     assert_eq!(
         losses("DROP TABLE item"),
-        ["table public.item and all of its rows (about 5000000 rows)"]
+        ["table public.item and all of its rows (about 5,000,000 rows)"]
     );
     assert_eq!(
         losses("ALTER TABLE item DROP COLUMN code CASCADE"),
         [
             "whatever depends on column code of public.item (CASCADE)",
-            "column code of public.item and its values (about 5000000 rows)",
+            "column code of public.item and its values (about 5,000,000 rows)",
         ]
     );
     assert_eq!(
@@ -313,7 +313,7 @@ fn size_decides_and_is_said() {
     let big = findings(&sql("item"), &catalog()).remove(0);
     assert_eq!(big.severity, Severity::Ask);
     assert!(
-        big.message.contains("(about 5000000 rows, 858.3 MB)"),
+        big.message.contains("(about 5,000,000 rows, 858.3 MB)"),
         "{}",
         big.message
     );
@@ -528,4 +528,12 @@ proptest! {
             prop_assert!(text.contains(&statement.sql));
         }
     }
+}
+
+#[test]
+fn who_has_a_connection_is_not_told_to_make_one() {
+    let call = "SELECT rebuild_everything()";
+    let remedy = |context: &Context| findings(call, context).remove(0).remedy;
+    assert!(remedy(&Context::default()).contains("with a connection"));
+    assert!(!remedy(&catalog()).contains("with a connection"));
 }

@@ -20,8 +20,14 @@ fn run(scene: &Scene<'_>) -> Vec<Fact> {
     if !statement.parsed {
         return Vec::new();
     }
+    // who has a connection already is not told to make one
+    let remedy = if scene.known.has_catalog() {
+        "Look at the objects that the message names: the catalog of the database does not tell it."
+    } else {
+        HAZARD.safer
+    };
     let unknowns = statement.unknowns.iter();
     unknowns
-        .map(|what| Fact::general(format!("it is not known {what}"), HAZARD.safer))
+        .map(|what| Fact::general(format!("it is not known {what}"), remedy))
         .collect()
 }

@@ -42,6 +42,12 @@ pub(crate) enum Action {
     CreateType {
         name: Relation,
     },
+    /// A function, domain or sequence that was not there before, beside the action that makes it.
+    Created {
+        /// What drops it: names of different kinds live apart.
+        dropped_by: StatementKind,
+        name: Relation,
+    },
     /// SELECT, INSERT, UPDATE, DELETE, MERGE, COPY, and what contains a query.
     Query(Query),
     LockTable {
@@ -71,6 +77,10 @@ pub(crate) enum Action {
     },
     /// Runs code or touches objects that the text does not show.
     Opaque(Opaque),
+    /// SET, RESET or DISCARD of settings that bound what a session may do.
+    SetGuard {
+        settings: Vec<String>,
+    },
     /// `SET CONSTRAINTS … IMMEDIATE`, by name; ALL has none.
     SetConstraints {
         names: Vec<String>,
@@ -102,13 +112,20 @@ impl Action {
             Self::CreateView { view, .. } | Self::Refresh { view, .. } => Some(view),
             // a query that writes one table; its reads do not matter
             Self::Query(query) => match query.writes.as_slice() {
-                [write] if query.calls.is_empty() => Some(&write.table),
+                [first, more @ ..]
+                    if query.calls.is_empty()
+                        && more.iter().all(|write| write.table == first.table) =>
+                {
+                    Some(&first.table)
+                }
                 _ => None,
             },
             Self::Reindex { .. }
             | Self::Plain { .. }
             | Self::Opaque(_)
             | Self::CreateType { .. }
+            | Self::Created { .. }
+            | Self::SetGuard { .. }
             | Self::SetConstraints { .. } => None,
         }
     }
@@ -197,6 +214,10 @@ pub(crate) enum Change {
     Inherit {
         kind: StatementKind,
         parent: Relation,
+    },
+    /// DISABLE TRIGGER, DISABLE RULE; ALL and USER are names too.
+    DisableTrigger {
+        name: String,
     },
     /// Catalog only, under a lock that the action fixes.
     Other {
@@ -342,6 +363,8 @@ pub(crate) struct Query {
     pub(crate) row_locks: RowLocks,
     /// Functions that are not known to be harmless.
     pub(crate) calls: Vec<String>,
+    /// Settings of the session that set_config() changes and that bound what it may do.
+    pub(crate) guards: Vec<String>,
 }
 
 impl Query {
@@ -390,4 +413,6 @@ pub(crate) struct Opaque {
     pub(crate) unknown: String,
     /// Words in its body that destroy (`DROP TABLE`, `TRUNCATE`, …).
     pub(crate) destroys: Vec<String>,
+    /// What is lost for sure.
+    pub(crate) loses: Option<String>,
 }

@@ -1,8 +1,8 @@
 //! What is known of the database beside the text: from the live catalog, if somebody read it, and from the statements
 //! of the plan that ran before. Values only; reading a catalog is pgdriver's.
 
-use super::Relation;
-use super::action::{Action, Change, Column, Constraint, CreateTable, IfExists, Rule};
+use super::action::{Action, Change, Column, Constraint, CreateTable, Drop, IfExists, Rule};
+use super::{Relation, StatementKind};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The tables of a live database, as far as somebody looked.
@@ -38,6 +38,8 @@ pub(crate) struct Known {
     new: BTreeSet<Relation>,
     /// Types that the plan created: enums and their like, no domains.
     types: BTreeSet<Relation>,
+    /// Functions, domains and their like that the plan created, by what drops them.
+    objects: BTreeSet<(StatementKind, Relation)>,
     /// Names that Django sets IMMEDIATE, which it does for foreign keys only.
     immediate: BTreeSet<String>,
 }
@@ -88,6 +90,7 @@ impl Known {
                 .collect(),
             new: BTreeSet::new(),
             types: BTreeSet::new(),
+            objects: BTreeSet::new(),
             immediate: BTreeSet::new(),
         }
     }
@@ -111,6 +114,13 @@ impl Known {
         self.types
             .iter()
             .any(|created| created.name() == name || created.to_string() == name)
+    }
+
+    /// The plan created what is dropped here.
+    pub(crate) fn created(&self, dropped: &Drop) -> bool {
+        let by_kind = (dropped.kind, dropped.name.clone());
+        self.objects.contains(&by_kind)
+            || dropped.kind == StatementKind::DropType && self.types.contains(&dropped.name)
     }
 
     /// None for a table that neither the catalog nor the plan has.
@@ -233,7 +243,14 @@ impl Known {
                 self.renew(index, to);
             }
             Action::AlterTable { table, change } => self.alter(table, change),
-            Action::Drop(dropped) => self.drop(&dropped.name),
+            Action::Drop(dropped) => self.drop(dropped),
+            Action::Created { dropped_by, name } => {
+                // sequences share the names of tables, the others do not
+                if *dropped_by == StatementKind::DropSequence {
+                    self.new.insert(name.clone());
+                }
+                self.objects.insert((*dropped_by, name.clone()));
+            }
             Action::CreateType { name } => {
                 self.types.insert(name.clone());
             }
@@ -304,7 +321,23 @@ impl Known {
         }
     }
 
-    fn drop(&mut self, name: &Relation) {
+    fn drop(&mut self, dropped: &Drop) {
+        use StatementKind as Kind;
+        let name = &dropped.name;
+        self.objects.remove(&(dropped.kind, name.clone()));
+        match dropped.kind {
+            Kind::DropType => drop(self.types.remove(name)),
+            Kind::DropTable
+            | Kind::DropView
+            | Kind::DropMaterializedView
+            | Kind::DropSequence
+            | Kind::DropIndex => self.drop_relation(name),
+            // their names are no relations'
+            _ => {}
+        }
+    }
+
+    fn drop_relation(&mut self, name: &Relation) {
         self.new.remove(name);
         self.tables.remove(name);
         self.index_tables

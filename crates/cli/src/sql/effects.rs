@@ -36,6 +36,7 @@ pub(super) fn effects(actions: &[Action], known: &Known, old_type: OldType<'_>) 
         if action
             .subject()
             .is_some_and(|subject| known.is_new(subject))
+            || matches!(action, Action::Drop(dropped) if known.created(dropped))
         {
             effects.losses.truncate(losses);
             effects.unknowns.truncate(unknowns);
@@ -113,7 +114,10 @@ impl Effects {
                 self.outside_transaction |= !is_transactional(*kind);
             }
             Action::Opaque(opaque) => self.opaque(opaque),
-            Action::SetConstraints { .. } | Action::CreateType { .. } => {}
+            Action::SetConstraints { .. }
+            | Action::SetGuard { .. }
+            | Action::Created { .. }
+            | Action::CreateType { .. } => {}
             Action::Unread { table, .. } => {
                 self.unknown("what this statement does");
                 self.blocks_at_least = Some(Blocks::Reads);
@@ -170,6 +174,7 @@ impl Effects {
             }
             Kind::DropView | Kind::DropMaterializedView | Kind::DropSequence => {
                 self.lock(name, LockMode::AccessExclusive);
+                self.losses.extend(contents(*kind, name, *behavior));
             }
             Kind::DropIndex => self.drop_index(name, *method, known),
             Kind::DropTrigger | Kind::DropRule | Kind::DropPolicy => {
@@ -335,6 +340,9 @@ impl Effects {
             self.lock(&table, mode);
         }
         for write in &query.writes {
+            if known.is_new(&write.table) {
+                continue;
+            }
             let (relation, rows) = (write.table.clone(), known.rows(&write.table));
             match (write.kind, write.rows) {
                 (Kind::Delete, Rows::All) => self.losses.push(Loss::Rows { relation, rows }),
@@ -374,6 +382,9 @@ impl Effects {
             self.losses.push(Loss::Code {
                 words: opaque.destroys.join(", "),
             });
+        }
+        if let Some(what) = &opaque.loses {
+            self.losses.push(Loss::Object { what: what.clone() });
         }
     }
 
@@ -431,6 +442,17 @@ fn concurrent(method: Method, concurrently: LockMode, plain: LockMode) -> LockMo
         Method::Concurrently => concurrently,
         Method::Plain => plain,
     }
+}
+
+/// What a dropped view or sequence held of its own.
+fn contents(kind: Kind, name: &Relation, behavior: Behavior) -> Option<Loss> {
+    let what = match (kind, behavior) {
+        (Kind::DropMaterializedView, _) => format!("materialized view {name} and its rows"),
+        // with CASCADE, Django's own end of a serial column: what it takes along is said there
+        (Kind::DropSequence, Behavior::Restrict) => format!("sequence {name} and where it stood"),
+        _ => return None,
+    };
+    Some(Loss::Object { what })
 }
 
 fn object_name(kind: Kind, name: &Relation) -> String {

@@ -194,6 +194,16 @@ fn of_action(action: &Action) -> StatementKind {
         Action::Refresh { .. } => Kind::RefreshMaterializedView,
         Action::RenameIndex { .. } => Kind::RenameIndex,
         Action::CreateType { .. } => Kind::CreateType,
+        Action::Created {
+            dropped_by: Kind::DropFunction,
+            ..
+        } => Kind::CreateFunction,
+        Action::Created {
+            dropped_by: Kind::DropDomain,
+            ..
+        } => Kind::CreateDomain,
+        Action::Created { .. } => Kind::CreateSequence,
+        Action::SetGuard { .. } => Kind::Set,
         Action::SetConstraints { .. } => Kind::SetConstraints,
         Action::Opaque(opaque) => opaque.kind,
         Action::Query(Query { kind, .. })
@@ -231,6 +241,7 @@ fn of_change(change: &Change) -> StatementKind {
         Change::SetSchema { .. } => Kind::SetSchema,
         Change::AttachPartition { .. } => Kind::AttachPartition,
         Change::DetachPartition { .. } => Kind::DetachPartition,
+        Change::DisableTrigger { .. } => Kind::SetTriggerState,
         Change::Identity { kind, .. }
         | Change::Rewrite { kind }
         | Change::Inherit { kind, .. }

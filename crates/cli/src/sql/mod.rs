@@ -17,8 +17,8 @@ mod statement;
 mod types;
 
 pub(crate) use action::{
-    Action, Behavior, Change, KeySource, Knowledge, Method, Nullability, Rows, Rule, Validity,
-    Value,
+    Action, Behavior, Change, Drop, KeySource, Knowledge, Method, Nullability, Rows, Rule,
+    Validity, Value,
 };
 pub(crate) use catalog::{Catalog, ForeignKey, Known, TableFacts};
 pub(crate) use kind::StatementKind;

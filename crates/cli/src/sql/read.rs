@@ -10,6 +10,7 @@ mod code;
 mod column;
 mod create;
 mod drop;
+mod guard;
 mod maintenance;
 mod query;
 
@@ -51,6 +52,9 @@ fn actions(mut cursor: Cursor<'_>) -> Option<Vec<Action>> {
         }
         "comment" => comment(&mut cursor),
         "set" if cursor.take("CONSTRAINTS") => set_constraints(&mut cursor),
+        "set" => guard::set(&mut cursor),
+        "reset" => guard::reset(&mut cursor),
+        "discard" => guard::discard(&mut cursor),
         "reassign" => code::reassign_owned(&mut cursor),
         word => plain_kind(word, &cursor).map(|kind| {
             cursor.skip_rest();
@@ -72,7 +76,7 @@ fn plain_kind(word: &str, rest: &Cursor<'_>) -> Option<Kind> {
         }
         "rollback" | "abort" => Kind::Rollback,
         "savepoint" | "release" => Kind::Savepoint,
-        "set" | "reset" | "discard" | "load" => Kind::Set,
+        "load" => Kind::Set,
         "show" => Kind::Show,
         "prepare" | "deallocate" => Kind::Prepare,
         "listen" | "unlisten" | "notify" => Kind::Notify,

@@ -91,6 +91,8 @@ pub(crate) enum Loss {
     },
     /// DROP SCHEMA, DATABASE, OWNED and their like: what they hold.
     Contents { of: String },
+    /// An object that is no table, with what it held.
+    Object { what: String },
     /// CASCADE: what depends on the object.
     Dependents { of: String },
     /// Code that runs and holds words such as DROP TABLE.
@@ -106,7 +108,10 @@ impl Loss {
             | Self::Rows { relation, .. }
             | Self::Values { relation, .. }
             | Self::Precision { relation, .. } => Some(relation),
-            Self::Contents { .. } | Self::Dependents { .. } | Self::Code { .. } => None,
+            Self::Contents { .. }
+            | Self::Object { .. }
+            | Self::Dependents { .. }
+            | Self::Code { .. } => None,
         }
     }
 
@@ -119,7 +124,10 @@ impl Loss {
             | Self::Rows { rows, .. }
             | Self::Values { rows, .. }
             | Self::Precision { rows, .. } => *rows = None,
-            Self::Contents { .. } | Self::Dependents { .. } | Self::Code { .. } => {}
+            Self::Contents { .. }
+            | Self::Object { .. }
+            | Self::Dependents { .. }
+            | Self::Code { .. } => {}
         }
         loss
     }
@@ -128,7 +136,7 @@ impl Loss {
 impl fmt::Display for Loss {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let about = |rows: &Option<u64>| {
-            rows.map(|rows| format!(" (about {rows} rows)"))
+            rows.map(|rows| format!(" (about {})", crate::ui::count(rows, "row")))
                 .unwrap_or_default()
         };
         match self {
@@ -162,6 +170,7 @@ impl fmt::Display for Loss {
                     about(rows)
                 )
             }
+            Self::Object { what } => f.write_str(what),
             Self::Contents { of } => write!(f, "everything in {of}"),
             Self::Dependents { of } => write!(f, "whatever depends on {of} (CASCADE)"),
             Self::Code { words } => write!(f, "what its code does ({words})"),

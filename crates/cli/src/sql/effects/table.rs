@@ -100,6 +100,7 @@ impl Effects {
             | Change::DropNotNull { .. }
             | Change::Identity { .. }
             | Change::DropExpression { .. }
+            | Change::DisableTrigger { .. }
             | Change::Other { .. } => {}
         }
     }
@@ -184,6 +185,7 @@ fn own_lock(change: &Change) -> LockMode {
             method: Method::Concurrently,
             ..
         } => LockMode::ShareUpdateExclusive,
+        Change::DisableTrigger { .. } => LockMode::ShareRowExclusive,
         Change::Other { mode, .. } => *mode,
         _ => LockMode::AccessExclusive,
     }

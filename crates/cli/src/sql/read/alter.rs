@@ -159,17 +159,26 @@ fn view(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
 fn alter_type(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
     let name = cursor.relation()?;
     let attributes = ["ADD ATTRIBUTE", "DROP ATTRIBUTE", "ALTER ATTRIBUTE"];
+    let mut rest = *cursor;
+    let dropped = (rest.take("DROP ATTRIBUTE IF EXISTS") || rest.take("DROP ATTRIBUTE"))
+        .then(|| rest.name())
+        .flatten();
     let is_composite = attributes.iter().any(|words| cursor.at_all(words));
     cursor.skip_rest();
     if !is_composite {
         return Some(plain(Kind::AlterType, Vec::new()));
     }
     let unknown = format!("which tables use the type {name}");
-    Some(opaque(
-        Kind::AlterType,
-        vec![(name, LockMode::AccessExclusive)],
+    let loses = dropped.map(|attribute| {
+        format!("attribute {attribute} of type {name}, and its values in every column of that type")
+    });
+    Some(vec![Action::Opaque(Opaque {
+        kind: Kind::AlterType,
+        locks: vec![(name, LockMode::AccessExclusive)],
         unknown,
-    ))
+        destroys: Vec::new(),
+        loses,
+    })])
 }
 
 fn domain(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
@@ -217,5 +226,6 @@ fn opaque(kind: Kind, locks: Vec<(Relation, LockMode)>, unknown: String) -> Vec<
         locks,
         unknown,
         destroys: Vec::new(),
+        loses: None,
     })]
 }

@@ -340,10 +340,13 @@ fn rarer(part: &mut Cursor<'_>) -> Option<Change> {
             kind: Kind::NoInherit,
             parent: part.relation()?,
         },
-        "ENABLE" | "DISABLE" => {
+        words @ ("ENABLE" | "DISABLE") => {
             part.take_any(&["REPLICA", "ALWAYS"]);
             part.take_any(&["TRIGGER", "RULE"])?;
-            part.name()?;
+            let name = part.name()?;
+            if words == "DISABLE" {
+                return Some(Change::DisableTrigger { name });
+            }
             other(Kind::SetTriggerState, LockMode::ShareRowExclusive)
         }
         words => {

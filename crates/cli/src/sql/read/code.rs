@@ -42,6 +42,7 @@ fn do_block(cursor: &mut Cursor<'_>) -> Option<Opaque> {
         locks: Vec::new(),
         unknown: "what the DO block executes, and which locks that takes".to_owned(),
         destroys: destroys(body?),
+        loses: None,
     })
 }
 
@@ -71,6 +72,7 @@ fn call(whole: Cursor<'_>, cursor: &mut Cursor<'_>) -> Option<Opaque> {
         locks: Vec::new(),
         unknown: format!("what {} does", name.name()),
         destroys: Vec::new(),
+        loses: None,
     })
 }
 
@@ -83,5 +85,6 @@ pub(super) fn reassign_owned(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
         locks: Vec::new(),
         unknown: "which relations the role owns: each is locked ACCESS EXCLUSIVE".to_owned(),
         destroys: Vec::new(),
+        loses: None,
     })])
 }

@@ -46,8 +46,20 @@ pub(super) fn create(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
     }
     let Some(object) = cursor.take_any(&objects) else {
         let kind = plain_object(cursor)?;
+        let dropped_by = match kind {
+            Kind::CreateFunction => Some(Kind::DropFunction),
+            Kind::CreateDomain => Some(Kind::DropDomain),
+            _ => None,
+        };
+        let mut actions = plain(kind, Vec::new());
+        if let Some(dropped_by) = dropped_by
+            && existing == IfExists::Fails
+        {
+            let name = cursor.relation()?;
+            actions.push(Action::Created { dropped_by, name });
+        }
         cursor.skip_rest();
-        return Some(plain(kind, Vec::new()));
+        return Some(actions);
     };
     Some(match object {
         "TABLE" | "FOREIGN TABLE" => vec![Action::CreateTable(table(cursor)?)],
@@ -248,15 +260,20 @@ fn view(kind: Kind, existing: IfExists, cursor: &mut Cursor<'_>) -> Option<Actio
 
 /// A sequence that a column owns depends on the table; PostgreSQL looks it up under ACCESS SHARE.
 fn owned_sequence(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
-    cursor.take("IF NOT EXISTS");
-    cursor.relation()?;
+    let existing = if_not_exists(cursor);
+    let name = cursor.relation()?;
     cursor.until(|cursor| cursor.at_all("OWNED BY"));
     let mut locks = Vec::new();
     if cursor.take("OWNED BY") && !cursor.take("NONE") {
         locks.push((cursor.column_owner()?, LockMode::AccessShare));
     }
     cursor.skip_rest();
-    Some(plain(Kind::CreateSequence, locks))
+    let mut actions = plain(Kind::CreateSequence, locks);
+    if existing == IfExists::Fails {
+        let dropped_by = Kind::DropSequence;
+        actions.push(Action::Created { dropped_by, name });
+    }
+    Some(actions)
 }
 
 /// `name … ON table …`

@@ -1,12 +1,14 @@
 //! Queries: which tables they read and write, with WHERE or without, and which functions they call. sqlparser's tree
 //! is walked here and nowhere else.
 
+use super::guard;
 use crate::sql::action::{Action, Query, RowLocks, Rows, Write};
 use crate::sql::cursor::{Cursor, relation_of};
 use crate::sql::{Relation, StatementKind as Kind, types};
 use sqlparser::ast::{
-    Expr, FromTable, ObjectName, Query as Tree, Select, SetExpr, Statement, TableFactor,
-    TableObject, TableWithJoins, Value, Visit, Visitor,
+    Expr, FromTable, FunctionArg, FunctionArgExpr, FunctionArguments, MergeAction, ObjectName,
+    Query as Tree, Select, SetExpr, Statement, TableFactor, TableObject, TableWithJoins, Value,
+    Visit, Visitor,
 };
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::Parser;
@@ -45,6 +47,7 @@ fn nothing(kind: Kind) -> Query {
         writes: Vec::new(),
         row_locks: RowLocks::None,
         calls: Vec::new(),
+        guards: Vec::new(),
     }
 }
 
@@ -100,6 +103,7 @@ struct Walk {
     not_relations: BTreeSet<Relation>,
     locks_rows: bool,
     calls: Vec<String>,
+    guards: Vec<String>,
 }
 
 impl Walk {
@@ -122,6 +126,7 @@ impl Walk {
                 RowLocks::None
             },
             calls: self.calls,
+            guards: self.guards,
         }
     }
 
@@ -178,7 +183,18 @@ impl Visitor for Walk {
                 );
             }
             Statement::Merge(merge) => {
-                self.write(Kind::Merge, factor(&merge.table), Rows::Filtered);
+                for clause in &merge.clauses {
+                    let (kind, rows) = match &clause.action {
+                        MergeAction::Insert(_) | MergeAction::DoNothing { .. } => {
+                            (Kind::Merge, Rows::Filtered)
+                        }
+                        MergeAction::Update(_) => (Kind::Update, rows(clause.predicate.as_ref())),
+                        MergeAction::Delete { .. } => {
+                            (Kind::Delete, rows(clause.predicate.as_ref()))
+                        }
+                    };
+                    self.write(kind, factor(&merge.table), rows);
+                }
             }
             _ => {}
         }
@@ -206,10 +222,33 @@ impl Visitor for Walk {
 
     fn pre_visit_expr(&mut self, expression: &Expr) -> ControlFlow<()> {
         if let Expr::Function(function) = expression {
-            self.calls
-                .extend(relation(&function.name).map(|name| name.name().to_owned()));
+            let name = relation(&function.name).map(|name| name.name().to_owned());
+            if name.as_deref() == Some("set_config") {
+                self.guards.extend(configured(&function.args));
+            }
+            self.calls.extend(name);
         }
         ControlFlow::Continue(())
+    }
+}
+
+/// The setting that set_config() changes, where it bounds the session or where nobody can tell.
+fn configured(arguments: &FunctionArguments) -> Option<String> {
+    let first = match arguments {
+        FunctionArguments::List(list) => list.args.first(),
+        FunctionArguments::None | FunctionArguments::Subquery(_) => None,
+    };
+    match first {
+        Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(value)))) => {
+            match &value.value {
+                Value::SingleQuotedString(name) => {
+                    let name = name.to_ascii_lowercase();
+                    guard::is_guard(&name).then_some(name)
+                }
+                _ => Some("a setting".to_owned()),
+            }
+        }
+        _ => Some("a setting".to_owned()),
     }
 }
 
