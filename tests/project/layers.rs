@@ -124,3 +124,17 @@ fn a_run_follows_file_environment_and_flag() {
         report.snapshot()
     );
 }
+
+#[test]
+fn a_misspelt_variable_is_told_on_stderr() {
+    let shop = shop("5.2", 15);
+    let status = cli(&shop)
+        .env("DJANGO_MIGRATE_RUNDIR", "elsewhere")
+        .arg("status");
+    let ran = status.run().expect(0);
+    for word in ["note:", "DJANGO_MIGRATE_RUNDIR", "DJANGO_MIGRATE_RUN_DIR"] {
+        assert!(ran.stderr.contains(word), "{word}\n{}", ran.snapshot());
+    }
+    let ran = status.clone().arg("-q").run().expect(0);
+    assert_eq!(ran.stderr, "", "{}", ran.snapshot());
+}

@@ -47,7 +47,8 @@ use commands::Context;
 use exit::Class;
 use failure::Failure;
 use settings::Layers;
-use ui::{out, style};
+use ui::style::Look;
+use ui::{Volume, out, style};
 
 /// Runs the command line of this process to its end.
 pub fn main() -> ExitCode {
@@ -108,7 +109,13 @@ async fn dispatch(cli: Cli) -> Result<u8, Failure> {
 
 fn prepare(global: &GlobalArgs) -> Result<(Context, Layers), Failure> {
     let root = global.project.clone().unwrap_or_else(|| PathBuf::from("."));
-    Ok((Context::new(global)?, Layers::read(&root)?))
+    let (context, layers) = (Context::new(global)?, Layers::read(&root)?);
+    if context.volume > Volume::Quiet {
+        layers.strangers().for_each(|note| {
+            out::talk(format!("{} {note}", style::paint(Look::Faint, "note:")));
+        });
+    }
+    Ok((context, layers))
 }
 
 /// The end of a command that failed: words on stderr, and where asked for a document on stdout.
@@ -130,9 +137,12 @@ fn usage(error: &clap::Error) -> ExitCode {
         .collect();
     let meant = args::meant(&words);
     if error.use_stderr() && meant.json {
-        let text = error.render().to_string();
-        let message = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
+        let (message, hint) = args::words(&error.render().to_string());
         let failure = Failure::new(Class::Usage, message);
+        let failure = match hint {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        };
         match meant.command.as_str() {
             "run" => drop(commands::never_began(failure, Format::Json)),
             command => out::document(&failure.document(command)),

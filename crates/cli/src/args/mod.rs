@@ -13,7 +13,7 @@ pub(crate) use groups::{
     BackupArgs, ConsentArgs, DjangoArgs, FindingArgs, GuardArgs, RunDirArgs, StepArgs, TargetArgs,
     TestArgs,
 };
-pub(crate) use usage::meant;
+pub(crate) use usage::{meant, words};
 
 /// Take a Django project's migrations to a production PostgreSQL without fear.
 ///

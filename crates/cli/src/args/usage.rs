@@ -30,9 +30,48 @@ pub(crate) fn meant(words: &[String]) -> Meant {
     }
 }
 
+/// clap's own words for a screen as a message and a hint: without `error:`, the usage and where to read more.
+pub(crate) fn words(rendered: &str) -> (String, Option<String>) {
+    let rendered = rendered.trim();
+    let text = rendered.strip_prefix("error: ").unwrap_or(rendered);
+    let (mut message, mut hint) = (Vec::new(), Vec::new());
+    for paragraph in text.split("\n\n") {
+        let lines: Vec<&str> = paragraph.lines().map(str::trim).collect();
+        let line = lines.join(" ");
+        match line.strip_prefix("tip: ") {
+            Some(tip) => hint.push(tip.to_owned()),
+            None if line.starts_with("Usage:") || line.starts_with("For more information") => {}
+            None => message.push(line),
+        }
+    }
+    let hint = (!hint.is_empty()).then(|| hint.join("; "));
+    (message.join("; "), hint)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_for_a_screen_is_no_part_of_a_message() {
+        let of = |line: &str| {
+            let error = super::super::tree()
+                .try_get_matches_from(line.split(' '))
+                .expect_err("no command line");
+            words(&error.render().to_string())
+        };
+        let (message, hint) = of("django-migrate check --databse x");
+        assert_eq!(message, "unexpected argument '--databse' found");
+        assert_eq!(hint.as_deref(), Some("a similar argument exists: '--database'"));
+        let (message, hint) = of("django-migrate check --format xml");
+        assert_eq!(
+            message,
+            "invalid value 'xml' for '--format <FORMAT>' [possible values: text, json]"
+        );
+        assert_eq!(hint, None);
+        let (message, _) = of("django-migrate backup verify");
+        assert_eq!(message, "the following required arguments were not provided: <FILE>");
+    }
 
     #[track_caller]
     fn check(line: &str, command: &str, json: bool) {

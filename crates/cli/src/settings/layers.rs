@@ -95,6 +95,20 @@ impl Layers {
         &self.root
     }
 
+    /// A note for each `DJANGO_MIGRATE_*` variable that is no setting: a typo would be silence otherwise.
+    pub(crate) fn strangers(&self) -> impl Iterator<Item = String> {
+        let known = || table::TABLE.iter().map(|row| table::variable(row.key));
+        self.environment
+            .keys()
+            .filter(move |name| known().all(|k| k != **name))
+            .filter_map(move |name| {
+                let nearest = known().min_by_key(|k| distance(name, k))?;
+                Some(format!(
+                    "{name} in the environment is no setting; the nearest is {nearest}"
+                ))
+            })
+    }
+
     /// What was taken, in order: key, value as it would be typed, origin.
     pub(crate) fn taken(&self) -> &[(&'static str, String, Origin)] {
         &self.taken
@@ -152,6 +166,21 @@ impl Layers {
         self.taken.push((row.key, shown, origin));
         Ok(Some(value))
     }
+}
+
+/// Letters to change, add or take out to make one of the other.
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.bytes().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.bytes().enumerate() {
+            let changed = diagonal + usize::from(x != y);
+            diagonal = row[j + 1];
+            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
 }
 
 /// `[tool.django-migrate]` as texts; unknown keys are refused with the nearest that is known.
@@ -213,6 +242,23 @@ mod tests {
         let f = Layers::of(&[], "[tool.django-migrate]\nlock_timeut = \"2s\"\n").unwrap_err();
         assert!(f.message.contains("lock_timeut"), "{}", f.message);
         assert!(f.hint.unwrap().contains("lock_timeout"));
+    }
+
+    #[test]
+    fn a_variable_that_is_no_setting_is_told_with_the_nearest() {
+        let environment = [
+            ("DJANGO_MIGRATE_LOCK_TIMEUT", "2s"),
+            ("DJANGO_MIGRATE_DATABASE", "default"),
+        ];
+        let layers = Layers::of(&environment, "").unwrap();
+        let notes: Vec<String> = layers.strangers().collect();
+        assert_eq!(notes.len(), 1, "{notes:?}");
+        assert!(
+            notes[0].contains("DJANGO_MIGRATE_LOCK_TIMEUT")
+                && notes[0].ends_with("nearest is DJANGO_MIGRATE_LOCK_TIMEOUT"),
+            "{notes:?}"
+        );
+        assert_eq!(distance("kitten", "sitting"), 3);
     }
 
     #[test]
