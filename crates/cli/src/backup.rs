@@ -18,6 +18,7 @@ use crate::failure::Failure;
 use crate::reporter::Reporter;
 use crate::settings::{BackupFirst, BackupSettings, Compress};
 use crate::signal::{Asked, Signals};
+use crate::ui;
 
 /// Proof that the way back was thought of.
 #[derive(Debug)]
@@ -65,7 +66,7 @@ pub(crate) async fn take_first(
 pub(crate) async fn take(pg_dump: PgDump, plan: &BackupPlan<'_>) -> Result<Archive, Failure> {
     let request = request(pg_dump, plan);
     plan.reporter.emit(EventKind::BackupStarted {
-        folder: shown(&request.directory),
+        folder: ui::path(&request.directory),
         pg_dump: format!(
             "pg_dump {} ({})",
             request.pg_dump.version,
@@ -153,7 +154,7 @@ fn tell(progress: &Progress, reporter: &Reporter) {
 
 pub(crate) fn finished(archive: &Archive) -> BackupFinished {
     BackupFinished {
-        file: shown(&archive.path),
+        file: ui::path(&archive.path),
         format: "plain".to_owned(),
         bytes: archive.bytes,
         sha256: archive.sha256.clone(),
@@ -163,13 +164,6 @@ pub(crate) fn finished(archive: &Archive) -> BackupFinished {
         pg_dump: archive.pg_dump_version.to_string(),
         seconds: archive.seconds,
     }
-}
-
-fn shown(path: &Path) -> String {
-    path.strip_prefix("./")
-        .unwrap_or(path)
-        .display()
-        .to_string()
 }
 
 /// Which class a failed backup is. One `match` without `_`.

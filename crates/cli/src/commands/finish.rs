@@ -1,5 +1,7 @@
 //! Step 7 and the end of a run: the report is written, the last event told, the code given.
 
+use std::path::Path;
+
 use crate::args::Format;
 use crate::event::{ErrorLine, EventKind, Line, NoteLevel, RunFinished, SCHEMA_VERSION, Step};
 use crate::exit::Changed;
@@ -7,7 +9,7 @@ use crate::failure::Failure;
 use crate::journal::{self, RunFolder};
 use crate::report::{self, RunReport};
 use crate::reporter::{Listener, Reporter};
-use crate::ui::{JsonLines, out};
+use crate::ui::{self, JsonLines, out};
 
 /// Whatever happened, the world hears `run_finished`, and a run that had a folder has a report.
 pub(super) fn finish(
@@ -56,10 +58,7 @@ pub(super) fn finish(
     {
         out::answer(report::text(&report));
         if let Some(path) = path {
-            out::answer(format!(
-                "\nreport: {}",
-                path.strip_prefix("./").unwrap_or(&path)
-            ));
+            out::answer(format!("\nreport: {}", ui::path(Path::new(&path))));
         }
     }
     result.map(|()| 0)

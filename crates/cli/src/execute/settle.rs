@@ -12,6 +12,7 @@ use crate::exit::{Changed, Class};
 use crate::failure::Failure;
 use crate::names::MigrationId;
 use crate::plan::Plan;
+use crate::ui;
 
 /// What an observer saw.
 #[derive(Debug, Default)]
@@ -150,7 +151,10 @@ fn migration_failed(
         ("column", exception.column.clone()),
         (
             "statement",
-            progress.failed_statement.as_deref().map(one_line),
+            progress
+                .failed_statement
+                .as_deref()
+                .map(|sql| ui::one_line(sql, 300)),
         ),
         (
             "file",
@@ -257,14 +261,6 @@ fn hint(failure: &Failure, progress: &Progress, changed: Changed, seen: &Seen<'_
 
 fn first_line(text: &str) -> &str {
     text.trim().lines().next().unwrap_or("")
-}
-
-fn one_line(sql: &str) -> String {
-    let folded = sql.split_whitespace().collect::<Vec<_>>().join(" ");
-    match folded.char_indices().nth(300) {
-        Some((at, _)) => format!("{}…", &folded[..at]),
-        None => folded,
-    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,6 @@
-//! Numbers as a person reads them.
+//! Numbers, paths and statements as a person reads them.
+
+use std::path::Path;
 
 /// `12.4 MB`; powers of 1024, as PostgreSQL's pg_size_pretty has them.
 pub(crate) fn bytes(n: u64) -> String {
@@ -50,9 +52,34 @@ pub(crate) fn count(n: u64, noun: &str) -> String {
     format!("{grouped} {noun}{s}")
 }
 
+/// Without the `./` of a path that starts here.
+pub(crate) fn path(path: &Path) -> String {
+    path.strip_prefix("./")
+        .unwrap_or(path)
+        .display()
+        .to_string()
+}
+
+/// SQL with its white space folded, cut where it is too long.
+pub(crate) fn one_line(sql: &str, limit: usize) -> String {
+    let folded = sql.split_whitespace().collect::<Vec<_>>().join(" ");
+    match folded.char_indices().nth(limit) {
+        Some((at, _)) => format!("{}…", &folded[..at]),
+        None => folded,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_statement_is_one_line_of_a_bounded_length() {
+        assert_eq!(one_line("SELECT\n  'é'\t;", 100), "SELECT 'é' ;");
+        assert_eq!(one_line("SELECT 'é'", 9), "SELECT 'é…");
+        assert_eq!(path(Path::new("./backups/x")), "backups/x");
+        assert_eq!(path(Path::new("/a/./x")), "/a/./x");
+    }
 
     #[test]
     fn numbers_read_well() {

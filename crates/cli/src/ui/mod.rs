@@ -13,7 +13,7 @@ mod terminal;
 mod wrap;
 
 pub(crate) use error::failure;
-pub(crate) use human::{bytes, count, seconds};
+pub(crate) use human::{bytes, count, one_line, path, seconds};
 pub(crate) use jsonl::JsonLines;
 pub(crate) use preview::{asking, destroyed, preview, verdict};
 pub(crate) use terminal::{Terminal, Volume, parameters, spinner};

@@ -8,7 +8,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::style::{Look, paint};
-use super::{bytes, count, out, seconds, wrapped};
+use super::{bytes, count, one_line, out, seconds, wrapped};
 use crate::event::{
     EventKind, Line, NoteLevel, PreviewFinished, ProjectInspected, RunStarted, Step,
 };
@@ -397,13 +397,4 @@ pub(crate) fn spinner(what: &str) -> Option<ProgressBar> {
     bar.set_message(what.to_owned());
     bar.enable_steady_tick(Duration::from_millis(120));
     Some(bar)
-}
-
-/// White space folded, cut where it is too long.
-fn one_line(sql: &str, limit: usize) -> String {
-    let folded = sql.split_whitespace().collect::<Vec<_>>().join(" ");
-    match folded.char_indices().nth(limit) {
-        Some((at, _)) => format!("{}…", &folded[..at]),
-        None => folded,
-    }
 }
