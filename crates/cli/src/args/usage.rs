@@ -62,7 +62,10 @@ mod tests {
         };
         let (message, hint) = of("django-migrate check --databse x");
         assert_eq!(message, "unexpected argument '--databse' found");
-        assert_eq!(hint.as_deref(), Some("a similar argument exists: '--database'"));
+        assert_eq!(
+            hint.as_deref(),
+            Some("a similar argument exists: '--database'")
+        );
         let (message, hint) = of("django-migrate check --format xml");
         assert_eq!(
             message,
@@ -70,7 +73,10 @@ mod tests {
         );
         assert_eq!(hint, None);
         let (message, _) = of("django-migrate backup verify");
-        assert_eq!(message, "the following required arguments were not provided: <FILE>");
+        assert_eq!(
+            message,
+            "the following required arguments were not provided: <FILE>"
+        );
     }
 
     #[track_caller]

@@ -71,7 +71,11 @@ fn changed(progress: &Progress, recorded: Option<usize>, seen: &Seen<'_>) -> Cha
     }
     match open {
         None => Changed::No,
-        Some(current) if !current.atomic && (current.statements > 0 || !seen.invalid.is_empty()) => Changed::Yes,
+        Some(current)
+            if !current.atomic && (current.statements > 0 || !seen.invalid.is_empty()) =>
+        {
+            Changed::Yes
+        }
         // what follows a COMMIT is its recording, in a transaction of its own
         Some(current) if current.commit == Commit::Arrived => Changed::Yes,
         Some(current) if current.commit == Commit::Sent && lost(progress) => Changed::Unknown,
@@ -90,8 +94,13 @@ fn lost(progress: &Progress) -> bool {
 
 fn reason(plan: &Plan, progress: &Progress, ended: &Ended, blockers: &[Blocker]) -> Failure {
     let stopped = ended.stopped_for.clone();
-    if let Some(failure) = stopped.or_else(|| ended.asked.anything().then(|| ended.asked.failure())) {
-        return match progress.failed_current.as_ref().or(progress.current.as_ref()) {
+    if let Some(failure) = stopped.or_else(|| ended.asked.anything().then(|| ended.asked.failure()))
+    {
+        return match progress
+            .failed_current
+            .as_ref()
+            .or(progress.current.as_ref())
+        {
             Some(current) => failure.source("in", current.id.to_string()),
             None => failure,
         };
@@ -103,7 +112,10 @@ fn reason(plan: &Plan, progress: &Progress, ended: &Ended, blockers: &[Blocker])
         if problem.class == ProblemClass::PlanChanged {
             return Failure::new(
                 Class::PlanChanged,
-                format!("the project changed while the run waited: {}", problem.message),
+                format!(
+                    "the project changed while the run waited: {}",
+                    problem.message
+                ),
             );
         }
         return Failure::new(
@@ -386,9 +398,14 @@ mod tests {
     #[test]
     fn where_the_history_cannot_be_read_what_was_told_counts() {
         let mut progress = Progress::default();
-        [started(true), statement(1)].iter().for_each(|a| progress.absorb(a));
+        [started(true), statement(1)]
+            .iter()
+            .for_each(|a| progress.absorb(a));
         assert_eq!(changed(&progress, None, &Seen::default()), Changed::No);
-        progress.absorb(&Answer::StatementFinished { number: 1, seconds: 0.1 });
+        progress.absorb(&Answer::StatementFinished {
+            number: 1,
+            seconds: 0.1,
+        });
         progress.absorb(&Answer::CommitStarted);
         assert_eq!(changed(&progress, None, &Seen::default()), Changed::Unknown);
         progress.applied = 1;
