@@ -297,8 +297,8 @@ fn a_loss_says_how_many_rows_are_at_stake() {
     assert_eq!(
         losses("ALTER TABLE item DROP COLUMN code CASCADE"),
         [
-            "whatever depends on column code of public.item (CASCADE)",
             "column code of public.item and its values (about 5,000,000 rows)",
+            "whatever depends on column code of public.item (CASCADE)",
         ]
     );
     assert_eq!(

@@ -205,6 +205,13 @@ fn migration(
             format!("there is no way back by migrations: {operation}"),
         )
     }));
+    // two operations that read alike have one way back, or none
+    let mut seen = Vec::new();
+    findings.retain(|f| {
+        let first = !seen.contains(&f.message);
+        seen.push(f.message.clone());
+        first
+    });
     PreviewMigration {
         id: step.id.clone(),
         atomic: step.atomic,

@@ -15,6 +15,6 @@ mod wrap;
 pub(crate) use error::failure;
 pub(crate) use human::{bytes, count, one_line, path, seconds};
 pub(crate) use jsonl::JsonLines;
-pub(crate) use preview::{asking, destroyed, preview, verdict};
+pub(crate) use preview::{Rescue, asking, destroyed, preview, verdict};
 pub(crate) use terminal::{Terminal, Volume, parameters, spinner};
-pub(crate) use wrap::wrapped;
+pub(crate) use wrap::{wrapped, wrapped_sql};

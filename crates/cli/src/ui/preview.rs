@@ -1,28 +1,47 @@
 //! The SQL preview as a person reads it: by migration, with locks, hazards, and a box that cannot be missed where
 //! data is destroyed.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use super::style::{self, Look, paint};
-use super::wrapped;
+use super::{wrapped, wrapped_sql};
 use crate::hazards::{Finding, Severity};
 use crate::preview::{Deploy, Preview, PreviewMigration, Verdict};
 use crate::sql::{Blocks, Statement};
 
+/// What brings back the data that a plan destroys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rescue {
+    Backup,
+    /// The backup was skipped.
+    Nothing,
+}
+
+impl Rescue {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Backup => "only the backup brings it back",
+            Self::Nothing => "nothing brings it back: there is no backup",
+        }
+    }
+}
+
 /// At most `limit` statements; what is left out is counted, never what is destroyed.
-pub(crate) fn preview(preview: &Preview, limit: usize) -> String {
+pub(crate) fn preview(preview: &Preview, limit: usize, rescue: Rescue) -> String {
     let mut out = String::new();
     let mut shown = 0;
     for m in &preview.migrations {
         heading(&mut out, m);
+        let mut told = Told::new();
+        for finding in &m.findings {
+            self::finding(&mut out, finding, &mut told);
+        }
         for statement in &m.statements {
             shown += 1;
             if shown <= limit {
-                self::statement(&mut out, statement);
+                self::statement(&mut out, statement, &mut told);
             }
-        }
-        for finding in &m.findings {
-            self::finding(&mut out, finding);
         }
         out.push('\n');
     }
@@ -36,7 +55,7 @@ pub(crate) fn preview(preview: &Preview, limit: usize) -> String {
     if preview.migrations.is_empty() {
         out.push_str("No migrations to apply\n");
     }
-    destructive(&mut out, preview);
+    destructive(&mut out, preview, rescue);
     out.truncate(out.trim_end().len());
     out
 }
@@ -87,14 +106,15 @@ fn heading(out: &mut String, m: &PreviewMigration) {
     }
 }
 
-fn statement(out: &mut String, s: &Statement) {
+fn statement<'a>(out: &mut String, s: &'a Statement, told: &mut Told<'a>) {
     let text = s.sql.trim().trim_end_matches(';');
-    for line in style::sql(&format!("{text};")).lines() {
+    let text = wrapped_sql("  ", &format!("{text};"));
+    for line in style::sql(&text).lines() {
         let _ = writeln!(out, "  {line}");
     }
     let _ = writeln!(out, "{}", wrapped("    ", &paint(Look::Faint, effects(s))));
     for finding in &s.findings {
-        self::finding(out, finding);
+        self::finding(out, finding, told);
     }
 }
 
@@ -128,7 +148,10 @@ fn effects(s: &Statement) -> String {
     parts.join("; ")
 }
 
-fn finding(out: &mut String, f: &Finding) {
+/// Remedies that a migration's findings have shown: each is said once.
+type Told<'a> = BTreeSet<&'a str>;
+
+fn finding<'a>(out: &mut String, f: &'a Finding, told: &mut Told<'a>) {
     let look = match f.severity {
         Severity::Note => Look::Keyword,
         Severity::Ask => Look::Warning,
@@ -136,7 +159,7 @@ fn finding(out: &mut String, f: &Finding) {
     };
     let head = paint(look, format!("{} {}:", f.severity, f.code));
     let _ = writeln!(out, "{}", wrapped("    ", &format!("{head} {}", f.message)));
-    if !f.remedy.is_empty() {
+    if !f.remedy.is_empty() && told.insert(&f.remedy) {
         let _ = writeln!(out, "{}", wrapped("      ", &paint(Look::Faint, &f.remedy)));
     }
 }
@@ -146,21 +169,22 @@ pub(crate) fn asking(preview: &Preview) -> Vec<String> {
     let mut out = String::new();
     for m in &preview.migrations {
         let _ = writeln!(out, "[ ] {}", paint(Look::Heading, &m.id));
+        let mut told = Told::new();
         for asks in m.all_findings().filter(|f| f.severity >= Severity::Ask) {
-            finding(&mut out, asks);
+            finding(&mut out, asks, &mut told);
         }
     }
     out.lines().map(str::to_owned).collect()
 }
 
 /// What the plan takes away; nothing where it takes nothing away.
-pub(crate) fn destroyed(preview: &Preview) -> Vec<String> {
+pub(crate) fn destroyed(preview: &Preview, rescue: Rescue) -> Vec<String> {
     let mut out = String::new();
-    destructive(&mut out, preview);
+    destructive(&mut out, preview, rescue);
     out.lines().map(str::to_owned).collect()
 }
 
-fn destructive(out: &mut String, preview: &Preview) {
+fn destructive(out: &mut String, preview: &Preview, rescue: Rescue) {
     if !preview.is_destructive() {
         return;
     }
@@ -175,9 +199,5 @@ fn destructive(out: &mut String, preview: &Preview) {
             );
         }
     }
-    let _ = writeln!(
-        out,
-        "  {}\n",
-        paint(Look::Faint, "only the backup brings it back")
-    );
+    let _ = writeln!(out, "  {}\n", paint(Look::Faint, rescue.words()));
 }

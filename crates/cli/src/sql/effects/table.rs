@@ -21,17 +21,17 @@ impl Effects {
             Change::AddColumn(column) => self.add_column(table, column, known),
             Change::DropColumn { column, behavior } => {
                 self.lock_parents(table, Some(column), known);
+                self.losses.push(Loss::Column {
+                    relation: table.clone(),
+                    column: column.clone(),
+                    rows: known.rows(table),
+                });
                 // up to 5.2 Django always says it: what it asks about the column is enough
                 if *behavior == Behavior::Cascade {
                     self.losses.push(Loss::Dependents {
                         of: format!("column {column} of {table}"),
                     });
                 }
-                self.losses.push(Loss::Column {
-                    relation: table.clone(),
-                    column: column.clone(),
-                    rows: known.rows(table),
-                });
             }
             Change::AlterType { column, to, using } => {
                 let from = old_type(table, column);
