@@ -199,6 +199,11 @@ pub(crate) struct RunStarted {
     /// The alias.
     pub(crate) database: String,
     pub(crate) project: String,
+    /// `--settings` and `--pythonpath` as they were given: the way back needs them too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) settings: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) pythonpath: Option<String>,
     pub(crate) host: String,
     pub(crate) pid: u32,
 }
@@ -217,6 +222,13 @@ pub(crate) struct ProjectInspected {
     /// `shop@db1:5432/shop`
     pub(crate) target: String,
     pub(crate) database_name: String,
+    /// How our own connections reach it; none in journals of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) database_host: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) database_port: Option<u16>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) database_user: Option<String>,
     pub(crate) server_version: String,
     pub(crate) database_bytes: Option<u64>,
     pub(crate) check_warnings: Vec<String>,

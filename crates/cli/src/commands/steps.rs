@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use pgdriver::PooledObserver;
 use pgdriver::server::ServerFacts;
+use pgdriver::{Place, PooledObserver};
 
 use super::Context;
 use crate::database::{self, Reach, query_failure};
@@ -87,6 +87,8 @@ pub(super) fn inspected(
         .checks
         .iter()
         .filter(|c| c.level < gates::ERROR && c.level >= 30 && !c.silenced);
+    let options = observed.reach.options();
+    let host = options.hosts().first();
     ProjectInspected {
         python: facts
             .hello
@@ -112,6 +114,12 @@ pub(super) fn inspected(
         entry: django.project.entry_text(),
         target: observed.reach.describe(),
         database_name: observed.server.database.clone(),
+        database_host: host.map(|host| match &host.place {
+            Place::Tcp(name) => name.clone(),
+            Place::Socket(folder) => folder.display().to_string(),
+        }),
+        database_port: host.map(|host| host.port),
+        database_user: Some(options.user().to_owned()),
         server_version: observed.server.short_version(),
         database_bytes: observed.server.database_bytes,
         check_warnings: warnings.map(gates::check_line).collect(),

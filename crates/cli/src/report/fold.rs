@@ -161,6 +161,7 @@ impl Folding {
         let line = |m: &crate::event::PlannedMigration| MigrationLine {
             app: m.app.clone(),
             name: m.name.clone(),
+            atomic: m.atomic,
             progress: MigrationProgress::Pending,
             seconds: None,
             complete: None,
@@ -219,9 +220,13 @@ impl Folding {
 /// What is known of a run that was killed: only what the journal saw.
 fn broken_off(migrations: &[MigrationLine]) -> Changed {
     let any = |p: MigrationProgress| migrations.iter().any(|m| m.progress == p);
-    if any(MigrationProgress::Applied) {
+    // what ran of a migration without a transaction stays; whether the other kind was rolled back, nobody said
+    let half = migrations
+        .iter()
+        .any(|m| m.progress == MigrationProgress::Failed && !m.atomic);
+    if any(MigrationProgress::Applied) || half {
         Changed::Yes
-    } else if any(MigrationProgress::Unknown) {
+    } else if any(MigrationProgress::Unknown) || any(MigrationProgress::Failed) {
         Changed::Unknown
     } else {
         Changed::No
@@ -279,5 +284,31 @@ mod tests {
         assert_eq!(report.migrations[0].progress, MigrationProgress::Unknown);
         assert_eq!(report.migrations[1].progress, MigrationProgress::Pending);
         assert_eq!(fold(&lines[..at]).unwrap().changed, Changed::No);
+    }
+
+    #[test]
+    fn a_run_killed_after_a_failure_does_not_claim_that_nothing_changed() {
+        for (atomic, changed) in [(true, Changed::Unknown), (false, Changed::Yes)] {
+            let mut lines = sample::applied();
+            for line in &mut lines {
+                if let EventKind::Planned(planned) = &mut line.kind {
+                    planned.migrations[0].atomic = atomic;
+                }
+            }
+            let at = lines
+                .iter()
+                .position(|l| matches!(l.kind, EventKind::MigrationApplied { .. }))
+                .unwrap();
+            lines[at].kind = EventKind::MigrationFailed(crate::event::MigrationFailed {
+                app: "shop".into(),
+                name: "0003_drop_code".into(),
+                sqlstate: None,
+                message: "canceling statement due to lock timeout".into(),
+                detail: None,
+                constraint: None,
+                statement: None,
+            });
+            assert_eq!(fold(&lines[..=at]).unwrap().changed, changed);
+        }
     }
 }

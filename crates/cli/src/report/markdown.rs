@@ -249,6 +249,7 @@ fn rollback(out: &mut String, report: &RunReport) {
     if report.started.dry_run {
         let _ = writeln!(out, "This run changed nothing. Once the plan is applied:\n");
     }
+    let _ = writeln!(out, "In `{}`:\n", report.started.project);
     for command in &report.rollback {
         let _ = writeln!(out, "{}:\n\n```sh\n{}\n```", command.what, command.command);
         for warning in &command.warnings {

@@ -49,6 +49,7 @@ pub(crate) struct StepLine {
 pub(crate) struct MigrationLine {
     pub(crate) app: String,
     pub(crate) name: String,
+    pub(crate) atomic: bool,
     pub(crate) progress: MigrationProgress,
     pub(crate) seconds: Option<f64>,
     pub(crate) complete: Option<bool>,
@@ -127,6 +128,11 @@ impl RunReport {
             (Some(app), None) => app.clone(),
             (None, _) => "all".to_owned(),
         }
+    }
+
+    /// Whether there is, or can still be, a backup to go back to.
+    pub(crate) fn without_backup(&self) -> bool {
+        matches!(self.backup, BackupState::Skipped { .. })
     }
 
     pub(crate) fn destructive(&self) -> bool {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::model::{BackupState, MigrationLine, MigrationProgress, RollbackCommand, RunReport};
 use crate::event::ProjectInspected;
 
-/// For each app its way back, the app that came last first; then the backup.
+/// For each app its way back, the app that began last first; then the backup.
 pub(super) fn commands(
     report: &RunReport,
     previous: &BTreeMap<String, Option<String>>,
@@ -13,6 +13,10 @@ pub(super) fn commands(
     let Some(facts) = &report.project_facts else {
         return Vec::new();
     };
+    // of a dry run that halted nobody knows whether it would ever be applied
+    if report.started.dry_run && !report.succeeded() {
+        return Vec::new();
+    }
     let mut commands: Vec<RollbackCommand> = apps_to_undo(report)
         .into_iter()
         .map(|app| {
@@ -39,12 +43,14 @@ fn concerned(report: &RunReport) -> impl Iterator<Item = &MigrationLine> {
     })
 }
 
-/// Later apps may depend on earlier ones, so they go back first.
+/// An app that began later may depend on the earlier ones, so it goes back first: `migrate auth zero` would unapply
+/// admin as well.
 fn apps_to_undo(report: &RunReport) -> Vec<&str> {
     let mut apps: Vec<&str> = Vec::new();
     for migration in concerned(report) {
-        apps.retain(|app| *app != migration.app);
-        apps.push(&migration.app);
+        if !apps.contains(&migration.app.as_str()) {
+            apps.push(&migration.app);
+        }
     }
     apps.reverse();
     apps
@@ -62,15 +68,21 @@ fn migrate_back(
         None => words.push(facts.entry.clone()),
         Some(_) => {
             words.extend(["-m".to_owned(), "django".to_owned()]);
-            words.extend(
-                facts
-                    .settings_module
-                    .iter()
-                    .map(|module| format!("--settings={module}")),
-            );
         }
     }
     words.extend(["migrate".to_owned(), app.to_owned(), target.to_owned()]);
+    // `manage.py` finds its settings itself, unless the run was told others
+    let settings = match facts.entry.contains(':') {
+        true => report
+            .started
+            .settings
+            .as_ref()
+            .or(facts.settings_module.as_ref()),
+        false => report.started.settings.as_ref(),
+    };
+    words.extend(settings.map(|module| format!("--settings={module}")));
+    let path = report.started.pythonpath.as_ref();
+    words.extend(path.map(|path| format!("--pythonpath={path}")));
     if report.started.database != "default" {
         words.push(format!("--database={}", report.started.database));
     }
@@ -99,8 +111,13 @@ fn warnings(report: &RunReport, app: &str) -> Vec<String> {
         }
         if !m.destroys.is_empty() && m.irreversible.is_empty() {
             let lost = m.destroys.join(", ");
+            let rescue = if report.without_backup() {
+                "nothing does: there is no backup"
+            } else {
+                "only the backup does"
+            };
             warnings.push(format!(
-                "going back from {} does not bring back {lost}: only the backup does",
+                "going back from {} does not bring back {lost}: {rescue}",
                 m.name
             ));
         }
@@ -122,7 +139,8 @@ fn restore(report: &RunReport, facts: &ProjectInspected) -> Option<RollbackComma
     Some(RollbackCommand {
         what: "the whole database, from the backup, into a new and empty one".to_owned(),
         command: format!(
-            "{read} | psql -X -v ON_ERROR_STOP=1 -d {}",
+            "{read} | psql -X -v ON_ERROR_STOP=1{} -d {}",
+            reach(facts),
             quoted(&format!("{}_restored", facts.database_name))
         ),
         warnings: vec![
@@ -130,6 +148,20 @@ fn restore(report: &RunReport, facts: &ProjectInspected) -> Option<RollbackComma
             "rows written after the backup are not in it".to_owned(),
         ],
     })
+}
+
+/// Where psql connects to, as the run did; it asks for the password itself.
+fn reach(facts: &ProjectInspected) -> String {
+    let port = facts.database_port.map(|port| port.to_string());
+    let given = [
+        ("-h", facts.database_host.as_deref()),
+        ("-p", port.as_deref()),
+        ("-U", facts.database_user.as_deref()),
+    ];
+    let words = given
+        .iter()
+        .filter_map(|(flag, value)| Some(format!(" {flag} {}", quoted((*value)?))));
+    words.collect()
 }
 
 /// A word as a shell reads it.
@@ -146,6 +178,7 @@ fn quoted(word: &str) -> String {
 mod tests {
     use super::super::{fold, sample};
     use super::*;
+    use crate::event::{EventKind, PlannedMigration};
 
     #[test]
     fn later_apps_go_back_first_and_the_backup_comes_last() {
@@ -154,9 +187,9 @@ mod tests {
         assert_eq!(
             commands,
             [
-                ".venv/bin/python manage.py migrate billing zero",
-                ".venv/bin/python manage.py migrate shop 0002_item",
-                "gunzip -c backups/backup_shop_20261122_093000.sql.gz | psql -X -v ON_ERROR_STOP=1 -d shop_restored",
+                ".venv/bin/python manage.py migrate billing zero --settings=shop.settings.prod '--pythonpath=src dir'",
+                ".venv/bin/python manage.py migrate shop 0002_item --settings=shop.settings.prod '--pythonpath=src dir'",
+                "gunzip -c backups/backup_shop_20261122_093000.sql.gz | psql -X -v ON_ERROR_STOP=1 -h db1 -p 5432 -U shop -d shop_restored",
             ]
         );
         assert!(
@@ -165,6 +198,61 @@ mod tests {
                 .iter()
                 .any(|w| w.contains("only the backup does"))
         );
+    }
+
+    #[test]
+    fn an_app_that_others_were_built_on_goes_back_after_them() {
+        let mut lines = sample::applied();
+        for line in &mut lines {
+            if let EventKind::Planned(planned) = &mut line.kind {
+                let again = PlannedMigration {
+                    name: "0004_more".into(),
+                    ..planned.migrations[0].clone()
+                };
+                planned.migrations.push(again);
+            }
+            if let EventKind::RunStarted(started) = &mut line.kind {
+                started.dry_run = true;
+            }
+        }
+        let report = fold(&lines).unwrap();
+        let apps: Vec<&str> = report.rollback.iter().map(|c| c.what.as_str()).collect();
+        assert!(
+            apps[0].starts_with("billing") && apps[1].starts_with("shop"),
+            "{apps:?}"
+        );
+    }
+
+    #[test]
+    fn a_dry_run_that_halted_shows_no_way_back() {
+        let mut lines = sample::applied();
+        for line in &mut lines {
+            match &mut line.kind {
+                EventKind::RunStarted(started) => started.dry_run = true,
+                EventKind::RunFinished(finished) => finished.exit_code = 32,
+                _ => {}
+            }
+        }
+        assert_eq!(fold(&lines).unwrap().rollback, []);
+    }
+
+    #[test]
+    fn without_a_backup_nothing_is_said_to_come_from_it() {
+        let mut lines = sample::applied();
+        for line in &mut lines {
+            if matches!(line.kind, EventKind::BackupFinished(_)) {
+                let why = "--no-backup".to_owned();
+                line.kind = EventKind::BackupSkipped { why };
+            }
+        }
+        let report = fold(&lines).unwrap();
+        let warnings: Vec<&String> = report.rollback.iter().flat_map(|c| &c.warnings).collect();
+        assert!(
+            warnings
+                .iter()
+                .any(|w| w.ends_with("nothing does: there is no backup"))
+        );
+        assert!(!warnings.iter().any(|w| w.contains("only the backup")));
     }
 
     #[test]

@@ -107,6 +107,8 @@ fn started() -> RunStarted {
         migration: None,
         database: "default".into(),
         project: "/srv/shop".into(),
+        settings: Some("shop.settings.prod".into()),
+        pythonpath: Some("src dir".into()),
         host: "web1".into(),
         pid: 4711,
     }
@@ -122,6 +124,9 @@ fn inspected() -> ProjectInspected {
         entry: "manage.py".into(),
         target: "shop@db1:5432/shop".into(),
         database_name: "shop".into(),
+        database_host: Some("db1".into()),
+        database_port: Some(5432),
+        database_user: Some("shop".into()),
         server_version: "15.18".into(),
         database_bytes: Some(13_000_000),
         check_warnings: vec![],

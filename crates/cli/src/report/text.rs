@@ -8,6 +8,9 @@ use crate::exit::Changed;
 use crate::ui::style::{Look, paint};
 use crate::ui::{bytes, count, seconds, wrapped};
 
+/// Warnings shown for one command: a first migration of an app has as many as it has tables.
+const WARNINGS: usize = 6;
+
 pub(crate) fn text(report: &RunReport) -> String {
     let mut out = String::new();
     let look = match (report.exit_code, report.changed) {
@@ -140,6 +143,11 @@ fn rollback(out: &mut String, report: &RunReport) {
         "Rollback (if needed)"
     };
     section(out, title);
+    let _ = writeln!(
+        out,
+        "  {}",
+        paint(Look::Faint, format!("in {}", report.started.project))
+    );
     for command in &report.rollback {
         let _ = writeln!(
             out,
@@ -147,12 +155,16 @@ fn rollback(out: &mut String, report: &RunReport) {
             paint(Look::Faint, format!("# {}", command.what))
         );
         let _ = writeln!(out, "  {}", command.command);
-        for warning in &command.warnings {
+        for warning in command.warnings.iter().take(WARNINGS) {
             let _ = writeln!(
                 out,
                 "{}",
                 wrapped("    ", &format!("{} {warning}", paint(Look::Warning, "!")))
             );
+        }
+        let more = command.warnings.len().saturating_sub(WARNINGS);
+        if more > 0 {
+            let _ = writeln!(out, "    and {more} more: see report.md");
         }
     }
 }
@@ -161,6 +173,16 @@ fn rollback(out: &mut String, report: &RunReport) {
 mod tests {
     use super::super::{fold, sample};
     use super::*;
+
+    #[test]
+    fn many_warnings_are_counted() {
+        let mut report = fold(&sample::applied()).unwrap();
+        report.rollback[0].warnings = (0..9).map(|n| format!("table t{n}")).collect();
+        let text = anstream::adapter::strip_str(&text(&report)).to_string();
+        assert!(text.contains("table t5") && !text.contains("table t6"));
+        assert!(text.contains("and 3 more: see report.md"));
+        assert_eq!(text.matches("in /srv/shop").count(), 1);
+    }
 
     #[test]
     fn the_last_screen_says_what_changed_and_the_way_back() {

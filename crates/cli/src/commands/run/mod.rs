@@ -87,6 +87,8 @@ fn started(
         migration: settings.target.migration.clone(),
         database: settings.django.database.clone(),
         project: django.project.root.display().to_string(),
+        settings: settings.django.settings.clone(),
+        pythonpath: settings.django.pythonpath.clone(),
         host: context.host.clone(),
         pid: std::process::id(),
     }
@@ -267,7 +269,7 @@ impl Run<'_> {
             preview.script().as_bytes(),
         );
         if self.on_screen() {
-            out::talk(ui::preview(&preview, SHOWN));
+            out::talk(ui::preview(&preview, SHOWN, self.rescue()));
         }
         self.reporter
             .emit(EventKind::PreviewFinished(preview.event()));
@@ -275,6 +277,13 @@ impl Run<'_> {
             return Err(refused(&preview));
         }
         Ok(preview)
+    }
+
+    fn rescue(&self) -> ui::Rescue {
+        match self.settings.backup_first {
+            BackupFirst::Yes => ui::Rescue::Backup,
+            BackupFirst::No { .. } => ui::Rescue::Nothing,
+        }
     }
 
     /// A copy beside the journal; that it cannot be written does not stop a run.
@@ -295,7 +304,7 @@ impl Run<'_> {
         }];
         if preview.is_destructive() {
             needs.push(Need::Destructive {
-                unseen: self.unseen(|| ui::destroyed(preview)),
+                unseen: self.unseen(|| ui::destroyed(preview, self.rescue())),
             });
         }
         consent::obtain(
