@@ -40,7 +40,7 @@ fn asks_openly(flags: &[&str]) {
             "[y/N]",
             "DESTRUCTIVE",
             "shop_",
-            "only the backup brings it back",
+            "brings it back",
             "Type exactly",
         ],
     );
