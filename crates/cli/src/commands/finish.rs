@@ -1,6 +1,7 @@
 //! Step 7 and the end of a run: the report is written, the last event told, the code given.
 
 use std::path::Path;
+use std::time::Instant;
 
 use crate::args::Format;
 use crate::event::{ErrorLine, EventKind, Line, NoteLevel, RunFinished, SCHEMA_VERSION, Step};
@@ -25,32 +26,7 @@ pub(super) fn finish(
         report: None,
         error: result.as_ref().err().map(error_line),
     };
-    if let Some(folder) = folder {
-        reporter.emit(EventKind::StepStarted { step: Step::Report });
-        finished.report = Some(folder.path.join("report.md").display().to_string());
-        let written = write(folder, &folded(&finished, reporter));
-        if let Err(e) = &written {
-            finished.report = None;
-            let message = format!("the report cannot be written: {e}");
-            reporter.emit(EventKind::Note {
-                level: NoteLevel::Warning,
-                message,
-            });
-        }
-        if let Some(why) = reporter.journal_error() {
-            let message = format!("the journal is incomplete: {why}");
-            reporter.emit(EventKind::Note {
-                level: NoteLevel::Warning,
-                message,
-            });
-        }
-        reporter.emit(EventKind::StepFinished {
-            step: Step::Report,
-            ok: written.is_ok(),
-            seconds: 0.0,
-        });
-    }
-    let report = folder.and_then(|_| folded(&finished, reporter));
+    let report = folder.and_then(|folder| write_report(folder, &mut finished, reporter));
     let path = finished.report.clone();
     reporter.emit(EventKind::RunFinished(finished));
     if format == Format::Text
@@ -62,6 +38,41 @@ pub(super) fn finish(
         }
     }
     result.map(|()| 0)
+}
+
+/// Step 7. The report is folded once: what is written is what is shown.
+fn write_report(
+    folder: &RunFolder,
+    finished: &mut RunFinished,
+    reporter: &Reporter,
+) -> Option<RunReport> {
+    let began = Instant::now();
+    let seconds = || began.elapsed().as_secs_f64();
+    let warn = |message: String| {
+        reporter.emit(EventKind::Note {
+            level: NoteLevel::Warning,
+            message,
+        });
+    };
+    reporter.emit(EventKind::StepStarted { step: Step::Report });
+    if let Some(why) = reporter.journal_error() {
+        warn(format!("the journal is incomplete: {why}"));
+    }
+    finished.report = Some(folder.path.join("report.md").display().to_string());
+    let report = folded(finished, reporter, seconds());
+    let written = report
+        .as_ref()
+        .map_or(Ok(()), |report| write(folder, report));
+    if let Err(e) = &written {
+        finished.report = None;
+        warn(format!("the report cannot be written: {e}"));
+    }
+    reporter.emit(EventKind::StepFinished {
+        step: Step::Report,
+        ok: written.is_ok(),
+        seconds: seconds(),
+    });
+    report
 }
 
 /// The end of a run that had no folder yet: a flag or a setting is wrong. Its last line is `run_finished` too.
@@ -98,28 +109,21 @@ fn error_line(failure: &Failure) -> ErrorLine {
     }
 }
 
-/// The report as it will read once the last event is told.
-fn folded(finished: &RunFinished, reporter: &Reporter) -> Option<RunReport> {
+/// The report as it will read once the last event is told; its own step is at its end by then.
+fn folded(finished: &RunFinished, reporter: &Reporter, seconds: f64) -> Option<RunReport> {
     let mut lines = reporter.lines();
     let elapsed_ms = lines.last().map(|l| l.elapsed_ms).unwrap_or_default();
-    // the step that writes the report is at its end when somebody reads it
-    if let Some(Line {
-        kind: EventKind::StepStarted { step: Step::Report },
-        ..
-    }) = lines.last()
-    {
-        let kind = EventKind::StepFinished {
-            step: Step::Report,
-            ok: true,
-            seconds: 0.0,
-        };
-        lines.push(Line {
-            schema_version: SCHEMA_VERSION,
-            at: now(),
-            elapsed_ms,
-            kind,
-        });
-    }
+    let kind = EventKind::StepFinished {
+        step: Step::Report,
+        ok: true,
+        seconds,
+    };
+    lines.push(Line {
+        schema_version: SCHEMA_VERSION,
+        at: now(),
+        elapsed_ms,
+        kind,
+    });
     let kind = EventKind::RunFinished(finished.clone());
     lines.push(Line {
         schema_version: SCHEMA_VERSION,
@@ -134,8 +138,7 @@ fn now() -> String {
     format!("{:.3}", jiff::Timestamp::now())
 }
 
-fn write(folder: &RunFolder, report: &Option<RunReport>) -> std::io::Result<()> {
-    let Some(report) = report else { return Ok(()) };
+fn write(folder: &RunFolder, report: &RunReport) -> std::io::Result<()> {
     journal::write_whole(
         &folder.path.join("report.md"),
         report::markdown(report).as_bytes(),

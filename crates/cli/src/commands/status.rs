@@ -11,8 +11,8 @@ use crate::django::{Django, ProjectFacts};
 use crate::failure::{Failure, FailurePart};
 use crate::gates;
 use crate::settings::{self, Layers, Target};
-use crate::ui::{self, out};
 use crate::ui::style::{Look, paint};
+use crate::ui::{self, out};
 
 pub(crate) async fn status(
     args: StatusArgs,
@@ -147,6 +147,14 @@ fn rows(facts: &ProjectFacts, app: Option<&str>) -> Vec<Row> {
         .collect()
 }
 
+/// `2026-11-22 09:30 UTC`; without a zone where the history has none (USE_TZ = False and its like).
+fn moment(applied: &str) -> String {
+    match applied.parse::<jiff::Timestamp>() {
+        Ok(at) => at.strftime("%Y-%m-%d %H:%M UTC").to_string(),
+        Err(_) => applied.get(..16).unwrap_or(applied).replace('T', " "),
+    }
+}
+
 fn text(rows: &[Row]) -> String {
     let mut out = String::new();
     let mut app = "";
@@ -182,12 +190,7 @@ fn text(rows: &[Row]) -> String {
         } else {
             format!("  {}", paint(Look::Warning, remarks.join(", ")))
         };
-        let at = row
-            .applied_at
-            .as_deref()
-            .and_then(|t| t.get(..16))
-            .map(|t| t.replace('T', " "))
-            .unwrap_or_default();
+        let at = row.applied_at.as_deref().map(moment).unwrap_or_default();
         let name = &row.name;
         let line = match at.is_empty() {
             true => format!(" {mark} {name}{remarks}"),
@@ -205,4 +208,18 @@ fn text(rows: &[Row]) -> String {
         n => out.push_str(&format!(", {n} missing on disk")),
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_has_its_zone() {
+        assert_eq!(
+            moment("2026-11-22T10:30:12.5+01:00"),
+            "2026-11-22 09:30 UTC"
+        );
+        assert_eq!(moment("2026-11-22T10:30:12.5"), "2026-11-22 10:30");
+    }
 }

@@ -89,6 +89,20 @@ impl Terminal {
         }
     }
 
+    /// How many migrations of the plan are done, and what the next one does.
+    fn applying(&mut self, what: &str) {
+        self.spin(what);
+        if let Some(bar) = &self.bar
+            && let Ok(style) =
+                ProgressStyle::with_template("      {bar:24} {pos} of {len} {wide_msg} {elapsed}")
+        {
+            let (begun, all) = self.migrations;
+            bar.set_style(style.progress_chars("━╸ "));
+            bar.set_length(all as u64);
+            bar.set_position(begun.saturating_sub(1) as u64);
+        }
+    }
+
     fn clear(&mut self) {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
@@ -230,10 +244,7 @@ impl Listener for Terminal {
             EventKind::Answered { .. } => {}
             EventKind::MigrationStarted { app, name, .. } => {
                 self.migrations.0 += 1;
-                self.spin(&format!(
-                    "{app}.{name} ({} of {})",
-                    self.migrations.0, self.migrations.1
-                ));
+                self.applying(&format!("{app}.{name}"));
             }
             EventKind::StatementStarted { sql, .. } if self.volume == Volume::Verbose => {
                 self.detail(format!("  {}", super::style::sql(&one_line(sql, 400))));
@@ -244,8 +255,7 @@ impl Listener for Terminal {
                 name: Some(name),
                 ..
             } => {
-                let place = format!("{} of {}", self.migrations.0, self.migrations.1);
-                self.spin(&format!("{app}.{name} ({place}): {}", one_line(sql, 100)));
+                self.applying(&format!("{app}.{name}: {}", one_line(sql, 100)));
             }
             EventKind::StatementStarted { .. } | EventKind::StatementFinished { .. } => {}
             EventKind::MigrationApplied {
