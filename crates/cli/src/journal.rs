@@ -164,7 +164,7 @@ impl Journal {
                 .map_err(|e| io::Error::new(e.kind(), format!("{}: {e}", path.display())))?;
             file.sync_all()?;
             File::open(&folder.path)?.sync_all()?;
-            Ok(Self { file: file })
+            Ok(Self { file })
         };
         open().map_err(|e: io::Error| {
             Failure::new(

@@ -181,7 +181,7 @@ fn list(directory: &Path, format: Format) -> Result<u8, Failure> {
             backups: rows,
         }),
         Format::Text if rows.is_empty() => {
-            out::answer(format!("no backups in {}", directory.display()))
+            out::answer(format!("no backups in {}", directory.display()));
         }
         Format::Text => {
             for row in &rows {
