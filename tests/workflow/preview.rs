@@ -84,6 +84,16 @@ fn python_code_makes_a_migration_incomplete_and_asks() {
     );
 }
 
+/// --yes accepts what asks, never what destroys.
+#[test]
+fn a_merge_that_deletes_needs_the_phrase() {
+    let merge = "MERGE INTO blog_post p USING blog_post s ON true WHEN MATCHED THEN DELETE";
+    let blog = with(&format!("migrations.RunSQL('{merge}')"));
+    let before = contents(&blog.database);
+    Told::by(blog.apply().run(), 11).says(&["--confirm-destructive"]);
+    assert_eq!(contents(&blog.database), before);
+}
+
 /// CREATE INDEX CONCURRENTLY cannot run in the transaction of an atomic migration.
 #[test]
 fn a_verdict_of_stop_refuses_apply_and_a_dry_run_only_shows_it() {
