@@ -29,7 +29,10 @@ fn holder(shop: &Shop) -> String {
 fn another_run_holds_the_lock() {
     let shop = shop("5.2", 15);
     let mut first = at_work(&shop);
-    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let host = rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned();
     for command in [&["run"][..], &["run", "--apply", "--yes"]] {
         let halt = halts(&shop, command, 32, "another-run");
         halt.says(&[

@@ -4,21 +4,21 @@
 
 mod halt;
 
+mod afterwards;
+mod check_command;
 mod checks;
+mod command_line;
 mod connection;
 mod entry;
+mod graph;
+mod layers;
+mod lock;
+mod nothing;
+mod preview;
 mod python;
 mod root;
 mod settings_module;
-mod unfit;
-mod graph;
-mod target;
-mod lock;
-mod nothing;
 mod status;
-mod preview;
-mod check_command;
-mod command_line;
-mod layers;
+mod target;
+mod unfit;
 mod versions;
-mod afterwards;

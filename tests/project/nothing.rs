@@ -68,7 +68,10 @@ fn what_a_person_sees_when_nothing_is_pending() {
     let ran = cli(&shop)
         .filter(&format!("{}@", shop.server().user()), "[USER]@")
         .filter(r"PostgreSQL \d+\.\d+", "PostgreSQL [PG_VERSION]")
-        .filter(r"Django 5\.2\.\d+, Python [\d.]+, psycopg [\d.]+", "Django [DJANGO], Python [PYTHON], psycopg [PSYCOPG]")
+        .filter(
+            r"Django 5\.2\.\d+, Python [\d.]+, psycopg [\d.]+",
+            "Django [DJANGO], Python [PYTHON], psycopg [PSYCOPG]",
+        )
         .filter(r"django-migrate \d+\.\d+\.\d+", "django-migrate [VERSION]")
         .filter(r"[\d.]+ MB", "[SIZE]")
         .args(["run", "--apply", "--yes"])

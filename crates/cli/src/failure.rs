@@ -58,7 +58,8 @@ impl Failure {
             | C::Terminated
             | C::Bug => {}
             other => {
-                self.sources.push(("class".to_owned(), other.name().to_owned()));
+                self.sources
+                    .push(("class".to_owned(), other.name().to_owned()));
                 self.message = format!("the migrations are applied, but then: {}", self.message);
                 self.class = class;
             }

@@ -132,7 +132,8 @@ impl Demo {
     fn pictures(&self, folder: &Path) -> Result<()> {
         std::fs::create_dir_all(folder)?;
         let yes = ["Go on with these parameters?", "Apply 5 migrations"];
-        let talks: [(&str, &[&str], &[(&str, &str)]); 2] = [
+        type Talk<'a> = (&'a str, &'a [&'a str], &'a [(&'a str, &'a str)]);
+        let talks: [Talk<'_>; 2] = [
             ("run.svg", &["run"], &[(yes[0], "y")]),
             (
                 "apply.svg",

@@ -173,7 +173,8 @@ impl Checked {
             }
         };
         let plan = Plan::of(facts);
-        if let Err(failure) = database::permitted(&observed.observer, &observed.server, &plan).await {
+        if let Err(failure) = database::permitted(&observed.observer, &observed.server, &plan).await
+        {
             return self.line("connection", Err(failure));
         }
         self.findings.extend(observed.reach.unfollowed());

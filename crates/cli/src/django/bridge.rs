@@ -4,7 +4,7 @@
 //! secret that is known. Absent here: what an answer means.
 
 use std::collections::VecDeque;
-use std::ffi::OsString;
+use std::ffi::OsStr;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -176,15 +176,15 @@ impl BridgeError {
         match self {
             Self::Spawn { .. } => Failure::new(Class::PythonMissing, message)
                 .hint("say how to start the project's Python: --python .venv/bin/python"),
-            Self::Crashed { tail, .. } => Failure::new(Class::ProjectFailed, with_tail(message, &tail))
+            Self::Crashed { tail, .. } => Failure::new(Class::ProjectFailed, with_tail(&message, &tail))
                 .hint("`manage.py check` should fail in the same way; -v shows all that the project prints"),
-            Self::BadAnswer { tail, .. } => Failure::new(Class::Bug, with_tail(message, &tail)),
+            Self::BadAnswer { tail, .. } => Failure::new(Class::Bug, with_tail(&message, &tail)),
             Self::Protocol { .. } => Failure::new(Class::Bug, message),
         }
     }
 }
 
-fn with_tail(message: String, tail: &[String]) -> String {
+fn with_tail(message: &str, tail: &[String]) -> String {
     if tail.is_empty() {
         return format!("{message}; it said nothing");
     }
@@ -219,7 +219,10 @@ impl Bridge {
             .stderr(Stdio::piped())
             .process_group(0)
             .kill_on_drop(true);
-        if let Some(seed) = hash_seed(request.action, std::env::var_os("PYTHONHASHSEED")) {
+        if let Some(seed) = hash_seed(
+            request.action,
+            std::env::var_os("PYTHONHASHSEED").as_deref(),
+        ) {
             command.env("PYTHONHASHSEED", seed);
         }
         let mut child = command.spawn().map_err(spawn)?;
@@ -380,7 +383,7 @@ impl Drop for Bridge {
 
 /// Sets in migrations iterate in hash order, and a preview should read the same twice. The real run is the project's
 /// own, as it is without this tool.
-fn hash_seed(action: Action, own: Option<OsString>) -> Option<&'static str> {
+fn hash_seed(action: Action, own: Option<&OsStr>) -> Option<&'static str> {
     match action {
         Action::Inspect if own.is_none() => Some("0"),
         Action::Inspect | Action::Migrate => None,
@@ -413,7 +416,7 @@ mod tests {
     #[test]
     fn only_a_preview_gets_a_hash_seed_and_never_over_the_users_own() {
         assert_eq!(hash_seed(Action::Inspect, None), Some("0"));
-        assert_eq!(hash_seed(Action::Inspect, Some("random".into())), None);
+        assert_eq!(hash_seed(Action::Inspect, Some(OsStr::new("random"))), None);
         assert_eq!(hash_seed(Action::Migrate, None), None);
     }
 

@@ -34,8 +34,11 @@ impl PythonCommand {
     pub(crate) fn find(settings: &DjangoSettings, root: &Path) -> Result<Self, Failure> {
         if let Some(command) = &settings.python {
             let words = words(command).ok_or_else(|| {
-                Failure::new(Class::Settings, format!("--python has an open quote: {command}"))
-                    .hint("a path with a space stands in quotes: --python \"'/opt/my env/bin/python'\"")
+                Failure::new(
+                    Class::Settings,
+                    format!("--python has an open quote: {command}"),
+                )
+                .hint("a path with a space stands in quotes: --python \"'/opt/my env/bin/python'\"")
             })?;
             return Ok(Self {
                 words: relative_to(root, words),
@@ -155,14 +158,21 @@ mod tests {
     fn a_command_is_read_as_a_shell_would() {
         let check = |command: &str, expected: Option<&[&str]>| {
             let found = words(command);
-            let found: Option<Vec<&str>> =
-                found.as_ref().map(|w| w.iter().map(String::as_str).collect());
+            let found: Option<Vec<&str>> = found
+                .as_ref()
+                .map(|w| w.iter().map(String::as_str).collect());
             assert_eq!(found.as_deref(), expected, "{command}");
         };
         check(" uv  run python ", Some(&["uv", "run", "python"]));
-        check("'/opt/my env/python' -X dev", Some(&["/opt/my env/python", "-X", "dev"]));
+        check(
+            "'/opt/my env/python' -X dev",
+            Some(&["/opt/my env/python", "-X", "dev"]),
+        );
         check(r#"/opt/my\ env/py"th o"n"#, Some(&["/opt/my env/pyth on"]));
-        check(r#"sh -c 'exec "$@"' --"#, Some(&["sh", "-c", "exec \"$@\"", "--"]));
+        check(
+            r#"sh -c 'exec "$@"' --"#,
+            Some(&["sh", "-c", "exec \"$@\"", "--"]),
+        );
         check("python ''", Some(&["python", ""]));
         check("python 'open", None);
     }

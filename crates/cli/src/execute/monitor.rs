@@ -47,7 +47,11 @@ impl Monitor {
         let indexes = catalog::invalid_indexes(&self.session)
             .await
             .unwrap_or_default();
-        indexes.iter().filter(|index| !index.in_progress).map(|index| index.name.to_string()).collect()
+        indexes
+            .iter()
+            .filter(|index| !index.in_progress)
+            .map(|index| index.name.to_string())
+            .collect()
     }
 
     /// Looks at the running statement; tells who blocks it where it waits for a lock.

@@ -99,7 +99,7 @@ impl Folding {
                 by: by.clone(),
             }),
             EventKind::MigrationStarted { app, name, .. } => {
-                self.progress(app, name, MigrationProgress::Unknown, None)
+                self.progress(app, name, MigrationProgress::Unknown, None);
             }
             EventKind::MigrationApplied { app, name, seconds } => {
                 self.progress(app, name, MigrationProgress::Applied, Some(*seconds));

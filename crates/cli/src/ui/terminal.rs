@@ -235,7 +235,7 @@ impl Listener for Terminal {
                 ));
             }
             EventKind::BackupSkipped { why } => {
-                self.detail(paint(Look::Warning, format!("skipped: {why}")))
+                self.detail(paint(Look::Warning, format!("skipped: {why}")));
             }
             EventKind::PreviewFinished(preview) => {
                 self.clear();
@@ -292,9 +292,9 @@ impl Listener for Terminal {
                     who.join("; ")
                 );
                 if self.animated {
-                    self.spin(&text)
+                    self.spin(&text);
                 } else {
-                    self.detail(text)
+                    self.detail(text);
                 }
             }
             EventKind::Verified { checks } => {

@@ -60,7 +60,9 @@ impl ConnectErrorKind {
             Self::WrongPassword => {
                 "check user and password: settings, PGPASSWORD, .pgpass (which must be private: chmod 0600)"
             }
-            Self::LoginRefused => "pg_hba.conf, and the role's LOGIN, decide how this user may log in from here",
+            Self::LoginRefused => {
+                "pg_hba.conf, and the role's LOGIN, decide how this user may log in from here"
+            }
             Self::NoSuchDatabase => "check the database's name, or create it",
             Self::NoSuchRole => "check the user's name, or create the role",
             Self::NoConnectPrivilege => "GRANT CONNECT ON DATABASE … TO … lets this role in",
