@@ -172,10 +172,21 @@ impl Demo {
                 arguments.join(" "),
                 terminal.output()
             );
-            std::fs::write(folder.join(name), terminal.picture())?;
+            std::fs::write(folder.join(name), self.elsewhere(&terminal.picture()))?;
             println!("{}", folder.join(name).display());
         }
         Ok(())
+    }
+
+    /// The picture as if the project were where projects are: no path of this machine.
+    fn elsewhere(&self, picture: &str) -> String {
+        let here = self.project.folder().display().to_string();
+        let length = regex::Regex::new(" textLength=\"[0-9.]+\"").expect("a fixed pattern");
+        let line = |line: &str| match line.contains(&here) {
+            true => length.replace(line, "").replace(&here, "/srv/shop"),
+            false => line.to_owned(),
+        };
+        picture.lines().map(|l| line(l) + "\n").collect()
     }
 
     /// The plan that the dry run stored.
