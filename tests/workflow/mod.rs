@@ -21,6 +21,7 @@ mod interrupted;
 mod journal;
 mod preview;
 mod project_tests;
+mod screens;
 mod secrets;
 mod test_databases;
 mod verification;
