@@ -121,18 +121,44 @@ pub(crate) enum EventKind {
         number: u64,
         seconds: f64,
     },
+    /// Not run: what it would make is there, from a run that was cut off.
+    StatementSkipped {
+        number: u64,
+        sql: String,
+        proof: String,
+    },
+    /// What the server says of a long statement; never journalled.
+    StatementProgress {
+        command: String,
+        phase: String,
+        done: Option<u64>,
+        total: Option<u64>,
+    },
     MigrationApplied {
         app: String,
         name: String,
         seconds: f64,
     },
     MigrationFailed(MigrationFailed),
-    LockWaiting {
-        relation: Option<String>,
-        mode: Option<String>,
-        waited_ms: u64,
-        blockers: Vec<Blocker>,
+    LockWaiting(LockWaiting),
+    /// Sessions stand behind us.
+    Blocking {
+        waiting: u64,
+        longest_ms: u64,
     },
+    /// What failed was rolled back whole and runs again.
+    Retrying(Retrying),
+    /// `--on-blocker`: what was done to a session that holds the lock.
+    BlockerSignalled {
+        pid: i32,
+        what: String,
+        /// `cancel`, `terminate`
+        signal: String,
+        /// What came of it.
+        outcome: String,
+    },
+    /// A strong lock of a migration, once it is let go.
+    LockHeld(LockHeld),
     Verified {
         checks: Vec<VerifyCheck>,
     },
@@ -166,7 +192,7 @@ impl EventKind {
                 | Self::MigrationStarted { .. }
                 | Self::MigrationApplied { .. }
                 | Self::MigrationFailed(_)
-                | Self::LockWaiting { .. }
+                | Self::LockWaiting(_)
                 | Self::TestsFinished(_)
                 | Self::RunFinished(_)
         )
@@ -176,7 +202,10 @@ impl EventKind {
     pub(crate) fn journalled(&self) -> bool {
         !matches!(
             self,
-            Self::Working { .. } | Self::BackupProgress { .. } | Self::TestOutput { .. }
+            Self::Working { .. }
+                | Self::BackupProgress { .. }
+                | Self::StatementProgress { .. }
+                | Self::TestOutput { .. }
         )
     }
 }
@@ -303,6 +332,60 @@ pub(crate) struct MigrationFailed {
     pub(crate) detail: Option<String>,
     pub(crate) constraint: Option<String>,
     pub(crate) statement: Option<String>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct LockWaiting {
+    pub(crate) relation: Option<String>,
+    pub(crate) mode: Option<String>,
+    pub(crate) waited_ms: u64,
+    pub(crate) blockers: Vec<Blocker>,
+    #[serde(default = "Place::before_it_was_told")]
+    pub(crate) place: Place,
+}
+
+/// Where a lock is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Place {
+    /// At the gate, where nobody stands behind us.
+    OutsideQueue,
+    /// In the lock's queue, where others stand behind us.
+    InQueue,
+}
+
+impl Place {
+    fn before_it_was_told() -> Self {
+        Self::InQueue
+    }
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Retrying {
+    pub(crate) app: Option<String>,
+    pub(crate) name: Option<String>,
+    /// `migration`, or `statement` outside a transaction.
+    pub(crate) what: String,
+    /// The attempt that follows, from 2.
+    pub(crate) attempt: u32,
+    pub(crate) why: String,
+    pub(crate) pause_ms: u64,
+}
+
+/// `acquired_ms` counts from the start of the run. Waiters are others that stood behind us while we held it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LockHeld {
+    pub(crate) app: Option<String>,
+    pub(crate) name: Option<String>,
+    pub(crate) relation: String,
+    /// As `pg_locks` spells it.
+    pub(crate) mode: String,
+    pub(crate) acquired_ms: u64,
+    pub(crate) held_ms: u64,
+    pub(crate) waiters: u64,
+    pub(crate) longest_wait_ms: u64,
+    /// `committed`, `rolled_back`
+    pub(crate) end: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -73,12 +73,27 @@ pub(crate) struct DjangoArgs {
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Guard")]
 pub(crate) struct GuardArgs {
-    /// The longest that a statement may wait for a lock [default: 2s]
+    /// The longest that one attempt may wait in a lock's queue [default: 2s]
     #[arg(long, value_name = "TIME")]
     pub(crate) lock_timeout: Option<String>,
+    /// The longest that the run may wait for locks, all waits together; then it ends with 53 [default: 10m]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) max_wait: Option<String>,
     /// The longest that a statement may take; 0 is no limit [default: 0]
     #[arg(long, value_name = "TIME")]
     pub(crate) statement_timeout: Option<String>,
+    /// How often a migration that was rolled back whole for want of a lock is tried again [default: 5]
+    #[arg(long, value_name = "N")]
+    pub(crate) retries: Option<String>,
+    /// With more sessions than this queued behind it, a migration is rolled back [default: 20]
+    #[arg(long, value_name = "N")]
+    pub(crate) max_blocked: Option<String>,
+    /// A session that waits longer than this behind it makes a migration roll back; 0 is no limit [default: 10s]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) max_blocking: Option<String>,
+    /// What to do about sessions that hold the lock: wait, cancel their query, or cancel, then terminate [default: wait]
+    #[arg(long, value_name = "wait|cancel|terminate")]
+    pub(crate) on_blocker: Option<String>,
 }
 
 #[derive(Debug, Default, Args)]

@@ -334,7 +334,7 @@ impl Bridge {
 
     /// Says a word. A process that is gone does not hear; its end says why.
     pub(crate) async fn say(&mut self, word: Word) {
-        let Ok(mut line) = serde_json::to_vec(&word_line(word)) else {
+        let Ok(mut line) = serde_json::to_vec(&word) else {
             return;
         };
         line.push(b'\n');
@@ -388,15 +388,6 @@ fn hash_seed(action: Action, own: Option<&OsStr>) -> Option<&'static str> {
         Action::Inspect if own.is_none() => Some("0"),
         Action::Inspect | Action::Migrate => None,
     }
-}
-
-#[derive(serde::Serialize)]
-struct WordLine {
-    word: Word,
-}
-
-fn word_line(word: Word) -> WordLine {
-    WordLine { word }
 }
 
 fn describe(status: ExitStatus) -> String {

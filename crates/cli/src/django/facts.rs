@@ -57,9 +57,12 @@ impl ProjectFacts {
             | Answer::Connected { .. }
             | Answer::MigrationStarted { .. }
             | Answer::StatementStarted { .. }
+            | Answer::StatementRunning { .. }
+            | Answer::StatementSkipped { .. }
             | Answer::StatementFinished { .. }
             | Answer::CommitStarted
             | Answer::StatementFailed { .. }
+            | Answer::AttemptFailed(_)
             | Answer::MigrationApplied { .. }
             | Answer::MigrationFailed { .. }
             | Answer::MigrateDone { .. }

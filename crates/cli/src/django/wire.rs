@@ -43,7 +43,7 @@ pub(crate) struct Request {
     pub(crate) session: Vec<(String, String)>,
     /// `migrate`: nothing else may run; none lets everything run.
     pub(crate) agreed: Option<Vec<Agreed>>,
-    /// `migrate`: wait for [`Word::Go`] before each statement.
+    /// `migrate`: wait for a word before each migration and each statement, and after each that failed.
     pub(crate) stepwise: bool,
 }
 
@@ -106,11 +106,22 @@ pub(crate) enum Render {
 }
 
 /// Said to a running bridge, one JSON line each: `{"word": "go"}`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "word", rename_all = "snake_case")]
 pub(crate) enum Word {
-    /// Run the statement that was announced.
-    Go,
+    /// Begin the migration that was announced, or run the statement, with these server settings in force.
+    Go {
+        #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+        settings: BTreeMap<String, String>,
+    },
+    /// Do not run the statement that was announced: what it would make is there already.
+    Skip,
+    /// Run what failed once more: the migration from its beginning, or the statement outside a transaction.
+    Retry,
+    /// Let what failed end the command.
+    GiveUp,
+    /// Give the running attempt up at once: cancel its statement, roll back, and ask again. Not once a COMMIT is sent.
+    LetGo,
     /// Do not start another migration.
     StopAfterMigration,
     /// Stop now: raise in the running migration, so that it rolls back.
@@ -158,12 +169,19 @@ pub(crate) enum Answer {
         alias: String,
         backend_pid: i32,
         settings: BTreeMap<String, String>,
+        /// A transaction pooler lies in between: `SET` would not stay with us.
+        #[serde(default)]
+        pooled: bool,
     },
+    /// Before any transaction of it is open. With `stepwise` the bridge now waits.
     MigrationStarted {
         app: String,
         name: String,
         backward: bool,
         atomic: bool,
+        /// From 1.
+        #[serde(default = "first")]
+        attempt: u32,
     },
     /// Before a statement runs; `number` counts from 1 in this process. With `stepwise` the bridge now waits.
     StatementStarted {
@@ -173,15 +191,28 @@ pub(crate) enum Answer {
         sql: String,
         in_transaction: bool,
     },
+    /// `stepwise`: the settings that came with `go` are in force, as `SHOW` read them back; now it is sent.
+    StatementRunning {
+        number: u64,
+        settings: BTreeMap<String, String>,
+    },
+    StatementSkipped {
+        number: u64,
+    },
     StatementFinished {
         number: u64,
         seconds: f64,
     },
+    /// Outside a transaction and with `stepwise`, the bridge now waits for `retry` or `give_up`.
     StatementFailed {
         number: u64,
         seconds: f64,
         exception: Exception,
+        #[serde(default = "yes")]
+        in_transaction: bool,
     },
+    /// A migration raised. With `stepwise` the bridge now waits for `retry` or `give_up`.
+    AttemptFailed(AttemptFailed),
     /// Within a migration: a COMMIT is sent next.
     CommitStarted,
     /// Applied *and* recorded in django_migrations (Django's executor returned).
@@ -208,6 +239,29 @@ pub(crate) enum Answer {
         seconds: f64,
         cpu_seconds: f64,
     },
+}
+
+fn first() -> u32 {
+    1
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// What is left of a migration that raised.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct AttemptFailed {
+    pub(crate) app: String,
+    pub(crate) name: String,
+    pub(crate) attempt: u32,
+    pub(crate) exception: Exception,
+    /// It is atomic, no COMMIT of it was sent, and its transaction is over: nothing of it stayed.
+    pub(crate) rolled_back: bool,
+    /// COMMITs that were sent during it.
+    pub(crate) commits: u64,
+    /// Functions of RunPython that were entered, `module.name`: what they did outside the database stays.
+    pub(crate) code: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]

@@ -12,7 +12,7 @@ use pgdriver::{Permitted, PooledObserver};
 
 use super::progress::Progress;
 use crate::database::Reach;
-use crate::event::{Blocker, EventKind};
+use crate::event::{Blocker, EventKind, LockWaiting, Place};
 use crate::exit::Class;
 use crate::failure::Failure;
 use crate::reporter::Reporter;
@@ -84,12 +84,13 @@ impl Monitor {
         let waited = wait
             .and_then(|w| w.waited)
             .unwrap_or_else(|| statement.since.elapsed());
-        reporter.emit(EventKind::LockWaiting {
+        reporter.emit(EventKind::LockWaiting(LockWaiting {
             relation: wait.and_then(|w| w.relation.clone()),
             mode: wait.map(|w| w.mode.clone()),
             waited_ms: u64::try_from(waited.as_millis()).unwrap_or(u64::MAX),
             blockers,
-        });
+            place: Place::InQueue,
+        }));
     }
 
     /// Cancels what the run's own sessions run. It reaches a statement that Python itself would not let go of.

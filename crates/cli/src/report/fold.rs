@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::locks::LockReport;
 use super::model::{
-    AnswerLine, BackupState, LockWaitLine, MigrationLine, MigrationProgress, RunReport, StepLine,
+    AnswerLine, BackupState, MigrationLine, MigrationProgress, RunReport, StepLine,
 };
 use super::rollback;
 use crate::event::{EventKind, Line, NoteLevel, Planned, PreviewFinished, RunStarted};
@@ -45,7 +46,7 @@ fn empty(started: &RunStarted, at: &str) -> RunReport {
         backup: BackupState::NotReached,
         answers: Vec::new(),
         failed: None,
-        lock_waits: Vec::new(),
+        locks: LockReport::default(),
         verification: Vec::new(),
         tests: None,
         rollback: Vec::new(),
@@ -108,19 +109,11 @@ impl Folding {
                 self.progress(&failed.app, &failed.name, MigrationProgress::Failed, None);
                 self.report.failed = Some(failed.clone());
             }
-            EventKind::LockWaiting {
-                relation,
-                waited_ms,
-                blockers,
-                ..
-            } => {
-                wait(
-                    &mut report.lock_waits,
-                    relation.as_ref(),
-                    *waited_ms,
-                    blockers.iter().map(|b| b.what.clone()),
-                );
-            }
+            kind @ (EventKind::LockWaiting(_)
+            | EventKind::LockHeld(_)
+            | EventKind::Retrying(_)
+            | EventKind::StatementSkipped { .. }
+            | EventKind::BlockerSignalled { .. }) => report.locks.hear(kind),
             EventKind::Verified { checks } => report.verification.clone_from(checks),
             EventKind::TestsFinished(tests) => report.tests = Some(tests.clone()),
             EventKind::Note { level, message } => {
@@ -143,6 +136,8 @@ impl Folding {
             | EventKind::BackupStarted { .. }
             | EventKind::StatementStarted { .. }
             | EventKind::StatementFinished { .. }
+            | EventKind::StatementProgress { .. }
+            | EventKind::Blocking { .. }
             | EventKind::TestsStarted { .. }
             | EventKind::Working { .. }
             | EventKind::BackupProgress { .. }
@@ -234,28 +229,6 @@ fn broken_off(migrations: &[MigrationLine]) -> Changed {
 }
 
 /// A wait is told again and again while it lasts: only its longest is kept.
-fn wait(
-    waits: &mut Vec<LockWaitLine>,
-    relation: Option<&String>,
-    waited_ms: u64,
-    blockers: impl Iterator<Item = String>,
-) {
-    match waits.last_mut() {
-        Some(last) if last.relation.as_ref() == relation && waited_ms >= last.waited_ms => {
-            last.waited_ms = waited_ms;
-            for blocker in blockers {
-                if !last.blockers.contains(&blocker) {
-                    last.blockers.push(blocker);
-                }
-            }
-        }
-        _ => waits.push(LockWaitLine {
-            relation: relation.cloned(),
-            waited_ms,
-            blockers: blockers.collect(),
-        }),
-    }
-}
 
 #[cfg(test)]
 mod tests {

@@ -281,18 +281,7 @@ fn record(out: &mut String, report: &RunReport) {
             let _ = writeln!(out, "- {} — {} ({})", a.question, a.answer, a.by);
         }
     }
-    if !report.lock_waits.is_empty() {
-        let _ = writeln!(out, "\n### Lock waits\n");
-        for w in &report.lock_waits {
-            let relation = w.relation.as_deref().unwrap_or("a lock");
-            let _ = writeln!(
-                out,
-                "- {relation}: {} behind {}",
-                seconds(w.waited_ms as f64 / 1000.0),
-                w.blockers.join("; ")
-            );
-        }
-    }
+    super::locks::markdown(&report.locks, out);
     if !report.notes.is_empty() {
         let _ = writeln!(out, "\n### Notes\n");
         for note in &report.notes {

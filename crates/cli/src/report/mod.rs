@@ -4,6 +4,7 @@
 
 mod fold;
 mod json;
+mod locks;
 mod markdown;
 mod model;
 mod rollback;

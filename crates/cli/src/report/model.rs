@@ -6,6 +6,7 @@ use crate::event::{
     BackupFinished, ErrorLine, FindingLine, MigrationFailed, ProjectInspected, RunStarted, Step,
     TestsFinished, VerifyCheck,
 };
+use super::locks::LockReport;
 use crate::exit::Changed;
 
 /// Everything that is known of a run.
@@ -30,7 +31,8 @@ pub(crate) struct RunReport {
     pub(crate) backup: BackupState,
     pub(crate) answers: Vec<AnswerLine>,
     pub(crate) failed: Option<MigrationFailed>,
-    pub(crate) lock_waits: Vec<LockWaitLine>,
+    #[serde(flatten)]
+    pub(crate) locks: LockReport,
     pub(crate) verification: Vec<VerifyCheck>,
     pub(crate) tests: Option<TestsFinished>,
     pub(crate) rollback: Vec<RollbackCommand>,
@@ -85,13 +87,6 @@ pub(crate) struct AnswerLine {
     pub(crate) question: String,
     pub(crate) answer: String,
     pub(crate) by: String,
-}
-
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct LockWaitLine {
-    pub(crate) relation: Option<String>,
-    pub(crate) waited_ms: u64,
-    pub(crate) blockers: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

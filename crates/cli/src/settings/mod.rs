@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub(crate) use layers::Layers;
-pub(crate) use values::{Compress, EntryPoint, FailOn};
+pub(crate) use values::{Compress, EntryPoint, FailOn, OnBlocker};
 
 use crate::args;
 use crate::exit::Class;
@@ -44,8 +44,16 @@ pub(crate) struct DjangoSettings {
 
 #[derive(Debug, Clone)]
 pub(crate) struct GuardSettings {
+    /// The longest wait of one attempt in a lock's queue; zero is no limit.
     pub(crate) lock_timeout: Duration,
     pub(crate) statement_timeout: Duration,
+    /// All waits together.
+    pub(crate) max_wait: Duration,
+    pub(crate) retries: u32,
+    pub(crate) max_blocked: u32,
+    /// Zero is no limit.
+    pub(crate) max_blocking: Duration,
+    pub(crate) on_blocker: OnBlocker,
 }
 
 #[derive(Debug, Clone)]
@@ -216,9 +224,19 @@ pub(crate) fn django(
 fn guard_of(args: args::GuardArgs, layers: &mut Layers) -> Result<GuardSettings, Failure> {
     let args::GuardArgs {
         lock_timeout,
+        max_wait,
         statement_timeout,
+        retries,
+        max_blocked,
+        max_blocking,
+        on_blocker,
     } = args;
     Ok(GuardSettings {
+        max_wait: layers.pick("max_wait", max_wait, values::duration)?,
+        retries: layers.pick("retries", retries, values::count)?,
+        max_blocked: layers.pick("max_blocked", max_blocked, values::count)?,
+        max_blocking: layers.pick("max_blocking", max_blocking, values::duration)?,
+        on_blocker: layers.pick("on_blocker", on_blocker, values::on_blocker)?,
         lock_timeout: layers.pick("lock_timeout", lock_timeout, values::duration)?,
         statement_timeout: layers.pick("statement_timeout", statement_timeout, values::duration)?,
     })

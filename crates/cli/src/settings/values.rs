@@ -27,6 +27,31 @@ pub(crate) enum FailOn {
     Never,
 }
 
+/// What is done about sessions that hold a lock which a migration needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OnBlocker {
+    Wait,
+    /// Their query is cancelled.
+    Cancel,
+    /// Their query is cancelled; where that does not help, the session is ended.
+    Terminate,
+}
+
+pub(crate) fn on_blocker(s: &str) -> Result<OnBlocker, String> {
+    match s {
+        "wait" => Ok(OnBlocker::Wait),
+        "cancel" => Ok(OnBlocker::Cancel),
+        "terminate" => Ok(OnBlocker::Terminate),
+        _ => Err("say wait, cancel or terminate".into()),
+    }
+}
+
+pub(crate) fn count(s: &str) -> Result<u32, String> {
+    s.trim()
+        .parse()
+        .map_err(|_| "say a number, 0 or more".into())
+}
+
 pub(crate) fn text(s: &str) -> Result<String, String> {
     if s.trim().is_empty() {
         Err("it is empty".into())

@@ -10,7 +10,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::style::{Look, paint};
 use super::{bytes, count, one_line, out, seconds, wrapped};
 use crate::event::{
-    EventKind, Line, NoteLevel, PreviewFinished, ProjectInspected, RunStarted, Step,
+    EventKind, Line, LockWaiting, NoteLevel, Place, PreviewFinished, ProjectInspected, RunStarted,
+    Step,
 };
 use crate::reporter::Listener;
 
@@ -103,6 +104,15 @@ impl Terminal {
         }
     }
 
+    /// What is true for the moment: a line of its own only where nothing can be drawn over.
+    fn passing(&mut self, text: &str) {
+        if self.animated {
+            self.spin(text);
+        } else {
+            self.detail(text);
+        }
+    }
+
     fn clear(&mut self) {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
@@ -164,6 +174,20 @@ impl Terminal {
             paint(Look::Name, &preview.plan_fingerprint)
         ));
     }
+}
+
+fn waiting(wait: &LockWaiting) -> String {
+    let relation = wait.relation.as_deref().unwrap_or("a lock");
+    let place = match wait.place {
+        Place::OutsideQueue => "waits outside the queue of",
+        Place::InQueue => "waits for",
+    };
+    let who: Vec<&str> = wait.blockers.iter().map(|b| b.what.as_str()).collect();
+    format!(
+        "{place} {relation} for {}: {}",
+        seconds(wait.waited_ms as f64 / 1000.0),
+        who.join("; ")
+    )
 }
 
 impl Listener for Terminal {
@@ -278,25 +302,55 @@ impl Listener for Terminal {
                     paint(Look::Bad, "failed")
                 ));
             }
-            EventKind::LockWaiting {
-                relation,
-                waited_ms,
-                blockers,
-                ..
+            EventKind::LockWaiting(wait) => self.passing(&waiting(wait)),
+            EventKind::Blocking {
+                waiting,
+                longest_ms,
             } => {
-                let relation = relation.as_deref().unwrap_or("a lock");
-                let who: Vec<&str> = blockers.iter().map(|b| b.what.as_str()).collect();
-                let text = format!(
-                    "waits for {relation} for {}: {}",
-                    seconds(*waited_ms as f64 / 1000.0),
-                    who.join("; ")
-                );
+                let longest = seconds(*longest_ms as f64 / 1000.0);
+                let sessions = count(*waiting, "session");
+                self.passing(&format!("blocks {sessions}, the longest for {longest}"));
+            }
+            EventKind::StatementProgress {
+                command,
+                phase,
+                done,
+                total,
+            } => {
+                let share = match (done, total) {
+                    (Some(done), Some(total)) if *total > 0 => {
+                        format!(", {} %", 100 * done.min(total) / total)
+                    }
+                    _ => String::new(),
+                };
                 if self.animated {
-                    self.spin(&text);
-                } else {
-                    self.detail(text);
+                    self.spin(&format!("{command}: {phase}{share}"));
                 }
             }
+            EventKind::Retrying(retrying) => {
+                let pause = seconds(retrying.pause_ms as f64 / 1000.0);
+                let text = format!(
+                    "attempt {} of the {} in {pause}: {}",
+                    retrying.attempt, retrying.what, retrying.why
+                );
+                self.detail(paint(Look::Warning, text));
+            }
+            EventKind::BlockerSignalled {
+                what,
+                signal,
+                outcome,
+                ..
+            } => self.detail(paint(Look::Warning, format!("{signal} {what}: {outcome}"))),
+            EventKind::StatementSkipped { sql, proof, .. } => {
+                self.detail(format!("skipped, {proof}: {}", one_line(sql, 100)));
+            }
+            EventKind::LockHeld(held) if self.volume == Volume::Verbose => self.detail(format!(
+                "  held {} on {} for {}",
+                held.mode,
+                held.relation,
+                seconds(held.held_ms as f64 / 1000.0)
+            )),
+            EventKind::LockHeld(_) => {}
             EventKind::Verified { checks } => {
                 self.clear();
                 for check in checks {
