@@ -6,6 +6,9 @@
 //! Absent: polling. How often to ask is the caller's to say.
 
 pub mod graph;
+mod kind;
+pub mod locks;
+pub mod progress;
 mod session_info;
 
 use std::time::Duration;
@@ -13,6 +16,7 @@ use std::time::Duration;
 use tokio::try_join;
 
 pub use graph::Edge;
+pub use kind::SessionKind;
 pub use session_info::{SessionDetail, SessionInfo};
 
 use crate::permitted::{Permitted, age};

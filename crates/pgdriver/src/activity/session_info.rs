@@ -24,12 +24,18 @@ pub struct SessionInfo {
     pub database: Option<String>,
     /// Its application_name.
     pub application: Option<String>,
+    /// Its role is a superuser: nobody but a superuser may signal it.
+    pub superuser: bool,
+    /// The asking role may cancel and terminate it.
+    pub may_signal: bool,
+    /// It sends WAL, to a standby, a subscriber or a base backup.
+    pub is_walsender: bool,
     /// What it does.
     pub detail: Permitted<SessionDetail>,
 }
 
 /// What a session does.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct SessionDetail {
     /// `active`, `idle`, `idle in transaction`, `idle in transaction (aborted)`, …
     pub state: Option<String>,
@@ -41,6 +47,8 @@ pub struct SessionDetail {
     pub client: Option<String>,
     /// `client backend`, `autovacuum worker`, `walsender`, …
     pub backend_type: Option<String>,
+    /// The session that it works for, of a parallel worker.
+    pub leader: Option<i32>,
     /// Since it connected.
     pub session_age: Option<Duration>,
     /// Since its transaction started; none outside of one.
@@ -101,6 +109,9 @@ fn info(row: &Row) -> Result<SessionInfo, QueryError> {
         user: row.get("user")?,
         database: row.get("database")?,
         application: row.get("application")?,
+        superuser: row.get("superuser")?,
+        may_signal: row.get("may_signal")?,
+        is_walsender: row.get("is_walsender")?,
         detail,
     })
 }
@@ -112,6 +123,7 @@ fn detail(row: &Row) -> Result<SessionDetail, QueryError> {
         wait_event: row.get("wait_event")?,
         client: row.get("client")?,
         backend_type: row.get("backend_type")?,
+        leader: row.get("leader")?,
         session_age: age(row.get("session_age")?),
         xact_age: age(row.get("xact_age")?),
         query_age: age(row.get("query_age")?),

@@ -10,7 +10,7 @@ use xtask::servers::{Database, Options, TempServer};
 use crate::{MAJORS, databases, leave_running, observer, options, plain_dsn, soon};
 
 /// Waits until so many sessions wait for locks in this database.
-async fn until_waiting(database: &Database, count: usize) {
+pub(crate) async fn until_waiting(database: &Database, count: usize) {
     let sql = "SELECT count(DISTINCT l.pid) FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE NOT l.granted \
                AND a.datname = current_database()";
     soon("sessions wait", || {

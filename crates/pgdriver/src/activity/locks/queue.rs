@@ -1,0 +1,45 @@
+//! Who stands behind a backend: what it costs the others that it waits or holds.
+//!
+//! Absent: the whole graph with its sessions, which [`crate::activity::blocked_by`] gives and which costs more.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use crate::activity::graph::{self, Edge};
+use crate::permitted::age;
+use crate::query_error::QueryError;
+use crate::session::Session;
+use crate::sql::{Sql, sql};
+
+const QUEUE: Sql = sql!("count the queue behind a backend", "queue.sql", INT4, INT8);
+
+/// Those who would go on if a backend let go of everything: whoever waits for it, directly or through others, also
+/// where it only stands before them in a queue.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Queue {
+    /// How many: at least so many, where the limit was met.
+    pub waiting: u64,
+    /// The longest wait among them; none where nobody waits, or only for an instant.
+    pub longest: Option<Duration>,
+    /// Who they are.
+    pub pids: Vec<i32>,
+}
+
+/// The queue behind `pid`, as `pg_blocking_pids()` sees it. At most `limit` waiters are looked at.
+pub async fn queue_behind(session: &Session, pid: i32, limit: u32) -> Result<Queue, QueryError> {
+    let rows = QUEUE.rows(session, &[&pid, &i64::from(limit)]).await?;
+    let mut edges = Vec::new();
+    let mut waits = HashMap::new();
+    for row in &rows {
+        let waiter: i32 = row.get("pid")?;
+        let blockers: Vec<i32> = row.get("blockers")?;
+        edges.extend(blockers.into_iter().map(|blocker| Edge { waiter, blocker }));
+        waits.insert(waiter, age(row.get("waited")?));
+    }
+    let pids = graph::queued_behind(&edges, pid);
+    Ok(Queue {
+        waiting: pids.len() as u64,
+        longest: pids.iter().filter_map(|pid| *waits.get(pid)?).max(),
+        pids,
+    })
+}
