@@ -84,6 +84,7 @@ pub(crate) enum Class {
     MigrationIntegrity,
     MigrationTimeout,
     MigrationLockTimeout,
+    BlastRadius,
     MigrationConnectionLost,
     MigrationFailed,
     OutcomeUnknown,
@@ -165,7 +166,7 @@ impl Class {
                 Changed::Unknown => 52,
             },
             C::OutcomeUnknown => 52,
-            C::MigrationLockTimeout => 53,
+            C::MigrationLockTimeout | C::BlastRadius => 53,
             C::StillPending | C::VerificationDiffers => 60,
             C::TestsFailed | C::TestsNotRun | C::TestsUnsafe => 61,
             C::Interrupted => 130,
@@ -251,6 +252,9 @@ impl Class {
                 "whether a commit arrived is unknown, and the catalog cannot settle it"
             }
             C::MigrationLockTimeout => "a lock was not to be had in time",
+            C::BlastRadius => {
+                "more sessions stood behind a migration, or for longer, than is allowed"
+            }
             C::StillPending => "migrations of the plan are still pending afterwards",
             C::VerificationDiffers => "the database or the project differs from what was expected",
             C::TestsFailed => "the project's tests fail",

@@ -3,7 +3,7 @@
 //! Absent here: what a listener does with an event.
 
 use std::cell::RefCell;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
@@ -42,6 +42,11 @@ impl Reporter {
             started: Instant::now(),
             inner: RefCell::new(inner),
         }
+    }
+
+    /// Since the run began: the clock of [`Line::elapsed_ms`].
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.started.elapsed()
     }
 
     /// From here on, every event is in the journal before anyone else hears it.

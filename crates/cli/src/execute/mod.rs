@@ -1,7 +1,9 @@
 //! Step 4: the project's own `migrate`, under guard. What happened is decided from what the database says.
 //!
-//! `progress` folds the bridge's answers, `settle` decides; both are pure. Absent here: verification of the result.
+//! `guard` answers the bridge's questions, `progress` folds its answers, `settle` decides; the last two are pure. Absent
+//! here: verification of the result.
 
+mod guard;
 mod monitor;
 mod progress;
 mod settle;
@@ -10,23 +12,23 @@ use std::time::Duration;
 
 use crate::backup::BackupReceipt;
 use crate::consent::Approved;
-use crate::database::Reach;
-use crate::django::wire::Answer;
+use crate::database::{self, Reach};
+use crate::django::wire::{Answer, Word};
 use crate::django::{Bridge, BridgeError, Django};
 use crate::event::{EventKind, MigrationFailed, NoteLevel};
 use crate::exit::Class;
 use crate::failure::Failure;
 use crate::lock::MigrationLock;
 use crate::plan::Plan;
+use crate::preview::Preview;
 use crate::reporter::Reporter;
 use crate::settings::{GuardSettings, Target};
 use crate::signal::{Asked, Signals};
+use guard::{Guard, UnderWay};
 use monitor::Monitor;
 use progress::{End, Progress};
 use settle::Seen;
 
-/// How often a running statement's own wait is looked at; 0.05 ms of the server's time each (facts.md).
-const LOOK: Duration = Duration::from_millis(50);
 /// How long a stopped migration may take to roll back before its Python is killed.
 const PATIENCE: Duration = Duration::from_secs(15);
 
@@ -35,6 +37,10 @@ pub(crate) struct Execution<'a> {
     pub(crate) django: &'a Django,
     pub(crate) target: &'a Target,
     pub(crate) guard: &'a GuardSettings,
+    /// What the migrations are expected to do.
+    pub(crate) preview: &'a Preview,
+    /// The server's; after it a waiter's deadlock check sends an autovacuum away.
+    pub(crate) deadlock_timeout: Duration,
     pub(crate) reach: &'a Reach,
     pub(crate) run: &'a str,
     pub(crate) reporter: &'a Reporter,
@@ -64,7 +70,8 @@ pub(crate) async fn execute(
     }
     around.reporter.ensure_journal()?;
     let mut monitor = Monitor::open(around.reach).await?;
-    let before = monitor.invalid_indexes().await;
+    let context = database::context(&*around.reach.observer().await?).await?;
+    let mut guard = Guard::new(around, plan, &context);
     let mut progress = Progress::default();
     let mut bridge = around
         .django
@@ -74,15 +81,19 @@ pub(crate) async fn execute(
     if let Some(password) = around.reach.options().password() {
         bridge.scrub(password);
     }
-    let ended = drive(bridge, lock, &mut progress, &mut monitor, around).await;
+    let ended = drive(
+        bridge,
+        lock,
+        &mut progress,
+        &mut guard,
+        &mut monitor,
+        around,
+    )
+    .await;
     monitor.wait_until_gone(progress.backends()).await;
     let recorded = around.reach.recorded(plan).await;
-    let invalid: Vec<String> = monitor
-        .invalid_indexes()
-        .await
-        .difference(&before)
-        .cloned()
-        .collect();
+    let invalid = monitor.new_invalid_indexes().await.unwrap_or_default();
+    let invalid: Vec<String> = invalid.into_iter().collect();
     let seen = Seen {
         blockers: monitor.last_blockers(),
         invalid: &invalid,
@@ -124,6 +135,7 @@ async fn drive(
     mut bridge: Bridge,
     lock: &MigrationLock,
     progress: &mut Progress,
+    guard: &mut Guard<'_>,
     monitor: &mut Monitor,
     around: &Execution<'_>,
 ) -> Ended {
@@ -133,24 +145,27 @@ async fn drive(
         asked: heard,
         stopped_for: None,
     };
-    let mut look = tokio::time::interval(LOOK);
-    look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut deadline: Option<tokio::time::Instant> = None;
     loop {
+        let look = guard.next_look();
         tokio::select! {
             biased;
             asked = around.signals.more_than(heard) => {
                 heard = asked;
                 ended.asked = asked;
-                if stop(&mut bridge, asked, progress, monitor, around.reporter).await == Stopping::Now {
+                let way = guard.under_way();
+                if stop(&mut bridge, asked, way, progress, monitor, around.reporter).await == Stopping::Now {
+                    guard.stop();
                     deadline.get_or_insert(tokio::time::Instant::now() + PATIENCE);
                 }
             }
             answer = bridge.next(around.hear) => match answer {
                 Ok(Some(answer)) => {
-                    if let Some(why) = hear(&answer, &mut bridge, progress, around) {
+                    let why = hear(&answer, &mut bridge, progress, around).or_else(|| guard.hear(&answer));
+                    if let Some(why) = why {
                         ended.stopped_for.get_or_insert(why);
-                        bridge.say(crate::django::wire::Word::StopNow).await;
+                        guard.stop();
+                        bridge.say(Word::StopNow).await;
                         deadline.get_or_insert(tokio::time::Instant::now() + PATIENCE);
                     }
                 }
@@ -162,7 +177,8 @@ async fn drive(
             },
             () = lock.lost(), if ended.stopped_for.is_none() => {
                 ended.stopped_for = Some(lock_lost());
-                bridge.say(crate::django::wire::Word::StopNow).await;
+                guard.stop();
+                bridge.say(Word::StopNow).await;
                 monitor.cancel(progress.backends()).await;
                 deadline.get_or_insert(tokio::time::Instant::now() + PATIENCE);
             }
@@ -170,10 +186,19 @@ async fn drive(
                 bridge.stop(Duration::from_secs(2)).await;
                 deadline = None;
             }
-            // no precondition: select! reads it once, when nothing has run for long yet
-            _ = look.tick() => {
-                if progress.statement_runs_for() > LOOK {
-                    monitor.look(progress, around.reporter).await;
+            () = tokio::time::sleep_until(look.into()) => {
+                let turn = guard.turn(monitor, &progress.backends(), progress.backend()).await;
+                if let Some(word) = turn.word {
+                    if word == Word::StopNow {
+                        deadline.get_or_insert(tokio::time::Instant::now() + PATIENCE);
+                    }
+                    bridge.say(word).await;
+                }
+                if turn.cancel {
+                    monitor.cancel(progress.backend().into_iter().collect()).await;
+                }
+                if let Some(failure) = turn.failure {
+                    ended.stopped_for.get_or_insert(failure);
                 }
             }
         }
@@ -207,22 +232,23 @@ enum Stopping {
     Now,
 }
 
-/// Ctrl-C once: the current migration finishes. Twice, or SIGTERM: it is cancelled and rolls back.
+/// Ctrl-C once: the current migration finishes. Twice, or SIGTERM: it is cancelled and rolls back. With nothing under way
+/// once is enough.
 async fn stop(
     bridge: &mut Bridge,
     asked: Asked,
+    way: UnderWay,
     progress: &Progress,
     monitor: &mut Monitor,
     reporter: &Reporter,
 ) -> Stopping {
-    use crate::django::wire::Word;
     let note = |message: &str| {
         reporter.emit(EventKind::Note {
             level: NoteLevel::Warning,
             message: message.to_owned(),
         });
     };
-    if asked.interrupts == 1 && !asked.terminated {
+    if asked.interrupts == 1 && !asked.terminated && way == UnderWay::Migration {
         note("stopping after the current migration; Ctrl-C again cancels it and rolls it back");
         bridge.say(Word::StopAfterMigration).await;
         return Stopping::AfterMigration;

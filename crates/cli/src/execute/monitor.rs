@@ -1,40 +1,64 @@
-//! What the server says while `migrate` runs: waits, blockers, and whether a backend is gone.
+//! What the server says while `migrate` runs: waits, who is in the way, who stands behind, and whether a backend is gone.
 //!
-//! An observer for the whole time: read-only, with short timeouts, so that it never stands in a queue. What it cannot see it
-//! does not guess, and its own failure never ends a run.
+//! An observer for the whole time: read-only, with short timeouts, so that it never stands in a queue. What it cannot see
+//! it does not guess, and its own failure never ends a run. Absent here: what follows from what is seen.
+
+mod describe;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use pgdriver::activity::{self, SessionInfo, WaitGraph};
-use pgdriver::catalog;
+use pgdriver::activity::locks::{self, Held, LockMode, Queue, Wanted};
+use pgdriver::activity::{self, progress};
+use pgdriver::catalog::{self, RelationName};
 use pgdriver::{Permitted, PooledObserver};
 
-use super::progress::Progress;
+use super::guard::Root;
 use crate::database::Reach;
 use crate::event::{Blocker, EventKind, LockWaiting, Place};
 use crate::exit::Class;
 use crate::failure::Failure;
-use crate::reporter::Reporter;
+use crate::sql::Lock;
 
-/// A wait is told at once, then this often.
-const TELL: Duration = Duration::from_secs(1);
 /// How long a backend is waited for after its client is gone.
 const GONE: Duration = Duration::from_secs(20);
+/// What a migration holds is read between its statements only where that costs no more.
+const CHEAP: Duration = Duration::from_millis(5);
+/// Waiters that are looked at beyond the number that is allowed.
+const BEYOND: u32 = 100;
 
 pub(super) struct Monitor {
     session: PooledObserver,
-    told: Option<(u64, Instant)>,
     last_blockers: Vec<Blocker>,
+    /// Indexes that were INVALID before.
+    invalid: BTreeSet<String>,
+    reads_locks: Cost,
+}
+
+/// What reading `pg_locks` cost, and when.
+#[derive(Debug, Clone, Copy, Default)]
+struct Cost {
+    last: Option<(Duration, Instant)>,
+}
+
+impl Cost {
+    /// Cheap, or long enough ago.
+    fn allows(self) -> bool {
+        self.last
+            .is_none_or(|(cost, at)| cost < CHEAP || at.elapsed() > cost * 50)
+    }
 }
 
 impl Monitor {
     pub(super) async fn open(reach: &Reach) -> Result<Self, Failure> {
-        Ok(Self {
+        let mut monitor = Self {
             session: reach.observer().await?,
-            told: None,
             last_blockers: Vec::new(),
-        })
+            invalid: BTreeSet::new(),
+            reads_locks: Cost::default(),
+        };
+        monitor.invalid = monitor.invalid_indexes().await.unwrap_or_default();
+        Ok(monitor)
     }
 
     /// Who stood in the way when a wait was last seen.
@@ -42,55 +66,135 @@ impl Monitor {
         &self.last_blockers
     }
 
-    /// Indexes that are INVALID, by their names; none where the server does not answer any more.
-    pub(super) async fn invalid_indexes(&self) -> BTreeSet<String> {
-        let indexes = catalog::invalid_indexes(&self.session)
-            .await
-            .unwrap_or_default();
-        indexes
-            .iter()
-            .filter(|index| !index.in_progress)
-            .map(|index| index.name.to_string())
-            .collect()
+    /// Indexes that are INVALID and were not when this began; none where the server does not answer any more.
+    pub(super) async fn new_invalid_indexes(&self) -> Option<BTreeSet<String>> {
+        let now = self.invalid_indexes().await?;
+        Some(now.difference(&self.invalid).cloned().collect())
     }
 
-    /// Looks at the running statement; tells who blocks it where it waits for a lock.
-    pub(super) async fn look(&mut self, progress: &Progress, reporter: &Reporter) {
-        let (Some(pid), Some(statement)) = (progress.backend(), &progress.statement) else {
-            return;
-        };
-        let waits = match activity::wait_of(&self.session, pid).await {
+    async fn invalid_indexes(&self) -> Option<BTreeSet<String>> {
+        let indexes = catalog::invalid_indexes(&self.session).await.ok()?;
+        let left = indexes.iter().filter(|index| !index.in_progress);
+        Some(left.map(|index| index.name.to_string()).collect())
+    }
+
+    /// Whose locks conflict with these. An error is the reason why that cannot be seen.
+    pub(super) async fn in_the_way(
+        &self,
+        locks: &[Lock],
+        ours: &[i32],
+    ) -> Result<Vec<Held>, String> {
+        let wanted: Vec<Wanted> = locks.iter().map(wanted).collect();
+        locks::in_the_way(&self.session, &wanted, ours)
+            .await
+            .map_err(|e| e.to_string())
+    }
+
+    /// Those in the way, each session once; they are remembered for a failure.
+    pub(super) fn in_one_line_each(&mut self, held: &[Held]) -> Vec<Blocker> {
+        let mut blockers: Vec<Blocker> = Vec::new();
+        for held in held {
+            let blocker = describe::holder(held);
+            if !blockers.iter().any(|b| b.what == blocker.what) {
+                blockers.push(blocker);
+            }
+        }
+        self.last_blockers.clone_from(&blockers);
+        blockers
+    }
+
+    /// Whom those in the way wait for in their turn; who waits for nobody is a root itself.
+    pub(super) async fn roots(&self, held: &[Held], ours: &[i32]) -> Vec<Root> {
+        let mut roots: BTreeMap<i32, Root> = BTreeMap::new();
+        for held in held.iter().filter(|held| held.granted) {
+            let waits = held.session.as_ref().is_some_and(describe::waits_for_lock);
+            if !waits {
+                let root =
+                    describe::root(held.pid, held.session.as_ref(), describe::holder(held).what);
+                roots.insert(root.pid, root);
+                continue;
+            }
+            let Ok(graph) = activity::blockers_of(&self.session, held.pid).await else {
+                continue;
+            };
+            for pid in graph.roots(held.pid) {
+                let what = describe::in_graph(&graph, pid).what;
+                roots.insert(pid, describe::root(pid, graph.session(pid), what));
+            }
+        }
+        roots.retain(|pid, _| !ours.contains(pid));
+        roots.into_values().collect()
+    }
+
+    /// Cancels a session's query; what came of it.
+    pub(super) async fn cancel_blocker(&self, pid: i32) -> String {
+        describe::outcome(activity::cancel_backend(&self.session, pid).await)
+    }
+
+    /// Ends a session; what came of it.
+    pub(super) async fn terminate_blocker(&self, pid: i32) -> String {
+        describe::outcome(activity::terminate_backend(&self.session, pid).await)
+    }
+
+    /// Whether a backend stands in a lock's queue, as cheaply as the server can say it.
+    pub(super) async fn waits_for_lock(&self, pid: i32) -> bool {
+        match activity::wait_of(&self.session, pid).await {
             Ok(Some(Permitted::Seen(wait))) => wait.is_for_lock(),
-            // another role's session, or gone: who waits behind whom is visible to all
-            Ok(Some(Permitted::NotPermitted)) => true,
+            // another role's session: who waits behind whom is visible to all
+            Ok(Some(Permitted::NotPermitted)) => activity::blockers_of(&self.session, pid)
+                .await
+                .is_ok_and(|graph| !graph.direct(pid).is_empty()),
             Ok(None) | Err(_) => false,
-        };
-        let due = self
-            .told
-            .is_none_or(|(number, at)| number != statement.number || at.elapsed() >= TELL);
-        if !waits || !due {
-            return;
         }
-        let Ok(graph) = activity::blockers_of(&self.session, pid).await else {
-            return;
-        };
-        let blockers = blockers(&graph, pid);
+    }
+
+    /// What a backend waits for, and behind whom; none where it does not wait any more.
+    pub(super) async fn wait(&mut self, pid: i32, since: Duration) -> Option<LockWaiting> {
+        let graph = activity::blockers_of(&self.session, pid).await.ok()?;
+        let roots = graph.roots(pid).into_iter();
+        let blockers: Vec<Blocker> = roots.map(|root| describe::in_graph(&graph, root)).collect();
         if blockers.is_empty() {
-            return;
+            return None;
         }
-        self.told = Some((statement.number, Instant::now()));
         self.last_blockers.clone_from(&blockers);
         let wait = graph.wait(pid);
-        let waited = wait
-            .and_then(|w| w.waited)
-            .unwrap_or_else(|| statement.since.elapsed());
-        reporter.emit(EventKind::LockWaiting(LockWaiting {
+        let waited = wait.and_then(|w| w.waited).unwrap_or(since);
+        Some(LockWaiting {
             relation: wait.and_then(|w| w.relation.clone()),
             mode: wait.map(|w| w.mode.clone()),
             waited_ms: u64::try_from(waited.as_millis()).unwrap_or(u64::MAX),
             blockers,
             place: Place::InQueue,
-        }));
+        })
+    }
+
+    /// Who stands behind a backend; none where the server does not say.
+    pub(super) async fn queue_behind(&self, pid: i32, allowed: u32) -> Option<Queue> {
+        locks::queue_behind(&self.session, pid, allowed.saturating_add(BEYOND))
+            .await
+            .ok()
+    }
+
+    /// The relation locks of a backend; none where that would cost more than it is worth just now.
+    pub(super) async fn held_by(&mut self, pid: i32) -> Option<Vec<(RelationName, LockMode)>> {
+        if !self.reads_locks.allows() {
+            return None;
+        }
+        let began = Instant::now();
+        let held = locks::held_by(&self.session, pid).await.ok();
+        self.reads_locks.last = Some((began.elapsed(), Instant::now()));
+        held
+    }
+
+    /// How far a long statement is, where the server has it.
+    pub(super) async fn progress(&self, pid: i32) -> Option<EventKind> {
+        let progress = progress::progress_of(&self.session, pid).await.ok()??;
+        Some(EventKind::StatementProgress {
+            phase: progress.phase.clone().unwrap_or_default(),
+            done: progress.total.map(|_| progress.done),
+            total: progress.total,
+            command: progress.command,
+        })
     }
 
     /// Cancels what the run's own sessions run. It reaches a statement that Python itself would not let go of.
@@ -113,41 +217,16 @@ impl Monitor {
     }
 }
 
-/// The roots of the wait, each in one line.
-fn blockers(graph: &WaitGraph, pid: i32) -> Vec<Blocker> {
-    let describe = |root: i32| Blocker {
-        pid: root,
-        what: match (root, graph.session(root)) {
-            (0, _) => match graph.prepared.as_slice() {
-                [one] => format!("prepared transaction {}", one.gid),
-                _ => "a prepared transaction".to_owned(),
-            },
-            (_, Some(session)) => one_line(session),
-            (_, None) => format!("backend {root}"),
+/// The forecast takes a name without a schema for one of `public`; the server finds it by its search path.
+fn wanted(lock: &Lock) -> Wanted {
+    let schema = Some(lock.relation.schema()).filter(|schema| *schema != "public");
+    Wanted {
+        relation: RelationName {
+            schema: schema.map(str::to_owned),
+            name: lock.relation.name().to_owned(),
         },
-    };
-    graph.roots(pid).into_iter().map(describe).collect()
-}
-
-fn one_line(session: &SessionInfo) -> String {
-    let user = session.user.as_deref().unwrap_or("the server");
-    let application = session.application.as_deref().filter(|a| !a.is_empty());
-    let application = application.map(|a| format!(" ({a})")).unwrap_or_default();
-    let doing = match session.detail.seen() {
-        None => ", not permitted to see what it does (pg_monitor would help)".to_owned(),
-        Some(detail) => {
-            let state = detail
-                .state
-                .clone()
-                .or_else(|| detail.backend_type.clone())
-                .unwrap_or_default();
-            let age = detail
-                .xact_age
-                .map(|a| format!(" for {}", crate::ui::seconds(a.as_secs_f64())));
-            format!(", {state}{}", age.unwrap_or_default())
-        }
-    };
-    format!("{user}{application}, backend {}{doing}", session.pid)
+        mode: super::guard::server_mode(lock.mode),
+    }
 }
 
 /// Whether the settings that we asked for are those that the server reads back. Pure.

@@ -1,7 +1,6 @@
-//! How far a running `migrate` is, folded from the bridge's answers. Pure but for the clock of a running statement.
+//! How far a running `migrate` is, folded from the bridge's answers. Pure.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
 
 use crate::django::wire::{Answer, Exception, MigrateOutcome, Problem};
 use crate::names::MigrationId;
@@ -39,7 +38,6 @@ pub(crate) enum Commit {
 pub(crate) struct Statement {
     pub(crate) number: u64,
     pub(crate) sql: String,
-    pub(crate) since: Instant,
 }
 
 #[derive(Debug, Default)]
@@ -88,7 +86,6 @@ impl Progress {
                 self.statement = Some(Statement {
                     number: *number,
                     sql: sql.clone(),
-                    since: Instant::now(),
                 });
             }
             Answer::StatementFinished { number, .. } => {
@@ -141,11 +138,5 @@ impl Progress {
     /// The server process that runs the statements now.
     pub(crate) fn backend(&self) -> Option<i32> {
         self.last_backend
-    }
-
-    pub(crate) fn statement_runs_for(&self) -> Duration {
-        self.statement
-            .as_ref()
-            .map_or(Duration::ZERO, |s| s.since.elapsed())
     }
 }

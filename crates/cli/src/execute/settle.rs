@@ -303,6 +303,7 @@ mod tests {
             name: "0002".into(),
             backward: false,
             atomic,
+            attempt: 1,
         }
     }
 
@@ -367,6 +368,7 @@ mod tests {
                 number: 1,
                 seconds: 0.1,
                 exception: e.clone(),
+                in_transaction: true,
             },
             failed(&e),
         ];
@@ -389,6 +391,7 @@ mod tests {
                 number: 2,
                 seconds: 2.0,
                 exception: e.clone(),
+                in_transaction: true,
             },
             failed(&e),
         ];
@@ -420,6 +423,7 @@ mod tests {
             number: 1,
             seconds: 0.1,
             exception: e.clone(),
+            in_transaction: true,
         };
         [started(false), statement(1), failing, failed(&e)]
             .iter()
@@ -465,6 +469,7 @@ mod tests {
                 number: 1,
                 seconds: 0.1,
                 exception: e.clone(),
+                in_transaction: true,
             },
             failed(&e),
         ];

@@ -29,6 +29,7 @@ pub(crate) struct ForeignKey {
 }
 
 /// The catalog as it will be after the statements seen so far.
+#[derive(Clone)]
 pub(crate) struct Known {
     has_catalog: bool,
     tables: BTreeMap<Relation, Table>,
@@ -44,13 +45,14 @@ pub(crate) struct Known {
     immediate: BTreeSet<String>,
 }
 
+#[derive(Clone)]
 struct Table {
     facts: TableFacts,
     extent: Extent,
 }
 
 /// How much is known of a table.
-#[derive(PartialEq)]
+#[derive(Clone, PartialEq)]
 enum Extent {
     Whole,
     /// Only what the plan added to it.

@@ -4,7 +4,7 @@ mod after;
 mod pending;
 
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use self::pending::Pending;
 use super::{Context, finish};
@@ -154,7 +154,7 @@ impl Run<'_> {
         database::same_history(&observer, &pending.facts).await?;
         drop(observer); // back to the pool
         let hear = self.context.hear_project();
-        let execution = self.execution(pending, &hear);
+        let execution = self.execution(pending, preview, &hear);
         let apply = execute::execute(lock, &pending.plan, &approved, backup, &execution);
         let applied = self.step(Step::Apply, apply).await?;
         // from here on, whatever fails, the database has changed
@@ -318,11 +318,23 @@ impl Run<'_> {
         .await
     }
 
-    fn execution<'b>(&'b self, pending: &'b Pending, hear: &'b dyn Fn(&str)) -> Execution<'b> {
+    fn execution<'b>(
+        &'b self,
+        pending: &'b Pending,
+        preview: &'b Preview,
+        hear: &'b dyn Fn(&str),
+    ) -> Execution<'b> {
         Execution {
             django: self.django,
             target: &self.settings.target,
             guard: &self.settings.guard,
+            preview,
+            deadlock_timeout: pending
+                .observed
+                .server
+                .defaults
+                .deadlock_timeout
+                .unwrap_or(Duration::from_secs(1)),
             reach: &pending.observed.reach,
             run: &self.folder.id,
             reporter: self.reporter,

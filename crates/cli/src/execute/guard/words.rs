@@ -1,0 +1,72 @@
+//! Small words between the guard's parts: modes, names, and what a failure says of those in the way.
+//!
+//! Pure, but for the dice of a pause. Absent here: decisions.
+
+use std::hash::{BuildHasher, RandomState};
+
+use pgdriver::activity::locks::LockMode;
+
+use super::retry::Failed;
+use crate::django::wire::Operation;
+use crate::event::Blocker;
+use crate::failure::Failure;
+use crate::sql::{self, Lock};
+
+/// The server's word for a forecast's mode.
+pub(in crate::execute) fn mode(mode: sql::LockMode) -> LockMode {
+    match mode {
+        sql::LockMode::AccessShare => LockMode::AccessShare,
+        sql::LockMode::RowShare => LockMode::RowShare,
+        sql::LockMode::RowExclusive => LockMode::RowExclusive,
+        sql::LockMode::ShareUpdateExclusive => LockMode::ShareUpdateExclusive,
+        sql::LockMode::Share => LockMode::Share,
+        sql::LockMode::ShareRowExclusive => LockMode::ShareRowExclusive,
+        sql::LockMode::Exclusive => LockMode::Exclusive,
+        sql::LockMode::AccessExclusive => LockMode::AccessExclusive,
+    }
+}
+
+/// Whether one mode, as `pg_locks` spells it, is stronger than another.
+pub(super) fn stronger(one: &str, other: &str) -> bool {
+    LockMode::from_pg_locks(one) > LockMode::from_pg_locks(other)
+}
+
+/// `public.a and public.b`
+pub(super) fn relations(locks: &[Lock]) -> String {
+    let names: Vec<String> = locks.iter().map(|l| l.relation.to_string()).collect();
+    match names.as_slice() {
+        [] => "a relation".to_owned(),
+        [one] => one.clone(),
+        [all @ .., last] => format!("{} and {last}", all.join(", ")),
+    }
+}
+
+/// Whether an operation runs code of the project, whose effects beyond the database nothing rolls back.
+pub(super) fn runs_code(operation: &Operation) -> bool {
+    operation.code.is_some()
+        || operation.base.as_deref() == Some("RunPython")
+        || operation.base.is_none()
+        || operation.database_operations.iter().any(runs_code)
+}
+
+/// Whether it failed for want of a lock.
+pub(super) fn is_for_lock(failed: &Failed<'_>) -> bool {
+    let exception = match failed {
+        Failed::Migration(failed) => &failed.exception,
+        Failed::Statement { exception, .. } => exception,
+    };
+    exception.sqlstate.as_deref() == Some("55P03")
+}
+
+/// Names those in the way.
+pub(super) fn blocked_by(failure: Failure, blockers: &[Blocker]) -> Failure {
+    blockers.iter().fold(failure, |failure, b| {
+        failure.source("blocked by", b.what.clone())
+    })
+}
+
+/// Between 0 and 1, another one each time.
+pub(super) fn jitter() -> f64 {
+    let dice = RandomState::new().hash_one(std::process::id());
+    (dice % 1000) as f64 / 1000.0
+}
