@@ -12,6 +12,10 @@ use crate::sql::{Row, Sql, sql};
 
 const TABLE: Sql = sql!("look for django_migrations", "history_table.sql");
 const ROWS: Sql = sql!("read django_migrations", "history_rows.sql");
+const ELSEWHERE: Sql = sql!(
+    "look for django_migrations elsewhere",
+    "history_elsewhere.sql"
+);
 
 /// The history table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +64,12 @@ pub async fn read(session: &Session) -> Result<Option<History>, QueryError> {
     }))
 }
 
+/// Other schemas with a table of that name, which the search path does not find.
+pub async fn elsewhere(session: &Session) -> Result<Vec<String>, QueryError> {
+    let rows = ELSEWHERE.rows(session, &[]).await?;
+    rows.iter().map(|row| row.get("schema")).collect()
+}
+
 fn applied(row: &Row) -> Result<AppliedMigration, QueryError> {
     Ok(AppliedMigration {
         id: row.get("id")?,
@@ -85,9 +95,32 @@ pub fn duplicates(rows: &[AppliedMigration]) -> Vec<Duplicate> {
         .collect()
 }
 
+/// Rows (by their index) whose time does not fit their place: the fewest that, taken out, leave the times in order of
+/// id. One host's clock that ran ahead once makes one such row, not all that follow it.
+pub fn out_of_order(rows: &[AppliedMigration]) -> Vec<usize> {
+    // the longest run of times that do not go back: `ends[n]` is the row with which one of n + 1 rows ends earliest
+    let mut ends: Vec<usize> = Vec::new();
+    let mut before: Vec<Option<usize>> = Vec::with_capacity(rows.len());
+    for (at, row) in rows.iter().enumerate() {
+        let length = ends.partition_point(|end| rows[*end].applied <= row.applied);
+        before.push(length.checked_sub(1).map(|shorter| ends[shorter]));
+        match ends.get_mut(length) {
+            Some(end) => *end = at,
+            None => ends.push(at),
+        }
+    }
+    let mut in_order = vec![false; rows.len()];
+    let mut next = ends.last().copied();
+    while let Some(at) = next {
+        in_order[at] = true;
+        next = before[at];
+    }
+    (0..rows.len()).filter(|at| !in_order[*at]).collect()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{AppliedMigration, duplicates};
+    use super::{AppliedMigration, duplicates, out_of_order};
     use jiff::Timestamp;
 
     fn row(id: i64, app: &str, name: &str) -> AppliedMigration {
@@ -114,5 +147,26 @@ mod tests {
             ("shop", "0001")
         );
         assert_eq!(found[0].ids, [1, 3]);
+    }
+
+    #[test]
+    fn the_fewest_rows_that_break_the_order() {
+        let check = |seconds: &[i64], expected: &[usize]| {
+            let rows: Vec<_> = (1..)
+                .zip(seconds)
+                .map(|(id, second)| AppliedMigration {
+                    applied: Timestamp::from_second(*second).unwrap(),
+                    ..row(id, "shop", "0001")
+                })
+                .collect();
+            assert_eq!(out_of_order(&rows), expected, "{seconds:?}");
+        };
+        check(&[], &[]);
+        check(&[1, 1, 2, 3], &[]);
+        // recorded last, with a time before all others
+        check(&[2, 3, 4, 1], &[3]);
+        // one clock that ran ahead
+        check(&[1, 99, 2, 3, 4], &[1]);
+        check(&[5, 6, 1, 2, 3], &[0, 1]);
     }
 }

@@ -13,6 +13,7 @@ mod options;
 mod permitted;
 mod query_error;
 mod secret;
+pub mod sequences;
 pub mod server;
 mod session;
 mod sql;

@@ -4,16 +4,19 @@
 //! (see [`crate::catalog`]).
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::catalog::RelationName;
+use crate::permitted::age;
 use crate::query_error::QueryError;
 use crate::session::Session;
-use crate::sql::{Sql, sql};
+use crate::sql::{Row, Sql, sql};
 
 const TABLES: Sql = sql!("list the tables", "tables.sql");
 const INDEXES: Sql = sql!("list the indexes", "table_indexes.sql");
 const FOREIGN_KEYS: Sql = sql!("list the foreign keys", "foreign_keys.sql");
 const NOT_OWNED: Sql = sql!("look up owners", "not_owned.sql", TEXT_ARRAY);
+const LARGEST: Sql = sql!("list the largest tables", "largest_tables.sql", INT8);
 const DATABASE_EXISTS: Sql = sql!("look for a database", "database_exists.sql", TEXT);
 
 /// A table, partitioned table, foreign table or materialized view.
@@ -105,4 +108,45 @@ pub async fn not_owned(session: &Session, names: &[&str]) -> Result<Vec<NotOwned
 /// Whether the cluster has a database of this name.
 pub async fn database_exists(session: &Session, name: &str) -> Result<bool, QueryError> {
     DATABASE_EXISTS.row(session, &[&name]).await?.get("found")
+}
+
+/// How large a table is, as far as that is known without waiting for its lock.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TableSize {
+    /// With its schema. Partitions count by themselves.
+    pub name: RelationName,
+    /// The planner's estimate; none where it was never analyzed.
+    pub estimated_rows: Option<u64>,
+    /// As the statistics have counted since they were reset.
+    pub live_rows: u64,
+    /// Rows that VACUUM has still to remove.
+    pub dead_rows: u64,
+    /// Of the table's own file.
+    pub heap_bytes: u64,
+    /// Of its indexes and TOAST.
+    pub other_bytes: u64,
+    /// Since VACUUM or ANALYZE counted; none: never, and the bytes are those of an empty table.
+    pub counted: Option<Duration>,
+}
+
+/// The largest tables, the largest first.
+pub async fn largest(session: &Session, most: u32) -> Result<Vec<TableSize>, QueryError> {
+    let rows = LARGEST.rows(session, &[&i64::from(most)]).await?;
+    rows.iter().map(size).collect()
+}
+
+fn size(row: &Row) -> Result<TableSize, QueryError> {
+    let number = |column| -> Result<Option<u64>, QueryError> {
+        let value: Option<i64> = row.get(column)?;
+        Ok(value.and_then(|value| u64::try_from(value).ok()))
+    };
+    Ok(TableSize {
+        name: RelationName::new(row.get("schema")?, row.get("name")?),
+        estimated_rows: number("estimated_rows")?,
+        live_rows: number("live_rows")?.unwrap_or(0),
+        dead_rows: number("dead_rows")?.unwrap_or(0),
+        heap_bytes: number("heap_bytes")?.unwrap_or(0),
+        other_bytes: number("other_bytes")?.unwrap_or(0),
+        counted: age(row.get("counted")?),
+    })
 }

@@ -1,12 +1,32 @@
-//! The server's facts: what it is, who we are to it, and what a session starts with.
+//! The server's facts: what it is, who we are to it, and what a session starts with; and its [`health`].
 //!
 //! Absent: judgement. Whether a version or a standby will do is the caller's to say.
+
+mod autovacuum;
+mod features;
+mod health;
+mod prepared;
+mod replication;
+mod role;
+pub mod settings;
+mod wraparound;
 
 use std::time::Duration;
 
 use tokio::try_join;
 
-use crate::permitted::{Permitted, age};
+pub use autovacuum::{AutovacuumDetail, AutovacuumWorker, autovacuum_workers};
+pub use features::Feature;
+pub use health::{Health, Known, TOLD_AGE, TOLD_SEQUENCE, TOLD_TABLES, health};
+pub use prepared::{PreparedTransaction, prepared_transactions};
+pub use replication::{
+    Replica, ReplicaDetail, Slot, SlotKind, Standby, Synchronous, replicas, slots, standby,
+    synchronous,
+};
+pub use role::{Grant, Limit, RoleFacts, role};
+pub use settings::{Setting, SettingOrigin, timeouts};
+pub use wraparound::{Age, DatabaseAge, FAILSAFE_AGE, TableAge, database_ages, table_ages};
+
 use crate::query_error::QueryError;
 use crate::session::Session;
 use crate::sql::{Row, Sql, sql};
@@ -14,8 +34,6 @@ use crate::sql::{Row, Sql, sql};
 const FACTS: Sql = sql!("read the server's facts", "facts.sql");
 const SYSTEM_IDENTIFIER: Sql = sql!("read the system identifier", "system_identifier.sql");
 const DATABASE_SIZE: Sql = sql!("read the database's size", "database_size.sql");
-const REPLICAS: Sql = sql!("list the replicas", "replicas.sql");
-const PREPARED: Sql = sql!("list prepared transactions", "prepared_transactions.sql");
 
 /// What the server says about itself, this role and this database.
 #[derive(Debug, Clone, PartialEq)]
@@ -113,45 +131,6 @@ pub struct SessionDefaults {
     pub time_zone: String,
 }
 
-/// A receiver of WAL.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Replica {
-    /// The walsender.
-    pub pid: i32,
-    /// What it does; hidden from roles without pg_monitor.
-    pub detail: Permitted<ReplicaDetail>,
-}
-
-/// What a walsender does.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ReplicaDetail {
-    /// `application_name`, by which synchronous_standby_names knows it.
-    pub application: String,
-    /// Its address; none on a socket.
-    pub client: Option<String>,
-    /// `streaming`, `catchup`, …
-    pub state: String,
-    /// `async`, `sync`, `quorum`, `potential`
-    pub sync_state: Option<String>,
-    /// Bytes of WAL that it has not replayed.
-    pub lag_bytes: Option<u64>,
-    /// `replay_lag`
-    pub lag: Option<Duration>,
-}
-
-/// A two-phase transaction that waits for its end.
-#[derive(Debug, Clone, PartialEq)]
-pub struct PreparedTransaction {
-    /// For `COMMIT PREPARED` and `ROLLBACK PREPARED`.
-    pub gid: String,
-    /// The role that may end it.
-    pub owner: String,
-    /// Since PREPARE TRANSACTION.
-    pub age: Duration,
-    /// What it holds locks on.
-    pub relations: Vec<String>,
-}
-
 /// Reads everything. A fact that this role may not have is none, not an error.
 pub async fn facts(session: &Session) -> Result<ServerFacts, QueryError> {
     let row = FACTS.row(session, &[]).await?;
@@ -187,55 +166,6 @@ pub async fn facts(session: &Session) -> Result<ServerFacts, QueryError> {
         defaults: defaults(&row)?,
         replicas,
         prepared_transactions,
-    })
-}
-
-/// Two-phase transactions of this database.
-pub async fn prepared_transactions(
-    session: &Session,
-) -> Result<Vec<PreparedTransaction>, QueryError> {
-    let rows = PREPARED.rows(session, &[]).await?;
-    rows.iter()
-        .map(|row| {
-            Ok(PreparedTransaction {
-                gid: row.get("gid")?,
-                owner: row.get("owner")?,
-                age: age(row.get("age")?).unwrap_or_default(),
-                relations: row.get("relations")?,
-            })
-        })
-        .collect()
-}
-
-/// Standbys and other receivers of WAL.
-pub async fn replicas(session: &Session) -> Result<Vec<Replica>, QueryError> {
-    REPLICAS
-        .rows(session, &[])
-        .await?
-        .iter()
-        .map(replica)
-        .collect()
-}
-
-fn replica(row: &Row) -> Result<Replica, QueryError> {
-    let detail = match row.get("visible")? {
-        true => Permitted::Seen(ReplicaDetail {
-            application: row
-                .get::<Option<String>>("application")?
-                .unwrap_or_default(),
-            client: row.get("client")?,
-            state: row.get("state")?,
-            sync_state: row.get("sync_state")?,
-            lag_bytes: row
-                .get::<Option<i64>>("lag_bytes")?
-                .map(|bytes| u64::try_from(bytes).unwrap_or(0)),
-            lag: age(row.get("lag_seconds")?),
-        }),
-        false => Permitted::NotPermitted,
-    };
-    Ok(Replica {
-        pid: row.get("pid")?,
-        detail,
     })
 }
 
