@@ -68,10 +68,8 @@ fn seen(detail: &SessionDetail) -> SessionKind {
 
 /// `autovacuum: VACUUM public.item (to prevent wraparound)`. Between two tables it says nothing yet.
 fn prevents_wraparound(query: &str) -> Option<bool> {
-    match query.strip_prefix("autovacuum: ") {
-        Some(work) => Some(work.ends_with("(to prevent wraparound)")),
-        None => None,
-    }
+    let work = query.strip_prefix("autovacuum: ")?;
+    Some(work.ends_with("(to prevent wraparound)"))
 }
 
 #[cfg(test)]

@@ -1,6 +1,14 @@
--- Every session that waits for a lock, with its direct blockers. Costs more than blocking_edges.sql where many wait.
+-- Every session that waits for a lock, with its direct blockers; and theirs, since a parallel query is named by its
+-- leader, while the one that waits is a worker. Costs more than blocking_edges.sql where many wait.
 -- Privileges: none.
-SELECT DISTINCT w.pid AS waiter, b AS blocker
-  FROM (SELECT DISTINCT l.pid FROM pg_locks l WHERE NOT l.granted AND l.pid IS NOT NULL) w,
-       LATERAL unnest(pg_blocking_pids(w.pid)) AS b
- ORDER BY waiter, blocker
+WITH waiter AS MATERIALIZED (
+  SELECT DISTINCT l.pid FROM pg_locks l WHERE NOT l.granted AND l.pid IS NOT NULL
+), edge AS MATERIALIZED (
+  SELECT DISTINCT w.pid AS waiter, b AS blocker FROM waiter w, LATERAL unnest(pg_blocking_pids(w.pid)) AS b
+), leader AS MATERIALIZED (
+  SELECT e.blocker AS pid FROM edge e WHERE e.blocker <> 0 EXCEPT SELECT w.pid FROM waiter w
+)
+SELECT e.waiter, e.blocker FROM edge e
+ UNION
+SELECT l.pid, b FROM leader l, LATERAL unnest(pg_blocking_pids(l.pid)) AS b
+ ORDER BY 1, 2

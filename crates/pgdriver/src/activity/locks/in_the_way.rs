@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::LockMode;
+use crate::activity::prepared;
 use crate::activity::session_info::{self, SessionInfo};
 use crate::catalog::RelationName;
 use crate::permitted::age;
@@ -21,7 +22,6 @@ const IN_THE_WAY: Sql = sql!(
     TEXT_ARRAY,
     INT4_ARRAY
 );
-const PREPARED: Sql = sql!("name prepared transactions", "prepared_by_transaction.sql");
 
 /// A lock to be had.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -121,12 +121,10 @@ async fn name_prepared(session: &Session, held: &mut [Held]) -> Result<(), Query
     if held.iter().all(|held| held.pid != 0) {
         return Ok(());
     }
-    let mut names = HashMap::new();
-    for row in PREPARED.rows(session, &[]).await? {
-        names.insert(row.get::<String>("transaction")?, row.get::<String>("gid")?);
-    }
+    let all = prepared::all(session).await?;
     for held in held.iter_mut().filter(|held| held.pid == 0) {
-        held.prepared = names.get(&held.transaction).cloned();
+        let found = all.iter().find(|one| one.transaction == held.transaction);
+        held.prepared = found.map(|one| one.gid.clone());
     }
     Ok(())
 }

@@ -1,0 +1,453 @@
+//! What to do about a session at the root of a wait, from what it is and does. Measured, not guessed: a cancel does
+//! nothing to a session that is idle in transaction, and an ordinary autovacuum leaves by itself.
+//!
+//! Absent: doing it.
+
+use std::fmt;
+use std::time::Duration;
+
+use postgres_protocol::escape::{escape_identifier, escape_literal};
+
+use super::kind::SessionKind;
+use super::prepared::Prepared;
+use super::session_info::{SessionDetail, SessionInfo};
+use crate::permitted::Permitted;
+
+/// What helps, and what keeps the asking role from it. `Display` is a sentence, without the SQL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remedy {
+    /// What helps.
+    pub action: Action,
+    /// Empty: the asking role may do it.
+    pub hindrances: Vec<Hindrance>,
+}
+
+/// What helps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// It runs a query: a cancel ends the query and rolls its transaction back.
+    CancelQuery {
+        /// Whom.
+        pid: i32,
+    },
+    /// It builds an index concurrently: a cancel works and leaves an INVALID index behind.
+    CancelIndexBuild {
+        /// Whom.
+        pid: i32,
+    },
+    /// A cancel would do nothing: only the end of the session lets go.
+    Terminate {
+        /// Whom.
+        pid: i32,
+        /// Why not a cancel.
+        because: Because,
+    },
+    /// This role may not see what it does: a cancel helps if it runs a query, the end of the session in any case.
+    CancelOrTerminate {
+        /// Whom.
+        pid: i32,
+    },
+    /// A prepared transaction: COMMIT or ROLLBACK, as whoever prepared it decides.
+    EndPrepared {
+        /// Its name.
+        gid: String,
+        /// Where, if it is not the asking session's database.
+        elsewhere: Option<String>,
+    },
+    /// A prepared transaction that was gone when its name was asked for, or several: look for it.
+    FindPrepared,
+    /// An ordinary autovacuum leaves by itself, once somebody has waited this long for it. A shorter lock_timeout never
+    /// gets there.
+    WaitForAutovacuum {
+        /// Which.
+        pid: i32,
+        /// `deadlock_timeout`
+        deadlock_timeout: Option<Duration>,
+    },
+    /// An autovacuum of which this role may not see whether it is to prevent wraparound.
+    WaitForUnseenAutovacuum {
+        /// Which.
+        pid: i32,
+        /// `deadlock_timeout`: if it is an ordinary one.
+        deadlock_timeout: Option<Duration>,
+    },
+    /// An autovacuum to prevent wraparound must finish; cancelled, it comes back.
+    LetVacuumFinish {
+        /// Which.
+        pid: i32,
+    },
+    /// A backup (pg_dump): ending it loses the backup.
+    LetBackupFinish {
+        /// Which.
+        pid: i32,
+    },
+    /// It sends WAL: not to be ended from here.
+    LetWalsenderBe {
+        /// Which.
+        pid: i32,
+    },
+    /// Another of the server's own processes.
+    LetServerProcessFinish {
+        /// Which.
+        pid: i32,
+        /// `logical replication apply worker`, …
+        backend_type: Option<String>,
+    },
+    /// Sessions that wait for each other: the server ends one of them, this long after the last began to wait.
+    WaitForDeadlockCheck {
+        /// One of them; to cancel any one's query frees the others.
+        pid: i32,
+        /// `deadlock_timeout`
+        deadlock_timeout: Option<Duration>,
+    },
+    /// It is gone by now.
+    None,
+}
+
+/// Why a cancel would do nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Because {
+    /// `idle in transaction`
+    IdleInTransaction,
+    /// Idle, without a transaction: it holds an advisory lock for as long as it is connected.
+    SessionLock,
+    /// Its query waits for its client to read or write, and sees a cancel only once the client has.
+    WaitsForClient,
+}
+
+/// What keeps the asking role from it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Hindrance {
+    /// To see what it does.
+    NotPermittedToSee {
+        /// The statement that would change that.
+        grant: String,
+    },
+    /// To cancel or terminate.
+    NotPermittedToSignal {
+        /// The statement that would change that.
+        grant: String,
+    },
+    /// A superuser's session: only a superuser may signal it.
+    SuperuserOnly,
+    /// Only the role that prepared it, or a superuser, may end it.
+    OwnerOnly {
+        /// Who.
+        owner: String,
+    },
+}
+
+/// Who asks, and of what server.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Asker {
+    /// The current role.
+    pub role: String,
+    /// The current database.
+    pub database: String,
+    /// `deadlock_timeout`
+    pub deadlock_timeout: Option<Duration>,
+}
+
+/// What helps against a session that blocks others and waits for nobody.
+pub fn remedy(session: &SessionInfo, asker: &Asker) -> Remedy {
+    let action = action(session, asker);
+    let mut hindrances = Vec::new();
+    if action.signals() && !session.may_signal {
+        hindrances.push(match session.superuser {
+            true => Hindrance::SuperuserOnly,
+            false => Hindrance::NotPermittedToSignal {
+                grant: grant("pg_signal_backend", asker),
+            },
+        });
+    }
+    if action.guesses() && session.detail == Permitted::NotPermitted {
+        hindrances.push(Hindrance::NotPermittedToSee {
+            grant: grant("pg_monitor", asker),
+        });
+    }
+    Remedy { action, hindrances }
+}
+
+/// What helps against a prepared transaction.
+pub fn remedy_for_prepared(prepared: &Prepared, asker: &Asker) -> Remedy {
+    let elsewhere = (prepared.database != asker.database).then(|| prepared.database.clone());
+    let hindrances = match prepared.may_end {
+        true => Vec::new(),
+        false => vec![Hindrance::OwnerOnly {
+            owner: prepared.owner.clone(),
+        }],
+    };
+    Remedy {
+        action: Action::EndPrepared {
+            gid: prepared.gid.clone(),
+            elsewhere,
+        },
+        hindrances,
+    }
+}
+
+fn grant(role: &str, asker: &Asker) -> String {
+    format!("GRANT {role} TO {}", escape_identifier(&asker.role))
+}
+
+fn action(session: &SessionInfo, asker: &Asker) -> Action {
+    let pid = session.pid;
+    let deadlock_timeout = asker.deadlock_timeout;
+    match session.kind() {
+        SessionKind::Walsender => Action::LetWalsenderBe { pid },
+        SessionKind::Autovacuum {
+            to_prevent_wraparound,
+        } => match to_prevent_wraparound {
+            Some(true) => Action::LetVacuumFinish { pid },
+            Some(false) => Action::WaitForAutovacuum {
+                pid,
+                deadlock_timeout,
+            },
+            None => Action::WaitForUnseenAutovacuum {
+                pid,
+                deadlock_timeout,
+            },
+        },
+        SessionKind::Background => Action::LetServerProcessFinish {
+            pid,
+            backend_type: session
+                .detail
+                .seen()
+                .and_then(|detail| detail.backend_type.clone()),
+        },
+        SessionKind::ParallelWorker { leader } => Action::CancelQuery { pid: leader },
+        SessionKind::Client | SessionKind::Unknown if is_backup(session) => {
+            Action::LetBackupFinish { pid }
+        }
+        SessionKind::Client | SessionKind::Unknown => match &session.detail {
+            Permitted::Seen(detail) => client(pid, detail),
+            Permitted::NotPermitted => Action::CancelOrTerminate { pid },
+        },
+    }
+}
+
+fn client(pid: i32, detail: &SessionDetail) -> Action {
+    let terminate = |because| Action::Terminate { pid, because };
+    let state = detail.state.as_deref().unwrap_or_default();
+    if state.starts_with("idle in transaction") {
+        return terminate(Because::IdleInTransaction);
+    }
+    match state {
+        "idle" => terminate(Because::SessionLock),
+        "active" | "fastpath function call" => {
+            if detail.wait_event_type.as_deref() == Some("Client") {
+                terminate(Because::WaitsForClient)
+            } else if builds_concurrently(&detail.query) {
+                Action::CancelIndexBuild { pid }
+            } else {
+                Action::CancelQuery { pid }
+            }
+        }
+        // track_activities is off
+        _ => Action::CancelOrTerminate { pid },
+    }
+}
+
+/// By the name that pg_dump gives itself, which everybody may see; PGAPPNAME changes it.
+fn is_backup(session: &SessionInfo) -> bool {
+    matches!(
+        session.application.as_deref(),
+        Some("pg_dump" | "pg_dumpall")
+    )
+}
+
+fn builds_concurrently(query: &str) -> bool {
+    let words: Vec<String> = query
+        .split_ascii_whitespace()
+        .take(6)
+        .map(str::to_ascii_uppercase)
+        .collect();
+    let first = words.first().map(String::as_str);
+    matches!(first, Some("CREATE" | "REINDEX")) && words.iter().any(|word| word == "CONCURRENTLY")
+}
+
+impl Action {
+    /// It would be more exact if more could be seen.
+    fn guesses(&self) -> bool {
+        matches!(
+            self,
+            Self::CancelOrTerminate { .. } | Self::WaitForUnseenAutovacuum { .. }
+        )
+    }
+
+    /// It signals a session.
+    fn signals(&self) -> bool {
+        matches!(
+            self,
+            Self::CancelQuery { .. }
+                | Self::CancelIndexBuild { .. }
+                | Self::Terminate { .. }
+                | Self::CancelOrTerminate { .. }
+        )
+    }
+}
+
+impl Remedy {
+    /// Nothing that anybody could do, or should.
+    pub(super) fn of(action: Action) -> Self {
+        Self {
+            action,
+            hindrances: Vec::new(),
+        }
+    }
+
+    /// The statements to paste, the gentlest first. Empty where it is best to wait.
+    pub fn sql(&self) -> Vec<String> {
+        let cancel = |pid: i32| format!("SELECT pg_cancel_backend({pid})");
+        let terminate = |pid: i32| format!("SELECT pg_terminate_backend({pid})");
+        match &self.action {
+            Action::CancelQuery { pid } | Action::CancelIndexBuild { pid } => vec![cancel(*pid)],
+            Action::Terminate {
+                pid,
+                because: Because::IdleInTransaction | Because::SessionLock,
+            } => vec![terminate(*pid)],
+            Action::Terminate { pid, .. } | Action::CancelOrTerminate { pid } => {
+                vec![cancel(*pid), terminate(*pid)]
+            }
+            Action::EndPrepared { gid, .. } => {
+                vec![format!("ROLLBACK PREPARED {}", escape_literal(gid).trim())]
+            }
+            Action::FindPrepared => vec![
+                "SELECT gid, prepared, owner, database FROM pg_prepared_xacts ORDER BY prepared"
+                    .to_owned(),
+            ],
+            _ => Vec::new(),
+        }
+    }
+}
+
+impl fmt::Display for Remedy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.action.fmt(f)?;
+        for hindrance in &self.hindrances {
+            write!(f, "; {hindrance}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CancelQuery { pid } => write!(f, "cancel the query of backend {pid}"),
+            Self::CancelIndexBuild { pid } => write!(
+                f,
+                "wait for the index that backend {pid} builds concurrently, or cancel it, which leaves an INVALID index"
+            ),
+            Self::Terminate { pid, because } => write!(f, "terminate backend {pid}: {because}"),
+            Self::CancelOrTerminate { pid } => write!(
+                f,
+                "cancel backend {pid} if it runs a query; if it is idle in transaction only terminating it helps"
+            ),
+            Self::EndPrepared { gid, elsewhere } => {
+                write!(f, "end the prepared transaction {gid}")?;
+                match elsewhere {
+                    Some(database) => write!(f, ", in database {database}"),
+                    None => Ok(()),
+                }
+            }
+            Self::FindPrepared => f.write_str("find the prepared transaction and end it"),
+            Self::WaitForAutovacuum {
+                pid,
+                deadlock_timeout,
+            } => {
+                write!(
+                    f,
+                    "autovacuum (backend {pid}) leaves by itself once somebody has waited "
+                )?;
+                longer_than(f, *deadlock_timeout)
+            }
+            Self::WaitForUnseenAutovacuum {
+                pid,
+                deadlock_timeout,
+            } => {
+                write!(
+                    f,
+                    "autovacuum (backend {pid}), unless it is to prevent wraparound, leaves by itself once somebody has waited "
+                )?;
+                longer_than(f, *deadlock_timeout)
+            }
+            Self::LetVacuumFinish { pid } => write!(
+                f,
+                "let autovacuum (backend {pid}) finish: it prevents wraparound, does not step aside, and would come back"
+            ),
+            Self::LetBackupFinish { pid } => write!(
+                f,
+                "let the backup (pg_dump, backend {pid}) finish, or stop it where it was started"
+            ),
+            Self::LetWalsenderBe { pid } => write!(
+                f,
+                "backend {pid} sends WAL: let it be, or look at the standby or subscriber that it serves"
+            ),
+            Self::LetServerProcessFinish { pid, backend_type } => write!(
+                f,
+                "let the server's own process {pid}{} finish",
+                backend_type
+                    .as_ref()
+                    .map(|name| format!(" ({name})"))
+                    .unwrap_or_default()
+            ),
+            Self::WaitForDeadlockCheck {
+                deadlock_timeout, ..
+            } => {
+                f.write_str(
+                    "they wait for each other: the server ends one of them once it has waited ",
+                )?;
+                longer_than(f, *deadlock_timeout)
+            }
+            Self::None => f.write_str("it is gone by now"),
+        }
+    }
+}
+
+fn longer_than(f: &mut fmt::Formatter<'_>, deadlock_timeout: Option<Duration>) -> fmt::Result {
+    match deadlock_timeout {
+        Some(timeout) => write!(
+            f,
+            "longer than deadlock_timeout ({} s)",
+            timeout.as_secs_f64()
+        ),
+        None => f.write_str("longer than deadlock_timeout"),
+    }
+}
+
+impl fmt::Display for Because {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::IdleInTransaction => "it is idle in transaction and ignores a cancel",
+            Self::SessionLock => {
+                "it is idle and keeps an advisory lock for as long as it is connected"
+            }
+            Self::WaitsForClient => {
+                "its query waits for its client and sees a cancel only once that one moves"
+            }
+        })
+    }
+}
+
+impl fmt::Display for Hindrance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotPermittedToSee { grant } => {
+                write!(f, "this role may not see what it does ({grant} would help)")
+            }
+            Self::NotPermittedToSignal { grant } => {
+                write!(f, "this role may not signal it ({grant} would help)")
+            }
+            Self::SuperuserOnly => {
+                f.write_str("a superuser's session: only a superuser may signal it")
+            }
+            Self::OwnerOnly { owner } => {
+                write!(
+                    f,
+                    "only {owner}, who prepared it, or a superuser may end it"
+                )
+            }
+        }
+    }
+}
