@@ -136,6 +136,9 @@ pub(crate) struct CheckArgs {
 pub(crate) struct StatusArgs {
     /// Only this app [default: all apps]
     pub(crate) app: Option<String>,
+    /// From the database alone, named by --dsn, DATABASE_URL or PG*: what is recorded; no Python starts
+    #[arg(long, conflicts_with_all = ["database", "settings", "pythonpath", "python", "entry"])]
+    pub(crate) no_django: bool,
     #[command(flatten)]
     pub(crate) django: DjangoArgs,
     #[arg(long, value_enum, default_value = "text")]

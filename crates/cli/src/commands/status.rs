@@ -1,17 +1,19 @@
 //! `status`: every migration of the project and of the history, with its state.
 
+mod alone;
+mod row;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
+use row::{Document, Row, Source};
 
 use super::{Context, steps};
 use crate::args::{Format, StatusArgs};
 use crate::django::wire::{MigrationState, Part};
 use crate::django::{Django, ProjectFacts};
-use crate::failure::{Failure, FailurePart};
+use crate::failure::Failure;
 use crate::gates;
 use crate::settings::{self, Layers, Target};
-use crate::ui::style::{Look, paint};
 use crate::ui::{self, out};
 
 pub(crate) async fn status(
@@ -21,6 +23,7 @@ pub(crate) async fn status(
 ) -> Result<u8, Failure> {
     let StatusArgs {
         app,
+        no_django,
         django,
         format,
     } = args;
@@ -31,6 +34,11 @@ pub(crate) async fn status(
         },
         &mut layers,
     )?;
+    if no_django {
+        let dsn = settings::dsn(django.dsn, &mut layers)?;
+        steps::tell_settings(&layers, context);
+        return alone::status(target.app.as_deref(), dsn.as_deref(), format, context).await;
+    }
     let django = Django::locate(&settings::django(django, &mut layers)?)?;
     steps::tell_settings(&layers, context);
     // the whole project is read and the app filtered here: an app without pending migrations is no error
@@ -63,7 +71,10 @@ pub(crate) async fn status(
         Format::Json => out::document(&Document {
             schema_version: 1,
             command: "status",
+            source: Source::Django,
             migrations: rows,
+            history: None,
+            unknown: &[],
             failure: broken.as_ref().map(Failure::part),
         }),
         Format::Text => out::answer(text(&rows)),
@@ -85,25 +96,6 @@ fn unknown_app(app: &str, facts: &ProjectFacts) -> Failure {
         "apps with migrations: {}",
         apps.into_iter().collect::<Vec<_>>().join(", ")
     ))
-}
-
-#[derive(Debug, Serialize)]
-struct Document<'a> {
-    schema_version: u32,
-    command: &'static str,
-    migrations: Vec<Row>,
-    #[serde(flatten)]
-    failure: Option<FailurePart<'a>>,
-}
-
-#[derive(Debug, Serialize)]
-struct Row {
-    app: String,
-    name: String,
-    state: MigrationState,
-    applied_at: Option<String>,
-    duplicate: bool,
-    out_of_order: bool,
 }
 
 fn rows(facts: &ProjectFacts, app: Option<&str>) -> Vec<Row> {
@@ -147,58 +139,8 @@ fn rows(facts: &ProjectFacts, app: Option<&str>) -> Vec<Row> {
         .collect()
 }
 
-/// `2026-11-22 09:30 UTC`; without a zone where the history has none (USE_TZ = False and its like).
-fn moment(applied: &str) -> String {
-    match applied.parse::<jiff::Timestamp>() {
-        Ok(at) => at.strftime("%Y-%m-%d %H:%M UTC").to_string(),
-        Err(_) => applied.get(..16).unwrap_or(applied).replace('T', " "),
-    }
-}
-
 fn text(rows: &[Row]) -> String {
-    let mut out = String::new();
-    let mut app = "";
-    for row in rows {
-        if row.app != app {
-            app = &row.app;
-            out.push_str(&format!("{}\n", paint(Look::Heading, app)));
-        }
-        let mark = match row.state {
-            MigrationState::Applied => "[X]",
-            MigrationState::Pending => "[ ]",
-            MigrationState::Squashed => "[x]",
-            MigrationState::Missing => "[?]",
-            MigrationState::PartlySquashed => "[~]",
-        };
-        let mut remarks = Vec::new();
-        match row.state {
-            MigrationState::Applied | MigrationState::Pending => {}
-            MigrationState::Squashed => remarks.push("replaced by a squash"),
-            MigrationState::Missing => remarks.push("applied, but its file is missing"),
-            MigrationState::PartlySquashed => {
-                remarks.push("a squash of which only a part is applied");
-            }
-        }
-        if row.duplicate {
-            remarks.push("recorded more than once");
-        }
-        if row.out_of_order {
-            remarks.push("applied before one that it depends on");
-        }
-        let remarks = if remarks.is_empty() {
-            String::new()
-        } else {
-            format!("  {}", paint(Look::Warning, remarks.join(", ")))
-        };
-        let at = row.applied_at.as_deref().map(moment).unwrap_or_default();
-        let name = &row.name;
-        let line = match at.is_empty() {
-            true => format!(" {mark} {name}{remarks}"),
-            false => format!(" {mark} {name:<48} {}{remarks}", paint(Look::Faint, at)),
-        };
-        out.push_str(&line);
-        out.push('\n');
-    }
+    let mut out = row::list(rows, Source::Django);
     let count = |state| rows.iter().filter(|r| r.state == state).count() as u64;
     let applied = count(MigrationState::Applied) + count(MigrationState::Squashed);
     let pending = count(MigrationState::Pending) + count(MigrationState::PartlySquashed);
@@ -208,18 +150,4 @@ fn text(rows: &[Row]) -> String {
         n => out.push_str(&format!(", {n} missing on disk")),
     }
     out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_moment_has_its_zone() {
-        assert_eq!(
-            moment("2026-11-22T10:30:12.5+01:00"),
-            "2026-11-22 09:30 UTC"
-        );
-        assert_eq!(moment("2026-11-22T10:30:12.5"), "2026-11-22 10:30");
-    }
 }

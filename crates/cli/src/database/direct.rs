@@ -14,6 +14,8 @@ use crate::failure::Failure;
 /// The variable in which hosts and containers give a database.
 const DATABASE_URL: &str = "DATABASE_URL";
 
+const NAMED_BY: &str = "without Django the database is named by --dsn, DATABASE_URL or PGHOST, PGDATABASE, PGUSER and their like";
+
 /// Schemes that dj-database-url and django-environ know for PostgreSQL.
 const SCHEMES: [&str; 7] = [
     "postgresql",
@@ -67,11 +69,12 @@ impl Direct {
         let observer = self.reach.observers.get().await;
         observer.map_err(|error| {
             let failure = connect_failure(&error).source("connection", self.way.to_string());
-            match (&failure.hint, self.way) {
-                (None, Way::Libpq) => {
-                    failure.hint("without Django the database is named by --dsn, DATABASE_URL or PGHOST, PGDATABASE, PGUSER and their like")
+            match self.way {
+                Way::Dsn | Way::DatabaseUrl => failure,
+                Way::Libpq => {
+                    let known = failure.hint.clone().map(|hint| format!("{hint}; "));
+                    failure.hint(format!("{}{NAMED_BY}", known.unwrap_or_default()))
                 }
-                _ => failure,
             }
         })
     }

@@ -217,8 +217,13 @@ pub(crate) fn django(
         pythonpath: layers.pick_optional("pythonpath", pythonpath, values::text)?,
         python: layers.pick_optional("python", python, values::text)?,
         entry: layers.pick_optional("entry", entry, values::entry)?,
-        dsn: layers.pick_optional("dsn", dsn, values::text)?,
+        dsn: self::dsn(dsn, layers)?,
     })
+}
+
+/// `--dsn` alone, for what needs no Django.
+pub(crate) fn dsn(flag: Option<String>, layers: &mut Layers) -> Result<Option<String>, Failure> {
+    layers.pick_optional("dsn", flag, values::text)
 }
 
 fn guard_of(args: args::GuardArgs, layers: &mut Layers) -> Result<GuardSettings, Failure> {
