@@ -25,6 +25,7 @@ mod backup;
 mod database;
 mod execute;
 mod lock;
+mod locks;
 mod project_tests;
 mod verify;
 

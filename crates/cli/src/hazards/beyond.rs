@@ -52,6 +52,42 @@ pub(crate) const TABLE: &[Beyond] = &[
         remedy: "COMMIT PREPARED or ROLLBACK PREPARED ends it",
     },
     Beyond {
+        code: "idle-in-transaction",
+        severity: Severity::Note,
+        meaning: "a client has left its transaction open for long: it keeps its locks and does nothing",
+        remedy: "COMMIT or ROLLBACK there; pg_terminate_backend() ends it, pg_cancel_backend() does nothing to it",
+    },
+    Beyond {
+        code: "lock-queue",
+        severity: Severity::Ask,
+        meaning: "sessions wait for a lock; the message names the root, which itself waits for nobody",
+        remedy: "what ends the root lets them all go on",
+    },
+    Beyond {
+        code: "deadlock",
+        severity: Severity::Note,
+        meaning: "sessions wait for each other",
+        remedy: "the server ends one of them after deadlock_timeout",
+    },
+    Beyond {
+        code: "wraparound-vacuum",
+        severity: Severity::Ask,
+        meaning: "autovacuum works against transaction id wraparound: it does not step aside for DDL",
+        remedy: "let it finish; cancelled it starts anew",
+    },
+    Beyond {
+        code: "ddl-blocked",
+        severity: Severity::Ask,
+        meaning: "a transaction older than a second has a lock that conflicts with one that the DDL needs",
+        remedy: "wait until it ends, or end it",
+    },
+    Beyond {
+        code: "sessions-hidden",
+        severity: Severity::Note,
+        meaning: "what sessions of other roles do may not be seen: their age, their state and their queries are unknown",
+        remedy: "GRANT pg_monitor to the role",
+    },
+    Beyond {
         code: "connection-safeguard-not-enforced",
         severity: Severity::Ask,
         meaning: "the connection's settings ask for a safeguard that our own connections and pg_dump's do not enforce; Django's do",

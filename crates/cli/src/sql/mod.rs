@@ -10,6 +10,7 @@ mod cursor;
 mod effects;
 mod kind;
 mod lock;
+mod mask;
 mod read;
 mod relation;
 mod split;
@@ -23,6 +24,7 @@ pub(crate) use action::{
 pub(crate) use catalog::{Catalog, ForeignKey, Known, TableFacts};
 pub(crate) use kind::StatementKind;
 pub(crate) use lock::{Blocks, Lock, LockMode};
+pub(crate) use mask::masked;
 pub(crate) use relation::Relation;
 pub(crate) use statement::{Evidence, Loss, ScanReason, Statement};
 

@@ -1,0 +1,216 @@
+//! Whether DDL could have its locks at this moment, and if not, who would have to go first.
+//!
+//! A busy table always has somebody on it: whose transaction is younger than a second is passing by and is only
+//! counted. Absent here: waiting for them, which is the guard's.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use pgdriver::activity::locks::{self, Held, LockMode, Wanted};
+use pgdriver::activity::{SessionInfo, SessionKind};
+use pgdriver::server::{self, PreparedTransaction};
+use pgdriver::{QueryError, Session};
+
+use super::findings;
+use super::look::Us;
+use super::model::{Literals, mask};
+use super::remedy::{self, Remedy};
+use super::words;
+use crate::hazards::{Finding, beyond};
+use crate::ui::count;
+
+/// In a transaction for less than this: traffic.
+const PASSING: Duration = Duration::from_secs(1);
+
+/// Who stands in the way of what is wanted.
+#[derive(Debug, Clone)]
+pub(crate) struct Readiness {
+    pub(crate) wanted: Vec<Wanted>,
+    /// The oldest transaction first, after those that will not end by themselves.
+    pub(crate) in_the_way: Vec<InTheWay>,
+    /// Transactions that began within the last second.
+    pub(crate) passing: usize,
+}
+
+/// A transaction that has, or awaits before us, what conflicts.
+#[derive(Debug, Clone)]
+pub(crate) struct InTheWay {
+    /// 0 is a prepared transaction.
+    pub(crate) pid: i32,
+    pub(crate) session: Option<SessionInfo>,
+    pub(crate) prepared: Option<PreparedTransaction>,
+    /// The strongest mode on each relation; partitions and children stand for themselves.
+    pub(crate) locks: Vec<HeldLock>,
+    /// How long its transaction is open; none where that may not be seen.
+    pub(crate) age: Option<Duration>,
+    pub(crate) remedy: Remedy,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct HeldLock {
+    pub(crate) relation: String,
+    pub(crate) mode: LockMode,
+    /// False: it stands in the queue before us.
+    pub(crate) granted: bool,
+}
+
+/// Looks now. What does not exist yet is in nobody's way.
+pub(crate) async fn readiness(
+    session: &Session,
+    us: &Us,
+    wanted: Vec<Wanted>,
+    literals: Literals,
+) -> Result<Readiness, QueryError> {
+    if wanted.is_empty() {
+        return Ok(Readiness::of(wanted, Vec::new(), &[], us, literals));
+    }
+    let held = locks::in_the_way(session, &wanted, &[]).await?;
+    let prepared = match held.iter().any(|held| held.pid == 0) {
+        true => server::prepared_transactions(session).await?,
+        false => Vec::new(),
+    };
+    Ok(Readiness::of(wanted, held, &prepared, us, literals))
+}
+
+impl Readiness {
+    pub(super) fn of(
+        wanted: Vec<Wanted>,
+        held: Vec<Held>,
+        prepared: &[PreparedTransaction],
+        us: &Us,
+        literals: Literals,
+    ) -> Self {
+        let mut transactions: BTreeMap<(i32, String), Vec<Held>> = BTreeMap::new();
+        for held in held {
+            transactions
+                .entry((held.pid, held.transaction.clone()))
+                .or_default()
+                .push(held);
+        }
+        let (mut in_the_way, mut passing) = (Vec::new(), 0);
+        for held in transactions.into_values() {
+            match is_passing(&held) {
+                true => passing += 1,
+                false => in_the_way.push(one(held, prepared, us, literals)),
+            }
+        }
+        in_the_way.sort_by_key(|other: &InTheWay| (other.pid != 0, std::cmp::Reverse(other.age)));
+        Self {
+            wanted,
+            in_the_way,
+            passing,
+        }
+    }
+
+    pub(crate) fn is_ready(&self) -> bool {
+        self.in_the_way.is_empty()
+    }
+
+    /// One for each transaction in the way.
+    pub(crate) fn findings(&self) -> Vec<Finding> {
+        let finding = |other: &InTheWay| {
+            let mut finding =
+                findings::with(beyond::finding("ddl-blocked", other.told()), &other.remedy);
+            finding.relation = other
+                .locks
+                .first()
+                .and_then(|lock| findings::relation(&lock.relation));
+            finding
+        };
+        self.in_the_way.iter().map(finding).collect()
+    }
+}
+
+impl InTheWay {
+    pub(crate) fn who(&self) -> String {
+        match (&self.prepared, &self.session) {
+            (Some(prepared), _) => format!(
+                "prepared transaction {} of {}, for {}",
+                prepared.gid,
+                prepared.owner,
+                words::age_text(prepared.age)
+            ),
+            (None, _) if self.pid == 0 => "a prepared transaction".to_owned(),
+            (None, Some(session)) => format!(
+                "{}, backend {}, {}",
+                words::who(session),
+                self.pid,
+                words::doing(session)
+            ),
+            (None, None) => format!("backend {}, which is gone by now", self.pid),
+        }
+    }
+
+    /// `ACCESS SHARE on public.shop_item and 3 more`
+    pub(crate) fn has(&self) -> String {
+        let Some(first) = self.locks.first() else {
+            return String::new();
+        };
+        let verb = if first.granted { "holds" } else { "awaits" };
+        let more = match self.locks.len() - 1 {
+            0 => String::new(),
+            n => format!(" and locks on {}", count(n as u64, "other relation")),
+        };
+        format!("{verb} {} on {}{more}", first.mode, first.relation)
+    }
+
+    fn told(&self) -> String {
+        format!("{}, {}", self.who(), self.has())
+    }
+}
+
+fn is_passing(held: &[Held]) -> bool {
+    let Some(session) = held.iter().find_map(|held| held.session.as_ref()) else {
+        return false;
+    };
+    let young = |detail: &pgdriver::activity::SessionDetail| {
+        detail.xact_age.is_some_and(|age| age < PASSING)
+    };
+    session.kind() == SessionKind::Client && session.detail.seen().is_some_and(young)
+}
+
+fn one(held: Vec<Held>, prepared: &[PreparedTransaction], us: &Us, literals: Literals) -> InTheWay {
+    let mut locks: BTreeMap<String, HeldLock> = BTreeMap::new();
+    for held in &held {
+        let relation = held.relation.to_string();
+        let new = HeldLock {
+            relation: relation.clone(),
+            mode: held.mode,
+            granted: held.granted,
+        };
+        let known = locks.entry(relation).or_insert_with(|| new.clone());
+        if (new.granted, new.mode) > (known.granted, known.mode) {
+            *known = new;
+        }
+    }
+    let first = held.into_iter().next();
+    let pid = first.as_ref().map_or(0, |held| held.pid);
+    let gid = first.as_ref().and_then(|held| held.prepared.clone());
+    let mut session = first.and_then(|held| held.session);
+    if let Some(session) = &mut session {
+        mask(session, literals);
+    }
+    let prepared: Option<PreparedTransaction> = prepared
+        .iter()
+        .find(|p| Some(&p.gid) == gid.as_ref())
+        .cloned();
+    let remedy = match (&session, &prepared) {
+        _ if pid == 0 => remedy::of_prepared(prepared.as_slice()),
+        (Some(session), _) => remedy::of_session(session, us.asker()),
+        (None, _) => remedy::of_gone(),
+    };
+    let age = match &prepared {
+        Some(prepared) => Some(prepared.age),
+        None => session
+            .as_ref()
+            .and_then(|session| session.detail.seen()?.xact_age),
+    };
+    InTheWay {
+        pid,
+        session,
+        prepared,
+        locks: locks.into_values().collect(),
+        age,
+        remedy,
+    }
+}

@@ -1,0 +1,138 @@
+//! A session in words: who it is, what it does and since when. Absent here: colours, width, and what to do about it.
+
+use std::time::Duration;
+
+use pgdriver::activity::{SessionDetail, SessionInfo, SessionKind};
+
+use crate::ui;
+
+/// `web (gunicorn, 10.0.0.3)`; of the server's own workers their sort.
+pub(crate) fn who(session: &SessionInfo) -> String {
+    let name = match (&session.user, session.kind()) {
+        (_, SessionKind::Walsender) => "walsender".to_owned(),
+        (
+            _,
+            SessionKind::Autovacuum {
+                to_prevent_wraparound: Some(true),
+            },
+        ) => "autovacuum to prevent wraparound".to_owned(),
+        (_, SessionKind::Autovacuum { .. }) => "autovacuum".to_owned(),
+        (Some(user), _) => user.clone(),
+        (None, _) => session
+            .detail
+            .seen()
+            .and_then(|d| d.backend_type.clone())
+            .unwrap_or_else(|| "a process of the server".to_owned()),
+    };
+    let application = session
+        .application
+        .as_deref()
+        .filter(|text| !text.is_empty());
+    let client = session
+        .detail
+        .seen()
+        .and_then(|detail| detail.client.as_deref());
+    let more: Vec<&str> = application.into_iter().chain(client).collect();
+    match more.is_empty() {
+        true => name,
+        false => format!("{name} ({})", more.join(", ")),
+    }
+}
+
+/// `idle in transaction for 12 s`, `active for 3 s, in a transaction for 12 s`
+pub(crate) fn doing(session: &SessionInfo) -> String {
+    let Some(detail) = session.detail.seen() else {
+        return "not permitted to see what it does".to_owned();
+    };
+    let state = detail
+        .state
+        .as_deref()
+        .or(detail.backend_type.as_deref())
+        .unwrap_or("unknown");
+    let own = match state {
+        "active" => detail.query_age,
+        _ => detail.state_age,
+    };
+    let mut text = state.to_owned();
+    if let Some(age) = own {
+        text.push_str(&format!(" for {}", age_text(age)));
+    }
+    if let Some(age) = detail.xact_age.filter(|age| differs(*age, own)) {
+        text.push_str(&format!(", in a transaction for {}", age_text(age)));
+    }
+    if let Some(wait) = waits_on_client(detail) {
+        text.push_str(wait);
+    }
+    text
+}
+
+/// Above an hour nobody counts seconds.
+pub(crate) fn age_text(age: Duration) -> String {
+    let minutes = age.as_secs() / 60;
+    match (minutes / 1440, minutes / 60 % 24, minutes % 60) {
+        (0, 0, _) => ui::seconds(age.as_secs_f64()),
+        (0, hours, minutes) => format!("{hours} h {minutes:02} min"),
+        (days, hours, _) => format!("{days} d {hours:02} h"),
+    }
+}
+
+/// A tenth of the age, or half a second, is the same moment to a reader.
+fn differs(age: Duration, other: Option<Duration>) -> bool {
+    let apart = age.abs_diff(other.unwrap_or_default());
+    apart > Duration::from_millis(500) && apart > age / 10
+}
+
+fn waits_on_client(detail: &SessionDetail) -> Option<&'static str> {
+    match (detail.state.as_deref()?, detail.wait_event.as_deref()?) {
+        ("active", "ClientRead") => Some(", waits for its client"),
+        ("active", "ClientWrite") => Some(", its client does not read"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pgdriver::Permitted;
+
+    fn session(state: &str, state_age: u64, query_age: u64, xact_age: u64) -> SessionInfo {
+        let detail = SessionDetail {
+            state: Some(state.to_owned()),
+            backend_type: Some("client backend".to_owned()),
+            state_age: Some(Duration::from_secs(state_age)),
+            query_age: Some(Duration::from_secs(query_age)),
+            xact_age: Some(Duration::from_secs(xact_age)),
+            client: Some("10.0.0.3".to_owned()),
+            ..SessionDetail::default()
+        };
+        SessionInfo {
+            pid: 7,
+            user: Some("web".to_owned()),
+            database: Some("shop".to_owned()),
+            application: Some(String::new()),
+            superuser: false,
+            may_signal: true,
+            is_walsender: false,
+            detail: Permitted::Seen(detail),
+        }
+    }
+
+    #[test]
+    fn a_session_in_words() {
+        assert_eq!(
+            doing(&session("idle in transaction", 11, 12, 12)),
+            "idle in transaction for 11 s"
+        );
+        assert_eq!(
+            doing(&session("active", 3, 3, 4000)),
+            "active for 3.0 s, in a transaction for 1 h 06 min"
+        );
+        assert_eq!(who(&session("active", 1, 1, 1)), "web (10.0.0.3)");
+        let mut hidden = session("active", 1, 1, 1);
+        hidden.detail = Permitted::NotPermitted;
+        hidden.application = Some("gunicorn".to_owned());
+        assert_eq!(doing(&hidden), "not permitted to see what it does");
+        assert_eq!(who(&hidden), "web (gunicorn)");
+        assert_eq!(age_text(Duration::from_secs(200_000)), "2 d 07 h");
+    }
+}
