@@ -47,7 +47,11 @@ const SCRIPT: &str = concat!(
     include_str!("bridge/drift.py"),
     include_str!("bridge/schema.py"),
     include_str!("bridge/inspect.py"),
+    include_str!("bridge/transaction.py"),
     include_str!("bridge/stop.py"),
+    include_str!("bridge/words.py"),
+    include_str!("bridge/statements.py"),
+    include_str!("bridge/attempts.py"),
     include_str!("bridge/migrate.py"),
     include_str!("bridge/main.py"),
 );

@@ -1,36 +1,37 @@
-"""The project's own `migrate`, watched: statements, migrations, and the error that ends it.
+"""The project's own `migrate`, watched: what is hooked where, and the error that ends it.
 
-Absent here: retries, and any change to what the command does.
+Absent here: what is done at a statement (statements.py) and at a migration (attempts.py).
 """
 
 import time
 
 
 class MigrateHooks:
-    """Watches statements and migrations of the selected alias, and holds a stop while a commit is being recorded."""
+    """Puts everything that watches in its place, and holds the plan against what was agreed to."""
 
-    def __init__(self, bridge, stop):
+    def __init__(self, bridge, stop, words):
         self.bridge = bridge
-        self.send = bridge.send
         self.stop = stop
+        self.statements = Statements(bridge, stop, words)
+        self.attempts = Attempts(bridge, stop, words, self.statements)
         agreed = bridge.request["agreed"]
         self.agreed = None if agreed is None else {named((m["app"], m["name"])): m["source_sha256"] for m in agreed}
-        self.number = 0
-        self.current = (None, None)
-        self.recording = False
-        self.reported = []  # exceptions that were said already
         self.command_error = None
 
     def install(self):
         from django.core.management.base import BaseCommand
         from django.db.backends.base.base import BaseDatabaseWrapper
         from django.db.migrations.executor import MigrationExecutor
+        from django.db.migrations.operations import RunPython
 
         self.wrap(MigrationExecutor, "migrate", self.plan)
         self.wrap(MigrationExecutor, "apply_migration", self.migration(backward=False))
         self.wrap(MigrationExecutor, "unapply_migration", self.migration(backward=True))
         self.wrap(MigrationExecutor, "record_migration", self.record)
         self.wrap(BaseDatabaseWrapper, "_commit", self.commit)
+        self.wrap(BaseDatabaseWrapper, "_rollback", self.rollback)
+        self.wrap(RunPython, "database_forwards", self.attempts.entered)
+        self.wrap(RunPython, "database_backwards", self.attempts.entered)
         self.wrap(BaseCommand, "execute", self.command)
 
     def wrap(self, cls, name, around):
@@ -42,36 +43,6 @@ class MigrateHooks:
         wrapper.__name__ = name
         wrapper.__wrapped__ = real
         setattr(cls, name, wrapper)
-
-    def watch(self, connection):
-        if self.statement not in connection.execute_wrappers:
-            connection.execute_wrappers.append(self.statement)
-
-    def statement(self, execute, sql, params, many, context):
-        if not self.recording:
-            self.stop.held = False
-            self.stop.check()
-        connection = context["connection"]
-        self.number += 1
-        number, (app, name) = self.number, self.current
-        self.send("statement_started", number=number, app=app, name=name, sql=str(sql),
-                  in_transaction=bool(connection.in_atomic_block))
-        began = time.perf_counter()
-        try:
-            if self.bridge.request["stepwise"]:
-                self.stop.wait_for_go()
-                began = time.perf_counter()
-            self.stop.running = connection.connection
-            try:
-                result = execute(sql, params, many, context)
-            finally:
-                self.stop.running = None
-        except BaseException as exc:
-            self.send("statement_failed", number=number, seconds=rounded(time.perf_counter() - began),
-                      exception=described(exc))
-            raise
-        self.send("statement_finished", number=number, seconds=rounded(time.perf_counter() - began))
-        return result
 
     def plan(self, real, executor, targets, plan=None, *args, **kwargs):
         """The whole plan is held against what was agreed to before the first of it runs."""
@@ -94,44 +65,41 @@ class MigrateHooks:
         raise CleanStop
 
     def migration(self, backward):
+        watched = self.attempts.around(backward)
+
         def around(real, executor, state, migration, *args, **kwargs):
-            if executor.connection.alias != self.bridge.alias:
-                return real(executor, state, migration, *args, **kwargs)
-            self.check_agreed(migration, backward)
-            if self.stop.asked == "after":
-                raise CleanStop
-            names = {"app": migration.app_label, "name": migration.name, "backward": backward}
-            self.current = (migration.app_label, migration.name)
-            self.send("migration_started", atomic=bool(migration.atomic), **names)
-            began = time.perf_counter()
-            try:
-                result = real(executor, state, migration, *args, **kwargs)
-            except BaseException as exc:
-                self.stop.held = False
-                self.reported.append(exc)
-                self.send("migration_failed", seconds=rounded(time.perf_counter() - began),
-                          exception=described(exc), **names)
-                raise
-            finally:
-                self.current = (None, None)
-            self.send("migration_applied", seconds=rounded(time.perf_counter() - began), **names)
-            self.stop.held = False
-            self.stop.check()
-            return result
+            if executor.connection.alias == self.bridge.alias:
+                self.check_agreed(migration, backward)
+            return watched(real, executor, state, migration, *args, **kwargs)
         return around
 
     def record(self, real, executor, *args, **kwargs):
-        self.recording = True
+        attempt = self.statements.attempt
+        if attempt is None or attempt.connection is not executor.connection:
+            return real(executor, *args, **kwargs)
+        if not in_transaction(attempt.connection):
+            self.stop.hold()  # all that the migration does is done
+        attempt.recording = True
         try:
             return real(executor, *args, **kwargs)
         finally:
-            self.recording = False
+            attempt.recording = False
 
     def commit(self, real, connection):
-        if connection.alias == self.bridge.alias and self.current[0]:
-            self.stop.held = True
-            self.send("commit_started")
+        attempt = self.statements.attempt
+        if attempt and attempt.connection is connection:
+            self.stop.hold()
+            attempt.commits += 1
+            self.bridge.send("commit_started")
         return real(connection)
+
+    def rollback(self, real, connection):
+        """A cancel that came into it would cost the connection."""
+        self.stop.quiet = True
+        try:
+            return real(connection)
+        finally:
+            self.stop.quiet = False
 
     def command(self, real, *args, **kwargs):
         """run_from_argv() turns a CommandError into text and sys.exit(); here it still is an exception."""
@@ -145,13 +113,15 @@ class MigrateHooks:
 def run_migrate(bridge, sessions, argv, real, reader):
     began = time.perf_counter()
     stop = Stop(bridge)
-    hooks = MigrateHooks(bridge, stop)
+    words = Words(stop)
+    hooks = MigrateHooks(bridge, stop, words)
     hooks.install()
-    sessions.opened.append(hooks.watch)
+    sessions.opened.append(hooks.statements.watch)
     watch_open_connection(bridge, sessions)
     outcome, error = "done", None
     try:
-        stop.listen(reader)
+        stop.listen()
+        words.listen(reader)
         real(argv)
     except SystemExit as exc:
         if exc.code not in (None, 0):
@@ -162,7 +132,7 @@ def run_migrate(bridge, sessions, argv, real, reader):
     stop.held = stop.raised = True  # what follows is only talk
     if isinstance(error, CleanStop) or (error is not None and stop.asked == "now"):
         outcome = "stopped"
-    elif error is not None and error not in hooks.reported:
+    elif error is not None and error not in hooks.attempts.reported:
         say_command_error(bridge, error)
     bridge.send("migrate_done", outcome=outcome, seconds=rounded(time.perf_counter() - began))
 
