@@ -29,7 +29,7 @@ pub struct WaitGraph {
     pub edges: Vec<Edge>,
     /// How each blocker stands in its waiter's way; one for each prepared transaction that blocks.
     pub blocking: Vec<Blocking>,
-    /// Everybody in `edges` who is still there.
+    /// Everybody in `edges` who is still there, with their parallel workers.
     pub sessions: Vec<SessionInfo>,
     /// What the waiters wait for.
     pub waits: Vec<LockWait>,
@@ -241,12 +241,16 @@ async fn describe(session: &Session, edges: Vec<Edge>) -> Result<WaitGraph, Quer
             false => Ok(Vec::new()),
         }
     };
-    let (sessions, locks, prepared, asker) = try_join!(
+    let (sessions, prepared, asker) = try_join!(
         session_info::of(session, &pids),
-        awaited::locks(session, &pids),
         some_prepared,
         asker(session)
     )?;
+    // the leader is named, and a worker waits
+    let workers = sessions.iter().map(|session| session.pid);
+    let among: BTreeSet<i32> = among.into_iter().chain(workers).collect();
+    let pids: Vec<i32> = among.iter().copied().collect();
+    let locks = awaited::locks(session, &pids).await?;
     let mut graph = WaitGraph {
         waits: awaited::waits(&locks, &among),
         edges,

@@ -1,6 +1,7 @@
--- At most $2 sessions that wait for locks, with their direct blockers: first those who wait for something that $1 has or
--- awaits, then those who have waited longest. Whom $1 blocks in the end is found from these.
--- Privileges: none.
+-- At most $2 processes that wait for locks, with their direct blockers: first those who wait for something that $1 has
+-- or awaits, then those who have waited longest. After them, with `waited` null, blockers that wait by way of a parallel
+-- worker: PostgreSQL names the leader.
+-- Privileges: none; `leader` of another role's worker needs pg_monitor.
 WITH lock AS MATERIALIZED (
   SELECT ROW(l.locktype, l.database, l.relation, l.page, l.tuple, l.virtualxid, l.transactionid, l.classid, l.objid,
              l.objsubid) AS what,
@@ -9,12 +10,22 @@ WITH lock AS MATERIALIZED (
    WHERE l.pid = $1::int4 OR (NOT l.granted AND l.pid IS NOT NULL)
 ), waiter AS MATERIALIZED (
   SELECT l.pid,
-         extract(epoch FROM clock_timestamp() - min(l.waitstart))::float8 AS waited
+         coalesce(extract(epoch FROM clock_timestamp() - min(l.waitstart)), 0)::float8 AS waited
     FROM lock l
    WHERE NOT l.granted AND l.pid <> $1::int4
    GROUP BY l.pid
    ORDER BY bool_or(EXISTS (SELECT FROM lock own WHERE own.pid = $1::int4 AND own.what IS NOT DISTINCT FROM l.what)) DESC,
             min(l.waitstart) NULLS LAST
    LIMIT $2::int8
+), blocked AS MATERIALIZED (
+  SELECT w.pid, w.waited, pg_blocking_pids(w.pid) AS blockers,
+         (SELECT a.leader_pid FROM pg_stat_get_activity(w.pid) a) AS leader
+    FROM waiter w
+), leader AS MATERIALIZED (
+  SELECT unnest(b.blockers) AS pid FROM blocked b
+  EXCEPT
+  SELECT unnest(ARRAY[l.pid, 0]) FROM lock l WHERE NOT l.granted
 )
-SELECT w.pid, w.waited, pg_blocking_pids(w.pid) AS blockers FROM waiter w
+SELECT b.pid, b.waited, b.blockers, b.leader FROM blocked b
+ UNION ALL
+SELECT l.pid, NULL, pg_blocking_pids(l.pid), NULL FROM leader l WHERE l.pid <> $1::int4

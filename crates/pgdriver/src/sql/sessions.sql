@@ -1,4 +1,4 @@
--- Sessions: those of $1 (all where null), in a transaction for at least $2 seconds (any where null).
+-- Sessions: those of $1 and their parallel workers (all where null), in a transaction for at least $2 seconds (any where null).
 -- Privileges: pid, user, database and application need none; the rest of another role's session needs pg_monitor,
 -- and without it `visible` is false.
 SELECT s.pid,
@@ -34,6 +34,6 @@ SELECT s.pid,
          FROM pg_roles m WHERE m.rolname = current_user
        ) me
  WHERE s.pid <> pg_backend_pid()
-   AND ($1::int4[] IS NULL OR s.pid = ANY ($1::int4[]))
+   AND ($1::int4[] IS NULL OR s.pid = ANY ($1::int4[]) OR s.leader_pid = ANY ($1::int4[]))
    AND ($2::float8 IS NULL OR s.xact_start <= clock_timestamp() - make_interval(secs => $2::float8))
  ORDER BY s.xact_start NULLS LAST, s.pid

@@ -4,10 +4,12 @@
 
 mod activity;
 mod activity_locks;
+mod activity_scenes;
 mod advisory;
 mod catalog;
 mod connect;
 mod history;
+mod libpq;
 mod observers;
 mod pooler;
 mod queries;
@@ -15,6 +17,7 @@ mod server;
 mod standby;
 mod tables;
 mod tls;
+mod tls_matrix;
 
 use pgdriver::{ConnectOptions, Environment, Session};
 use xtask::servers::{Database, Server, shared};

@@ -19,9 +19,9 @@ const QUEUE: Sql = sql!("count the queue behind a backend", "queue.sql", INT4, I
 pub struct Queue {
     /// How many: at least so many, where the limit was met.
     pub waiting: u64,
-    /// The longest wait among them; none where nobody waits, or only for an instant.
+    /// The longest wait among them; none where nobody waits.
     pub longest: Option<Duration>,
-    /// Who they are.
+    /// Who they are; a parallel query by its leader, as far as this role may see that.
     pub pids: Vec<i32>,
 }
 
@@ -29,12 +29,17 @@ pub struct Queue {
 pub async fn queue_behind(session: &Session, pid: i32, limit: u32) -> Result<Queue, QueryError> {
     let rows = QUEUE.rows(session, &[&pid, &i64::from(limit)]).await?;
     let mut edges = Vec::new();
-    let mut waits = HashMap::new();
+    let mut waits: HashMap<i32, Option<Duration>> = HashMap::new();
     for row in &rows {
-        let waiter: i32 = row.get("pid")?;
+        let process: i32 = row.get("pid")?;
+        let waiter = row.get::<Option<i32>>("leader")?.unwrap_or(process);
         let blockers: Vec<i32> = row.get("blockers")?;
         edges.extend(blockers.into_iter().map(|blocker| Edge { waiter, blocker }));
-        waits.insert(waiter, age(row.get("waited")?));
+        let waited = age(row.get("waited")?);
+        waits
+            .entry(waiter)
+            .and_modify(|longest| *longest = waited.max(*longest))
+            .or_insert(waited);
     }
     let pids = graph::queued_behind(&edges, pid);
     Ok(Queue {
