@@ -5,9 +5,9 @@
 use std::time::Duration;
 
 use pgdriver::activity::SessionInfo;
+use pgdriver::activity::remedy::Remedy;
 
 use super::model::{Root, Snapshot};
-use super::remedy::{self, Remedy};
 use super::words;
 use crate::hazards::{Finding, beyond};
 use crate::sql::Relation;
@@ -21,12 +21,12 @@ pub(super) fn of(snapshot: &Snapshot) -> Vec<Finding> {
         .collect();
     findings.extend(
         snapshot
-            .long(true)
+            .long_idle()
             .map(|session| open(snapshot, "idle-in-transaction", session)),
     );
     findings.extend(
         snapshot
-            .long(false)
+            .long_active()
             .map(|session| open(snapshot, "long-transaction", session)),
     );
     findings.extend(snapshot.prepared.iter().map(|prepared| {
@@ -36,7 +36,7 @@ pub(super) fn of(snapshot: &Snapshot) -> Vec<Finding> {
             prepared.owner,
             words::age_text(prepared.age)
         );
-        let remedy = remedy::of_prepared(std::slice::from_ref(prepared));
+        let remedy = snapshot.us.remedy_for_prepared(prepared);
         with(beyond::finding("prepared-transaction", message), &remedy)
     }));
     let wraparound = snapshot
@@ -51,9 +51,10 @@ pub(super) fn of(snapshot: &Snapshot) -> Vec<Finding> {
 
 /// The finding's own remedy is the general one; here it is known exactly.
 pub(super) fn with(mut finding: Finding, remedy: &Remedy) -> Finding {
-    finding.remedy = match remedy.sql.first() {
-        Some(sql) => format!("{sql} -- {}", remedy.text),
-        None => remedy.text.clone(),
+    let sql = remedy.sql();
+    finding.remedy = match sql.is_empty() {
+        true => remedy.to_string(),
+        false => format!("{}; -- {remedy}", sql.join("; ")),
     };
     finding
 }
@@ -71,7 +72,7 @@ fn queue(snapshot: &Snapshot, root: &Root) -> Finding {
             session.pid,
             words::doing(session)
         ),
-        None if root.pid() == 0 => "a prepared transaction".to_owned(),
+        None if root.pid() <= 0 => words::prepared(root.prepared.as_ref()),
         None => format!("backend {}", root.pid()),
     };
     let verb = if root.waiting.len() == 1 {
@@ -86,7 +87,10 @@ fn queue(snapshot: &Snapshot, root: &Root) -> Finding {
         "lock-queue"
     };
     let mut finding = with(beyond::finding(code, message), &root.remedy);
-    finding.relation = root.holds.first().and_then(|(name, _)| relation(name));
+    finding.relation = root
+        .holds
+        .iter()
+        .find_map(|hold| relation(hold.relation.as_deref()?));
     finding
 }
 
@@ -125,7 +129,7 @@ fn hidden(snapshot: &Snapshot) -> Option<Finding> {
     if hidden == 0 {
         return None;
     }
-    let role = &snapshot.us.role;
+    let role = &snapshot.us.asker.role;
     let mut finding = beyond::finding(
         "sessions-hidden",
         format!(
@@ -133,7 +137,7 @@ fn hidden(snapshot: &Snapshot) -> Option<Finding> {
             count(hidden as u64, "session")
         ),
     );
-    finding.remedy = format!("GRANT pg_monitor TO {};", remedy::quoted(role));
+    finding.remedy = words::grant_to_see(role);
     Some(finding)
 }
 

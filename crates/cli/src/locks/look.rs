@@ -4,9 +4,9 @@
 
 use std::time::Duration;
 
+use pgdriver::activity;
 use pgdriver::activity::locks::{Held, LockMode, Wanted, in_the_way};
-use pgdriver::activity::{self, WaitGraph};
-use pgdriver::catalog::RelationName;
+use pgdriver::activity::remedy::Asker;
 use pgdriver::server::{self, ServerFacts};
 use pgdriver::{QueryError, Session};
 use tokio::try_join;
@@ -16,20 +16,23 @@ use super::model::{Seen, Snapshot, View};
 /// Who we are to the server: asked once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Us {
-    pub(crate) role: String,
-    pub(crate) database: String,
-    /// It has pg_monitor, or is a superuser.
-    pub(crate) sees_all_sessions: bool,
-    pub(crate) deadlock_timeout: Option<Duration>,
+    /// With the database that we look from.
+    pub(crate) asker: Asker,
+    pub(crate) superuser: bool,
+    /// `15.18`
+    pub(crate) version: String,
 }
 
 impl From<&ServerFacts> for Us {
     fn from(facts: &ServerFacts) -> Self {
         Self {
-            role: facts.role.clone(),
-            database: facts.database.clone(),
-            sees_all_sessions: facts.sees_all_sessions,
-            deadlock_timeout: facts.defaults.deadlock_timeout,
+            asker: Asker {
+                role: facts.role.clone(),
+                database: facts.database.clone(),
+                deadlock_timeout: facts.defaults.deadlock_timeout,
+            },
+            superuser: facts.is_superuser,
+            version: facts.short_version(),
         }
     }
 }
@@ -41,7 +44,7 @@ pub(crate) async fn look(session: &Session, us: &Us, view: &View) -> Result<Snap
         activity::sessions(session),
         server::prepared_transactions(session)
     )?;
-    let held = held(session, &graph, view).await?;
+    let held = held(session, view).await?;
     let seen = Seen {
         sessions,
         graph,
@@ -51,29 +54,15 @@ pub(crate) async fn look(session: &Session, us: &Us, view: &View) -> Result<Snap
     Ok(Snapshot::of(seen, us, view))
 }
 
-/// Who has what others wait for; with a relation, all that anybody has on it.
-async fn held(session: &Session, graph: &WaitGraph, view: &View) -> Result<Vec<Held>, QueryError> {
-    let mut wanted: Vec<Wanted> = graph
-        .waits
-        .iter()
-        .filter_map(|wait| {
-            let mode = LockMode::from_pg_locks(&wait.mode)?;
-            // the first dot divides; a schema with a dot in its name is not found, and then nothing is said of it
-            let relation = RelationName::parse(wait.relation.as_deref()?);
-            Some(Wanted { relation, mode })
-        })
-        .collect();
-    if let Some(relation) = &view.relation {
-        // ACCESS EXCLUSIVE conflicts with every mode
-        wanted = vec![Wanted {
-            relation: RelationName::parse(relation),
-            mode: LockMode::AccessExclusive,
-        }];
-    }
-    wanted.sort_by(|a, b| (&a.relation, a.mode).cmp(&(&b.relation, b.mode)));
-    wanted.dedup();
-    match wanted.is_empty() {
-        true => Ok(Vec::new()),
-        false => in_the_way(session, &wanted, &[]).await,
-    }
+/// Everybody's locks on the relation of the view.
+async fn held(session: &Session, view: &View) -> Result<Vec<Held>, QueryError> {
+    let Some(relation) = &view.relation else {
+        return Ok(Vec::new());
+    };
+    // ACCESS EXCLUSIVE conflicts with every mode
+    let all = Wanted {
+        relation: relation.clone(),
+        mode: LockMode::AccessExclusive,
+    };
+    in_the_way(session, &[all], &[]).await
 }

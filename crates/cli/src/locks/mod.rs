@@ -1,20 +1,18 @@
 //! The answer of `locks`: who holds, who waits, who is the root, what is old, and whether DDL could have its locks.
 //!
 //! `look` asks the server, everything else is pure: `model` joins the answers into one [`Snapshot`], `tree` puts the
-//! waiters under their blockers, `remedy` says what ends a blocker, `findings` what to tell, `words` who a session is,
-//! `readiness` who would stand in the way of a lock. Queries are masked and shortened as they come in, so nobody who
-//! shows a snapshot can show more. Absent here: screens, documents, and ending anybody.
+//! waiters under their blockers, `findings` says what to tell, `words` who a session is, `readiness` who would stand in
+//! the way of a lock. Queries are masked and shortened as they come in, so nobody who shows a snapshot can show more.
+//! Absent here: screens, what ends a blocker ([`pgdriver::activity::remedy`]), and ending anybody.
 
 mod findings;
 mod look;
 mod model;
 mod readiness;
-mod remedy;
 mod tree;
 pub(crate) mod words;
 
 pub(crate) use look::{Us, look};
 pub(crate) use model::{LONG, Literals, Root, Scope, Snapshot, View, Waiter};
 pub(crate) use readiness::{InTheWay, Readiness, readiness};
-pub(crate) use remedy::{Remedy, Signal};
 pub(crate) use tree::Node;

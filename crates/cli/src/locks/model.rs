@@ -1,18 +1,22 @@
-//! One look at the server as a value: what a screen or a document of `locks` shows. Made from what the driver answered.
+//! One look at the server as a value: what a screen or a document of `locks` shows, made from what the driver answered.
 //!
 //! Pure. Absent here: asking (see [`super::look`]) and layout. No query in it is raw: see [`View`].
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use pgdriver::Permitted;
 use pgdriver::activity::locks::Held;
-use pgdriver::activity::{Edge, LockWait, SessionInfo, SessionKind, WaitGraph};
+use pgdriver::activity::remedy::{self, Remedy};
+use pgdriver::activity::{
+    Cause, Edge, How, LockWait, Prepared, SessionInfo, SessionKind, Target, WaitGraph,
+};
+use pgdriver::catalog::RelationName;
 use pgdriver::server::PreparedTransaction;
 
 use super::findings;
 use super::look::Us;
-use super::remedy::{self, Asker, Remedy};
 use super::tree::{self, Group, Node};
 use crate::hazards::Finding;
 use crate::sql;
@@ -21,10 +25,13 @@ use crate::ui;
 /// A transaction older than this would hold up DDL, or be held up by it.
 pub(crate) const LONG: Duration = Duration::from_secs(5);
 
+/// As much of a query as is kept where its literals are hidden.
+const QUERY: usize = 400;
+
 /// Which sessions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scope {
-    /// Those of this database, whoever waits for them or keeps them waiting, and the server's own.
+    /// Those of this database, whoever waits for them or keeps them waiting, and walsenders.
     Database,
     Cluster,
 }
@@ -41,8 +48,8 @@ pub(crate) enum Literals {
 pub(crate) struct View {
     pub(crate) scope: Scope,
     pub(crate) literals: Literals,
-    /// Only what concerns it: `schema.name`, as the catalog has it.
-    pub(crate) relation: Option<String>,
+    /// Only what concerns it; as the catalog has it, with its schema.
+    pub(crate) relation: Option<RelationName>,
 }
 
 /// What the driver answered, all at nearly the same instant.
@@ -50,8 +57,7 @@ pub(crate) struct Seen {
     pub(crate) sessions: Vec<SessionInfo>,
     pub(crate) graph: WaitGraph,
     pub(crate) prepared: Vec<PreparedTransaction>,
-    /// Who holds, or awaits, what conflicts with a relation lock that somebody awaits; with a relation in the view, all
-    /// locks on it.
+    /// With a relation in the view: all locks on it.
     pub(crate) held: Vec<Held>,
 }
 
@@ -74,33 +80,50 @@ pub(crate) struct Snapshot {
     pub(crate) elsewhere: usize,
 }
 
-/// A session that waits for a lock.
+/// A session that waits for a lock; a parallel query by its leader.
 #[derive(Debug, Clone)]
 pub(crate) struct Waiter {
     pub(crate) pid: i32,
-    /// Its direct blockers, each once; 0 is a prepared transaction.
+    /// Its direct blockers, each once; below 1 they are prepared transactions.
     pub(crate) waits_for: Vec<i32>,
     pub(crate) root_pids: Vec<i32>,
     /// None in the instant before the server notes it.
     pub(crate) wait: Option<LockWait>,
 }
 
+impl Waiter {
+    pub(crate) fn waited(&self) -> Option<Duration> {
+        self.wait.as_ref()?.waited
+    }
+}
+
 /// Somebody who waits for nobody while others wait for him.
 #[derive(Debug, Clone)]
 pub(crate) struct Root {
-    /// One; of a deadlock all its members; 0 is a prepared transaction.
+    /// One; of a deadlock all its members; below 1 it is a prepared transaction.
     pub(crate) pids: Vec<i32>,
     pub(crate) deadlock: bool,
-    /// Of a prepared one: those that it can be.
-    pub(crate) prepared: Vec<PreparedTransaction>,
-    /// What he has that others wait for: `public.shop_item`, `ACCESS EXCLUSIVE`.
-    pub(crate) holds: Vec<(String, String)>,
+    /// None also where a prepared transaction was gone when its name was asked for.
+    pub(crate) prepared: Option<Prepared>,
+    /// What he has that others wait for.
+    pub(crate) holds: Vec<Hold>,
     /// Who would go on, the longest wait first.
     pub(crate) waiting: Vec<i32>,
     pub(crate) longest: Option<Duration>,
     pub(crate) remedy: Remedy,
     /// Each waiter stands in one tree only.
     pub(crate) tree: Node,
+}
+
+/// A lock that somebody waits for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Hold {
+    /// `public.shop_item`, `a row of public.shop_item`, `advisory lock 7`
+    pub(crate) what: String,
+    /// `ACCESS EXCLUSIVE`; of locks on tables.
+    pub(crate) mode: Option<&'static str>,
+    /// The table, where it is about one.
+    pub(crate) relation: Option<String>,
 }
 
 impl Root {
@@ -111,14 +134,12 @@ impl Root {
 
 impl Snapshot {
     pub(crate) fn of(mut seen: Seen, us: &Us, view: &View) -> Self {
-        for session in seen.sessions.iter_mut().chain(&mut seen.graph.sessions) {
-            mask(session, view.literals);
-        }
-        for session in seen
+        let causes = seen.graph.causes();
+        let of_held = seen
             .held
             .iter_mut()
-            .filter_map(|held| held.session.as_mut())
-        {
+            .filter_map(|held| held.session.as_mut());
+        for session in seen.sessions.iter_mut().chain(of_held) {
             mask(session, view.literals);
         }
         let leaders: BTreeMap<i32, i32> = seen
@@ -126,44 +147,56 @@ impl Snapshot {
             .iter()
             .filter_map(|session| Some((session.pid, session.leader()?)))
             .collect();
-        let mut edges = tree::fold(&seen.graph.edges, |pid| leaders.get(&pid).copied());
-        let waits: BTreeMap<i32, &LockWait> = seen
-            .graph
-            .waits
+        let mut edges = tree::fold(&edges(&seen.graph), |pid| leaders.get(&pid).copied());
+        concern(&mut edges, &seen, us, view);
+        let waits: BTreeMap<i32, &LockWait> = edges
             .iter()
-            .map(|wait| (leaders.get(&wait.pid).copied().unwrap_or(wait.pid), wait))
+            .filter_map(|edge| Some((edge.waiter, seen.graph.wait(edge.waiter)?)))
             .collect();
-        concern(&mut edges, &seen, &waits, us, view);
         let groups = tree::groups(&edges, |pid| {
-            std::cmp::Reverse(waits.get(&pid).and_then(|wait| wait.waited))
+            Reverse(waits.get(&pid).and_then(|wait| wait.waited))
         });
         let waiters = waiters(&edges, &groups, &waits);
-        let roots = roots(groups, &seen, &waiters, us);
+        let mut roots: Vec<Root> = groups
+            .into_iter()
+            .map(|group| root(group, &seen, &causes, &waiters))
+            .collect();
+        roots.sort_by_key(|root| {
+            (
+                Reverse(root.waiting.len()),
+                Reverse(root.longest),
+                root.pid(),
+            )
+        });
         let involved: BTreeSet<i32> = edges
             .iter()
             .flat_map(|edge| [edge.waiter, edge.blocker])
             .collect();
-        let on_relation = on_relation(&seen.held, view);
-        let before = seen.sessions.len();
-        let mut sessions = seen.sessions;
-        sessions.retain(|session| is_shown(session, &involved, &on_relation, us, view));
-        let elsewhere = match view.scope {
-            Scope::Database => before - sessions.len(),
-            Scope::Cluster => 0,
+        let ours = |session: &SessionInfo| is_shown(session, &involved, &seen.held, us, view);
+        let elsewhere = |session: &&SessionInfo| {
+            !ours(session)
+                && session.database.is_some()
+                && session.database.as_ref() != Some(&us.asker.database)
         };
-        let mut prepared = seen.prepared;
-        if let Some(relation) = &view.relation {
-            let name = relation.rsplit('.').next().unwrap_or(relation);
-            prepared.retain(|p| p.relations.iter().any(|r| r == relation || r == name));
-        }
+        let elsewhere = seen.sessions.iter().filter(elsewhere).count();
         let mut snapshot = Self {
             us: us.clone(),
             view: view.clone(),
-            sessions,
+            sessions: seen
+                .sessions
+                .iter()
+                .filter(|session| ours(session))
+                .cloned()
+                .collect(),
             waiters,
             roots,
-            prepared,
-            on_relation,
+            prepared: seen
+                .prepared
+                .iter()
+                .filter(|prepared| is_on(prepared, view))
+                .cloned()
+                .collect(),
+            on_relation: seen.held,
             findings: Vec::new(),
             elsewhere,
         };
@@ -179,6 +212,10 @@ impl Snapshot {
         self.waiters.iter().find(|waiter| waiter.pid == pid)
     }
 
+    pub(crate) fn is_root(&self, pid: i32) -> bool {
+        self.roots.iter().any(|root| root.pids.contains(&pid))
+    }
+
     /// Sessions whose state this role may not see.
     pub(crate) fn hidden(&self) -> usize {
         let hidden = |session: &&SessionInfo| session.detail == Permitted::NotPermitted;
@@ -187,21 +224,23 @@ impl Snapshot {
 
     /// What would end this session's hold.
     pub(crate) fn remedy(&self, session: &SessionInfo) -> Remedy {
-        remedy::of_session(session, self.us.asker())
+        remedy::remedy(session, &self.us.asker)
     }
 
-    /// Transactions open for at least [`LONG`], the oldest first: idle ones, or those that work.
-    pub(crate) fn long(&self, idle: bool) -> impl Iterator<Item = &SessionInfo> {
-        self.sessions.iter().filter(move |session| {
-            let Some(detail) = session.detail.seen() else {
-                return false;
-            };
-            let is_idle = detail
-                .state
-                .as_deref()
-                .is_some_and(|state| state.starts_with("idle in transaction"));
-            let is_client = matches!(session.kind(), SessionKind::Client);
-            is_client && is_idle == idle && detail.xact_age.is_some_and(|age| age >= LONG)
+    /// Clients whose transaction is open for at least [`LONG`] and that do nothing, the oldest first.
+    pub(crate) fn long_idle(&self) -> impl Iterator<Item = &SessionInfo> {
+        self.long().filter(|session| is_idle(session))
+    }
+
+    /// Clients that have worked in one transaction for at least [`LONG`], the oldest first.
+    pub(crate) fn long_active(&self) -> impl Iterator<Item = &SessionInfo> {
+        self.long().filter(|session| !is_idle(session))
+    }
+
+    fn long(&self) -> impl Iterator<Item = &SessionInfo> {
+        self.sessions.iter().filter(|session| {
+            let age = session.detail.seen().and_then(|detail| detail.xact_age);
+            session.kind() == SessionKind::Client && age.is_some_and(|age| age >= LONG)
         })
     }
 
@@ -219,73 +258,91 @@ impl Snapshot {
 }
 
 impl Us {
-    pub(super) fn asker(&self) -> Asker<'_> {
-        Asker {
-            role: &self.role,
-            deadlock_timeout: self.deadlock_timeout,
-        }
+    /// What ends a prepared transaction of this database.
+    pub(crate) fn remedy_for_prepared(&self, prepared: &PreparedTransaction) -> Remedy {
+        let named = Prepared {
+            gid: prepared.gid.clone(),
+            transaction: String::new(),
+            owner: prepared.owner.clone(),
+            database: self.asker.database.clone(),
+            age: prepared.age,
+            may_end: self.superuser || prepared.owner == self.asker.role,
+        };
+        remedy::remedy_for_prepared(&named, &self.asker)
     }
 }
 
-/// The server's own words of autovacuum are no query and hold no literal.
+/// Idle in a transaction, or in one that has failed.
+pub(crate) fn is_idle(session: &SessionInfo) -> bool {
+    let state = session
+        .detail
+        .seen()
+        .and_then(|detail| detail.state.as_deref());
+    state.is_some_and(|state| state.starts_with("idle in transaction"))
+}
+
+/// Autovacuum's own words hold no literal, and tell of what sort it is.
 pub(super) fn mask(session: &mut SessionInfo, literals: Literals) {
     let Permitted::Seen(detail) = &mut session.detail else {
         return;
     };
-    if literals == Literals::Hidden {
-        detail.query = ui::one_line(&sql::masked(&detail.query), 400);
+    let says_itself = detail.backend_type.as_deref() == Some("autovacuum worker");
+    if literals == Literals::Hidden && !says_itself {
+        detail.query = ui::one_line(&sql::masked(&detail.query), QUERY);
     }
 }
 
-/// Leaves what the view is about: groups that touch this database, or wait for the relation.
-fn concern(
-    edges: &mut Vec<Edge>,
-    seen: &Seen,
-    waits: &BTreeMap<i32, &LockWait>,
-    us: &Us,
-    view: &View,
-) {
-    let databases: BTreeMap<i32, &str> = seen
-        .sessions
-        .iter()
-        .chain(&seen.graph.sessions)
-        .filter_map(|session| Some((session.pid, session.database.as_deref()?)))
-        .collect();
-    let starts: Vec<i32> = match &view.relation {
-        Some(relation) => waits
+/// The graph's edges, where each prepared transaction is somebody: -1 is the first of them, 0 one without a name.
+fn edges(graph: &WaitGraph) -> Vec<Edge> {
+    let somebody = |gid: &Option<String>| {
+        let at = graph
+            .prepared
             .iter()
-            .filter(|(_, wait)| wait.relation.as_deref() == Some(relation))
-            .map(|(pid, _)| *pid)
-            .chain(
-                seen.held
-                    .iter()
-                    .filter(|held| !held.granted && held.relation.to_string() == *relation)
-                    .map(|held| held.pid),
-            )
-            .collect(),
-        None if view.scope == Scope::Cluster => return,
-        None => databases
-            .iter()
-            .filter(|(_, name)| **name == us.database)
-            .map(|(pid, _)| *pid)
-            .collect(),
+            .position(|one| Some(&one.gid) == gid.as_ref());
+        at.and_then(|at| i32::try_from(at).ok())
+            .map_or(0, |at| -1 - at)
     };
-    let mut near: BTreeSet<i32> = starts.into_iter().collect();
-    let mut grew = true;
-    while grew {
-        let before = near.len();
-        for edge in edges.iter() {
-            // 0 is any prepared transaction: what touches it need not belong together
-            let touches = |pid: i32| pid != 0 && near.contains(&pid);
-            match view.relation {
-                // whom they wait for, and who waits for them
-                _ if touches(edge.waiter) => drop(near.insert(edge.blocker)),
-                _ if touches(edge.blocker) => drop(near.insert(edge.waiter)),
-                _ => {}
-            }
+    let edge = |blocking: &pgdriver::activity::Blocking| Edge {
+        waiter: blocking.waiter,
+        blocker: match blocking.blocker {
+            0 => somebody(&blocking.prepared),
+            pid => pid,
+        },
+    };
+    graph.blocking.iter().map(edge).collect()
+}
+
+fn prepared_of(graph: &WaitGraph, pid: i32) -> Option<&Prepared> {
+    graph
+        .prepared
+        .get(usize::try_from(-1 - i64::from(pid)).ok()?)
+}
+
+/// Leaves what the view is about: what is connected with this database, or with the relation.
+fn concern(edges: &mut Vec<Edge>, seen: &Seen, us: &Us, view: &View) {
+    let starts: BTreeSet<i32> = match &view.relation {
+        Some(relation) => {
+            let name = relation.to_string();
+            let about = seen
+                .graph
+                .waits
+                .iter()
+                .filter(|wait| wait.table() == Some(&name));
+            let on_it = seen.held.iter().map(|held| held.pid).filter(|pid| *pid > 0);
+            about.map(|wait| wait.pid).chain(on_it).collect()
         }
-        grew = near.len() > before;
-    }
+        None if view.scope == Scope::Cluster => return,
+        None => {
+            let here =
+                |session: &&SessionInfo| session.database.as_ref() == Some(&us.asker.database);
+            seen.sessions
+                .iter()
+                .filter(here)
+                .map(|session| session.pid)
+                .collect()
+        }
+    };
+    let near = tree::connected(edges, starts);
     edges.retain(|edge| near.contains(&edge.waiter));
 }
 
@@ -301,129 +358,111 @@ fn waiters(edges: &[Edge], groups: &[Group], waits: &BTreeMap<i32, &LockWait>) -
         own.waits_for.push(*blocker);
     }
     for group in groups {
-        for pid in group
-            .behind
-            .iter()
-            .chain(group.roots.iter().filter(|_| group.cycle))
-        {
+        let members = group.roots.iter().filter(|_| group.cycle);
+        for pid in group.behind.iter().chain(members) {
             if let Some(waiter) = found.get_mut(pid) {
-                waiter.root_pids.extend(
-                    group
-                        .roots
-                        .iter()
-                        .filter(|root| !group.cycle || *root != pid),
-                );
+                waiter
+                    .root_pids
+                    .extend(group.roots.iter().filter(|root| *root != pid));
             }
         }
     }
     let mut waiters: Vec<Waiter> = found.into_values().collect();
-    waiters
-        .sort_by_key(|waiter| std::cmp::Reverse(waiter.wait.as_ref().and_then(|wait| wait.waited)));
+    waiters.sort_by_key(|waiter| Reverse(waiter.waited()));
     waiters
 }
 
-fn roots(groups: Vec<Group>, seen: &Seen, waiters: &[Waiter], us: &Us) -> Vec<Root> {
-    let mut roots: Vec<Root> = groups
-        .into_iter()
-        .map(|group| root(group, seen, waiters, us))
-        .collect();
-    roots.sort_by_key(|root| {
-        (
-            std::cmp::Reverse(root.waiting.len()),
-            std::cmp::Reverse(root.longest),
-            root.pid(),
-        )
-    });
-    roots
-}
-
-fn root(group: Group, seen: &Seen, waiters: &[Waiter], us: &Us) -> Root {
+fn root(group: Group, seen: &Seen, causes: &[Cause], waiters: &[Waiter]) -> Root {
     let pid = group.roots[0];
-    let is_behind = |waiter: &&Waiter| group.behind.contains(&waiter.pid);
-    let direct: Vec<&Waiter> = waiters
-        .iter()
-        .filter(|waiter| waiter.waits_for.contains(&pid))
-        .collect();
-    let awaited: BTreeSet<&str> = direct
-        .iter()
-        .filter_map(|waiter| waiter.wait.as_ref()?.relation.as_deref())
-        .collect();
-    let mut holds: BTreeMap<String, pgdriver::activity::locks::LockMode> = BTreeMap::new();
-    for held in seen
-        .held
-        .iter()
-        .filter(|held| held.pid == pid && held.granted)
-    {
-        let name = held.relation.to_string();
-        if awaited.contains(name.as_str()) {
-            let mode = holds.entry(name).or_insert(held.mode);
-            *mode = held.mode.max(*mode);
-        }
-    }
-    let prepared = if pid == 0 {
-        candidates(seen, &awaited)
-    } else {
-        Vec::new()
+    let prepared = prepared_of(&seen.graph, pid).cloned();
+    let gid = prepared.as_ref().map(|prepared| &prepared.gid);
+    let is_it = |cause: &&Cause| match pid {
+        ..=0 => cause.pid == 0 && cause.prepared.as_ref() == gid,
+        pid => cause.pid == pid,
     };
-    let session = seen
-        .sessions
-        .iter()
-        .chain(&seen.graph.sessions)
-        .find(|session| session.pid == pid);
-    let remedy = match session {
-        _ if group.cycle => remedy::of_deadlock(&group.roots, us.asker()),
-        _ if pid == 0 => remedy::of_prepared(&prepared),
-        Some(session) => remedy::of_session(session, us.asker()),
-        None => remedy::of_gone(),
+    let behind = |waiter: &&Waiter| group.behind.contains(&waiter.pid);
+    let remedy = match causes.iter().find(is_it) {
+        Some(cause) => cause.remedy.clone(),
+        None => Remedy {
+            action: remedy::Action::None,
+            hindrances: Vec::new(),
+        },
     };
     Root {
         deadlock: group.cycle,
-        prepared,
-        holds: holds
-            .into_iter()
-            .map(|(name, mode)| (name, mode.to_string()))
-            .collect(),
+        holds: holds(&seen.graph, pid, gid),
         waiting: waiters
             .iter()
-            .filter(is_behind)
+            .filter(behind)
             .map(|waiter| waiter.pid)
             .collect(),
         longest: waiters
             .iter()
-            .filter(is_behind)
-            .filter_map(|waiter| waiter.wait.as_ref()?.waited)
+            .filter(behind)
+            .filter_map(Waiter::waited)
             .max(),
+        prepared,
         remedy,
         tree: group.tree,
         pids: group.roots,
     }
 }
 
-/// Which prepared transactions it can be: those that the locks name, else all of the database.
-fn candidates(seen: &Seen, awaited: &BTreeSet<&str>) -> Vec<PreparedTransaction> {
-    let named: BTreeSet<&str> = seen
-        .held
+/// What of it stands in the way of those who wait for it directly.
+fn holds(graph: &WaitGraph, pid: i32, gid: Option<&String>) -> Vec<Hold> {
+    let by_it = graph
+        .blocking
         .iter()
-        .filter(|held| {
-            held.pid == 0 && held.granted && awaited.contains(held.relation.to_string().as_str())
+        .filter(|one| one.blocker == pid.max(0) && one.prepared.as_ref() == gid);
+    let mut holds: Vec<Hold> = by_it
+        .filter_map(|one| {
+            let wait = graph.wait(one.waiter)?;
+            let mode = match (one.how, &wait.target) {
+                (How::Holds(mode), Target::Relation) => Some(mode.sql()),
+                _ => None,
+            };
+            Some(Hold {
+                what: what(wait),
+                mode,
+                relation: wait.table().map(str::to_owned),
+            })
         })
-        .filter_map(|held| held.prepared.as_deref())
         .collect();
-    let all = seen.prepared.iter();
-    match named.is_empty() {
-        true => all.cloned().collect(),
-        false => all
-            .filter(|p| named.contains(p.gid.as_str()))
-            .cloned()
-            .collect(),
+    holds.sort();
+    holds.dedup();
+    holds
+}
+
+/// What a wait is for: `public.shop_item`, `a row of public.shop_item`, `advisory lock 7`.
+pub(crate) fn what(wait: &LockWait) -> String {
+    match (&wait.target, wait.table()) {
+        (Target::Relation, Some(table)) => table.to_owned(),
+        (Target::Relation, None) => match &wait.database {
+            Some(database) => format!("a relation of database {database}"),
+            None => "a relation".to_owned(),
+        },
+        (Target::Tuple { .. } | Target::Transaction { .. }, Some(table)) => {
+            format!("a row of {table}")
+        }
+        (Target::Transaction { xid }, None) => format!("the end of transaction {xid}"),
+        (Target::VirtualTransaction { .. }, _) => {
+            "the end of a transaction that it must not overlook".to_owned()
+        }
+        (target, Some(table)) => format!("{target} of {table}"),
+        (target, None) => target.to_string(),
     }
 }
 
-fn on_relation(held: &[Held], view: &View) -> Vec<Held> {
-    match &view.relation {
-        Some(_) => held.to_vec(),
-        None => Vec::new(),
-    }
+fn is_on(prepared: &PreparedTransaction, view: &View) -> bool {
+    let Some(relation) = &view.relation else {
+        return true;
+    };
+    // the server leaves out a schema that the search path finds
+    let name = relation.to_string();
+    prepared
+        .relations
+        .iter()
+        .any(|other| *other == name || *other == relation.name)
 }
 
 fn is_shown(
@@ -443,9 +482,6 @@ fn is_shown(
         // the checkpointer and its like hold nothing that anybody waits for
         SessionKind::Background => false,
         SessionKind::Walsender => true,
-        _ => {
-            view.scope == Scope::Cluster
-                || session.database.as_deref() == Some(us.database.as_str())
-        }
+        _ => view.scope == Scope::Cluster || session.database.as_ref() == Some(&us.asker.database),
     }
 }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use pgdriver::activity::locks::{self, Held, LockMode, Wanted};
+use pgdriver::activity::remedy::{self, Action, Remedy};
 use pgdriver::activity::{SessionInfo, SessionKind};
 use pgdriver::server::{self, PreparedTransaction};
 use pgdriver::{QueryError, Session};
@@ -14,7 +15,6 @@ use pgdriver::{QueryError, Session};
 use super::findings;
 use super::look::Us;
 use super::model::{Literals, mask};
-use super::remedy::{self, Remedy};
 use super::words;
 use crate::hazards::{Finding, beyond};
 use crate::ui::count;
@@ -194,10 +194,15 @@ fn one(held: Vec<Held>, prepared: &[PreparedTransaction], us: &Us, literals: Lit
         .iter()
         .find(|p| Some(&p.gid) == gid.as_ref())
         .cloned();
+    let gone = |action| Remedy {
+        action,
+        hindrances: Vec::new(),
+    };
     let remedy = match (&session, &prepared) {
-        _ if pid == 0 => remedy::of_prepared(prepared.as_slice()),
-        (Some(session), _) => remedy::of_session(session, us.asker()),
-        (None, _) => remedy::of_gone(),
+        (_, Some(prepared)) => us.remedy_for_prepared(prepared),
+        (Some(session), None) => remedy::remedy(session, &us.asker),
+        (None, None) if pid == 0 => gone(Action::FindPrepared),
+        (None, None) => gone(Action::None),
     };
     let age = match &prepared {
         Some(prepared) => Some(prepared.age),

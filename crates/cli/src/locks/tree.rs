@@ -11,7 +11,7 @@ use pgdriver::activity::Edge;
 /// A session in the tree, with those that wait for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Node {
-    /// 0 is a prepared transaction.
+    /// Below 1 it is a prepared transaction, see [`super::Root::prepared`].
     pub(crate) pid: i32,
     /// It waits for these too, besides the one that it stands under.
     pub(crate) also: Vec<i32>,
@@ -44,6 +44,19 @@ pub(super) fn fold(edges: &[Edge], leader: impl Fn(i32) -> Option<i32>) -> Vec<E
     folded.into_iter().collect()
 }
 
+/// Everybody whom edges connect with one of `starts`. Edges to a prepared transaction connect like all others.
+pub(super) fn connected(edges: &[Edge], starts: BTreeSet<i32>) -> BTreeSet<i32> {
+    let graph = Graph::of(edges);
+    let mut near = starts;
+    let mut open: Vec<i32> = near.iter().copied().collect();
+    while let Some(at) = open.pop() {
+        let (before, behind) = (graph.before.get(&at), graph.behind.get(&at));
+        let next = before.into_iter().chain(behind).flatten();
+        open.extend(next.filter(|pid| near.insert(**pid)));
+    }
+    near
+}
+
 /// Every root with its tree; `order` tells which of two siblings comes first.
 pub(super) fn groups<K: Ord>(edges: &[Edge], order: impl Fn(i32) -> K) -> Vec<Group> {
     let graph = Graph::of(edges);
@@ -57,8 +70,11 @@ pub(super) fn groups<K: Ord>(edges: &[Edge], order: impl Fn(i32) -> K) -> Vec<Gr
         .flat_map(|s| graph.reach(&graph.behind, s))
         .collect();
     for pid in graph.before.keys() {
+        if covered.contains(pid) {
+            continue;
+        }
         let ahead = graph.reach(&graph.before, &[*pid]);
-        if covered.contains(pid) || !ahead.contains(pid) {
+        if !ahead.contains(pid) {
             continue;
         }
         let cycle = ahead

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use pgdriver::activity::{SessionDetail, SessionInfo, SessionKind};
+use pgdriver::activity::{Prepared, SessionDetail, SessionInfo, SessionKind};
+use pgdriver::catalog::RelationName;
 
 use crate::ui;
 
@@ -64,6 +65,29 @@ pub(crate) fn doing(session: &SessionInfo) -> String {
         text.push_str(wait);
     }
     text
+}
+
+/// `prepared transaction tx1 of web, for 12 s`
+pub(crate) fn prepared(prepared: Option<&Prepared>) -> String {
+    match prepared {
+        Some(one) => format!(
+            "prepared transaction {} of {}, for {}",
+            one.gid,
+            one.owner,
+            age_text(one.age)
+        ),
+        None => "a prepared transaction".to_owned(),
+    }
+}
+
+/// What lets a role see the sessions of others.
+pub(crate) fn grant_to_see(role: &str) -> String {
+    // a role is quoted as a relation is
+    let role = RelationName {
+        schema: None,
+        name: role.to_owned(),
+    };
+    format!("GRANT pg_monitor TO {};", role.quoted())
 }
 
 /// Above an hour nobody counts seconds.
