@@ -83,7 +83,7 @@ fn hazard_pages() -> String {
         "\nWhat the preview and `check` warn about. First what is not about one statement:\n\n",
     );
     text.push_str("| code | severity | meaning | what to do |\n|---|---|---|---|\n");
-    for row in hazards::beyond::TABLE {
+    for row in hazards::beyond::all() {
         let _ = writeln!(
             text,
             "| `{}` | {} | {} | {} |",

@@ -1,12 +1,16 @@
 //! `check`: phase 1 alone: project, Django checks, connection, graph, history, blockers, pg_dump. Renders no SQL.
 
+mod document;
+mod server;
+mod table;
+
 use std::time::Duration;
 
 use pgdriver::activity;
 use serde::Serialize;
 
 use super::steps::Observed;
-use super::{Context, preview, steps};
+use super::{Context, preview, status, steps};
 use crate::args::{CheckArgs, Format};
 use crate::backup;
 use crate::database::{self, query_failure};
@@ -63,20 +67,23 @@ pub(crate) async fn check(
     let Checked {
         checks,
         findings,
+        server,
         failure,
     } = checked;
+    let (server, table) = server.map(|seen| (seen.document, seen.table)).unzip();
     let document = Document {
         schema_version: 1,
         command: "check",
         verdict,
         checks,
         findings,
+        server,
         failure: failure.as_ref().map(Failure::part),
     };
     let worst = document.findings.iter().map(|f| f.severity).max();
     match format {
         Format::Json => out::document(&document),
-        Format::Text => out::answer(text(&document)),
+        Format::Text => out::answer(text(&document, table.filter(|_| context.is_verbose()))),
     }
     // the answer has said it already, so the failure prints no document of its own
     if let Some(failure) = failure {
@@ -98,6 +105,9 @@ struct Document<'a> {
     checks: Vec<CheckLine>,
     findings: Vec<Finding>,
     verdict: Verdict,
+    /// The server's facts, where it was reached.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    server: Option<serde_json::Value>,
     #[serde(flatten)]
     failure: Option<FailurePart<'a>>,
 }
@@ -113,6 +123,7 @@ struct CheckLine {
 struct Checked {
     checks: Vec<CheckLine>,
     findings: Vec<Finding>,
+    server: Option<server::Seen>,
     failure: Option<Failure>,
 }
 
@@ -179,6 +190,13 @@ impl Checked {
         }
         self.findings.extend(observed.reach.unfollowed());
         self.history(facts);
+        match server::look(&observed.observer, &observed.server).await {
+            Ok(mut seen) => {
+                self.findings.append(&mut seen.findings);
+                self.server = Some(seen);
+            }
+            Err(failure) => return self.line("connection", Err(failure)),
+        }
         let blockers = self.blockers(&observed).await;
         self.line("blockers", blockers);
         let pg_dump = backup::pg_dump(backup, &observed.server);
@@ -212,6 +230,14 @@ impl Checked {
             let message = format!("{}.{} is applied, but its file is missing", m.app, m.name);
             self.findings
                 .push(beyond::finding("history-missing-file", message));
+        }
+        for row in status::rows(facts, None).iter().filter(|r| r.out_of_order) {
+            let message = format!(
+                "{}.{} is recorded before one that it depends on",
+                row.app, row.name
+            );
+            self.findings
+                .push(beyond::finding("history-out-of-order", message));
         }
         self.line(
             "history",
@@ -315,7 +341,7 @@ fn plan_detail(facts: &ProjectFacts) -> String {
     format!("{}, {pending} pending", count(nodes, "migration"))
 }
 
-fn text(document: &Document<'_>) -> String {
+fn text(document: &Document<'_>, server: Option<String>) -> String {
     let mut lines = Vec::new();
     for check in &document.checks {
         let mark = if check.ok {
@@ -326,6 +352,7 @@ fn text(document: &Document<'_>) -> String {
         let first = check.detail.lines().next().unwrap_or_default();
         lines.push(format!("{mark} {:<11} {first}", check.name));
     }
+    lines.extend(server);
     for finding in &document.findings {
         lines.push(format!(
             "  {} {}: {}",

@@ -41,6 +41,11 @@ impl Context {
         })
     }
 
+    /// Said -v.
+    pub(crate) fn is_verbose(&self) -> bool {
+        self.volume == Volume::Verbose
+    }
+
     /// Where what the project prints goes: to stderr with -v, otherwise nowhere but into errors.
     pub(crate) fn hear_project(&self) -> impl Fn(&str) + use<> {
         let verbose = self.volume == Volume::Verbose;

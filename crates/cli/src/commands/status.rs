@@ -98,7 +98,8 @@ fn unknown_app(app: &str, facts: &ProjectFacts) -> Failure {
     ))
 }
 
-fn rows(facts: &ProjectFacts, app: Option<&str>) -> Vec<Row> {
+/// Every migration of the project, or of one app.
+pub(super) fn rows(facts: &ProjectFacts, app: Option<&str>) -> Vec<Row> {
     let mut history: BTreeMap<(&str, &str), Vec<(usize, &str)>> = BTreeMap::new();
     for (at, row) in facts.history.iter().flat_map(|h| &h.rows).enumerate() {
         history

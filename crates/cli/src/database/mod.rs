@@ -1,10 +1,12 @@
 //! The project's database as our own connections reach it.
 //!
 //! Connections come from Django's settings, as libpq resolved them; `--dsn` may give another way to the same
-//! database; without Django, `direct` finds the way. `fit` says whether a run may work there, `history` what is
-//! applied, `assess` what an assessment of SQL stands on. Absent here: what is done with the facts.
+//! database; without Django, `direct` finds the way. `fit` says whether a run may work there, `concerns` what in
+//! the server's state matters to it, `history` what is applied, `assess` what an assessment of SQL stands on. Absent
+//! here: what is done with the facts.
 
 mod assess;
+mod concerns;
 mod direct;
 mod fit;
 mod history;
@@ -14,6 +16,7 @@ use pgdriver::{
 };
 
 pub(crate) use assess::{context, count_stakes, exists};
+pub(crate) use concerns::{concerns, replication};
 pub(crate) use direct::Direct;
 pub(crate) use fit::{fit, permitted};
 pub(crate) use history::same_history;

@@ -2,6 +2,8 @@
 //!
 //! Same shape and same promise as the hazards: a code is stable and documented here.
 
+mod server;
+
 use super::{Finding, Severity};
 
 /// What such a finding means.
@@ -14,7 +16,11 @@ pub(crate) struct Beyond {
 }
 
 /// Every one of them.
-pub(crate) const TABLE: &[Beyond] = &[
+pub(crate) fn all() -> impl Iterator<Item = &'static Beyond> {
+    TABLE.iter().chain(server::TABLE)
+}
+
+const TABLE: &[Beyond] = &[
     Beyond {
         code: "incomplete-sql",
         severity: Severity::Ask,
@@ -103,7 +109,7 @@ pub(crate) const TABLE: &[Beyond] = &[
 
 /// A finding of one of these codes.
 pub(crate) fn finding(code: &'static str, message: String) -> Finding {
-    let row = TABLE.iter().find(|row| row.code == code);
+    let row = all().find(|row| row.code == code);
     debug_assert!(row.is_some(), "{code} is in no table");
     Finding {
         code,

@@ -41,13 +41,13 @@ pub(super) enum Source {
 }
 
 #[derive(Debug, Serialize)]
-pub(super) struct Row {
-    pub(super) app: String,
-    pub(super) name: String,
+pub(in crate::commands) struct Row {
+    pub(in crate::commands) app: String,
+    pub(in crate::commands) name: String,
     pub(super) state: MigrationState,
     pub(super) applied_at: Option<String>,
     pub(super) duplicate: bool,
-    pub(super) out_of_order: bool,
+    pub(in crate::commands) out_of_order: bool,
 }
 
 impl Source {

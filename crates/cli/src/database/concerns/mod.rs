@@ -1,0 +1,59 @@
+//! What in the server's state matters to a migration: facts in, findings out. Pure.
+//!
+//! Absent here: gathering the facts ([`pgdriver::server::health`]), who is in a transaction, and whether a run may
+//! work there at all ([`super::fit`]).
+
+mod leftovers;
+mod limits;
+pub(crate) mod replication;
+mod vacuum;
+
+use pgdriver::catalog::RelationName;
+use pgdriver::server::{Health, ServerFacts};
+
+use crate::hazards::{Finding, beyond};
+use crate::sql::Relation;
+
+/// How many findings of a kind are told one by one.
+const TOLD: usize = 5;
+
+/// In the order in which they would stop a migration.
+pub(crate) fn concerns(server: &ServerFacts, health: &Health) -> Vec<Finding> {
+    let mut found = limits::sight(server, health);
+    found.extend(limits::connections(server, health));
+    found.extend(limits::timeouts(server, health));
+    found.extend(replication::replicas(&server.replicas));
+    found.extend(replication::commits(health));
+    found.extend(replication::slots(health));
+    found.extend(vacuum::workers(server, health));
+    found.extend(vacuum::databases(health));
+    found.extend(vacuum::tables(health));
+    found.extend(leftovers::sequences(health));
+    found.extend(leftovers::indexes(health));
+    found.extend(leftovers::constraints(health));
+    let unknown = health.unknown().into_iter();
+    found.extend(unknown.map(|why| beyond::finding("server-fact-unknown", why.to_string())));
+    found
+}
+
+/// A finding about a relation.
+fn about(code: &'static str, message: String, name: &RelationName) -> Finding {
+    let schema = name.schema.clone().unwrap_or_default();
+    Finding {
+        relation: Some(Relation::new(schema, name.name.clone())),
+        ..beyond::finding(code, message)
+    }
+}
+
+/// The first few of them one by one, the rest as a number.
+fn told(code: &'static str, mut all: Vec<Finding>) -> Vec<Finding> {
+    let rest = all.len().saturating_sub(TOLD);
+    all.truncate(TOLD);
+    if rest > 0 {
+        all.push(beyond::finding(
+            code,
+            format!("and {rest} more; -v shows them"),
+        ));
+    }
+    all
+}

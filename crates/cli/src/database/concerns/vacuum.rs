@@ -1,0 +1,76 @@
+//! Autovacuum that does not give way, and how near the end of the transaction ids is.
+
+use pgdriver::catalog::RelationName;
+use pgdriver::server::{Age, FAILSAFE_AGE, Health, ServerFacts, TableAge};
+
+use super::{about, told};
+use crate::hazards::{Finding, beyond};
+use crate::ui::count;
+
+pub(super) fn workers(server: &ServerFacts, health: &Health) -> Vec<Finding> {
+    let workers = health.autovacuum.as_deref().unwrap_or_default().iter();
+    workers
+        .filter(|worker| worker.database.as_deref() == Some(&server.database))
+        .filter_map(|worker| {
+            let detail = worker.detail.seen()?;
+            detail.to_prevent_wraparound.then(|| {
+                let message = format!("autovacuum process {}: {}", worker.pid, detail.work);
+                match &worker.table {
+                    Some(table) => about("wraparound-vacuum", message, table),
+                    None => beyond::finding("wraparound-vacuum", message),
+                }
+            })
+        })
+        .collect()
+}
+
+pub(super) fn databases(health: &Health) -> Vec<Finding> {
+    let databases = health.databases.as_deref().unwrap_or_default().iter();
+    databases
+        .filter_map(|database| {
+            let (age, what) = worst(database.xids, database.multixacts, FAILSAFE_AGE)?;
+            let left = count(age.left(), what);
+            let message = format!(
+                "database {}: the oldest is {} old, {left} left until the server takes no more writes",
+                database.database,
+                count(age.age, what)
+            );
+            Some(beyond::finding("wraparound-near", message))
+        })
+        .collect()
+}
+
+pub(super) fn tables(health: &Health) -> Vec<Finding> {
+    let tables = health.tables.as_deref().unwrap_or_default().iter();
+    let due = tables.filter(|table| is_users(&table.name)).filter_map(due);
+    told("wraparound-vacuum-due", due.collect())
+}
+
+fn due(table: &TableAge) -> Option<Finding> {
+    let over = |age: Age| (age.share() >= 1.0).then_some(age);
+    let (age, what) = match (over(table.xids), over(table.multixacts)) {
+        (Some(age), _) => (age, "transaction"),
+        (None, Some(age)) => (age, "multixact"),
+        (None, None) => return None,
+    };
+    let message = format!(
+        "{}: {} old; autovacuum comes from {} on",
+        table.name,
+        count(age.age, what),
+        count(age.limit, what)
+    );
+    Some(about("wraparound-vacuum-due", message, &table.name))
+}
+
+/// The one that is at `from` or over it; the older of both.
+fn worst(xids: Age, multixacts: Age, from: u64) -> Option<(Age, &'static str)> {
+    let both = [(xids, "transaction"), (multixacts, "multixact")];
+    let over = both.into_iter().filter(|(age, _)| age.age >= from);
+    over.max_by_key(|(age, _)| age.age)
+}
+
+/// Of the catalog no migration alters a table.
+fn is_users(name: &RelationName) -> bool {
+    let schema = name.schema.as_deref().unwrap_or_default();
+    !schema.starts_with("pg_") && schema != "information_schema"
+}
