@@ -23,19 +23,20 @@ fn behind_a_reader(blog: &Blog, cli: &TestCli) -> Told {
 #[test]
 fn a_lock_that_is_not_to_be_had_names_who_holds_it() {
     let blog = blog(|app| app.operations("0002_likes", ADD));
-    let told = behind_a_reader(&blog, &blog.apply().args(["--lock-timeout", "700ms"]))
+    let told = behind_a_reader(&blog, &blog.apply().args(["--max-wait", "1s"]))
         .because("migration-lock-timeout", "no")
         .says(&[
             "blog.0002_likes",
-            "55P03",
+            "public.blog_post was not to be had in 1 s",
             "blocked by",
             "the long report",
             "idle in transaction",
-            "--lock-timeout",
+            "--max-wait",
         ]);
     let waiting = told.of_kind("lock_waiting")[0];
     assert_eq!(waiting["relation"], "public.blog_post");
     assert_eq!(waiting["mode"], "AccessExclusiveLock");
+    assert_eq!(waiting["place"], "outside_queue");
     assert!(waiting["waited_ms"].is_u64(), "{waiting}");
     assert!(
         text(&waiting["blockers"][0]["what"]).contains("the long report"),
@@ -61,7 +62,7 @@ fn migrations_before_the_one_that_waited_stay() {
         )
         .operations("0003_likes", ADD)
     });
-    let told = behind_a_reader(&blog, &blog.apply().args(["--lock-timeout", "300ms"]))
+    let told = behind_a_reader(&blog, &blog.apply().args(["--max-wait", "300ms"]))
         .because("migration-lock-timeout", "yes")
         .says(&["blog.0003_likes", "1 of 2 migrations"]);
     assert_eq!(told.migrations("migration_applied"), ["blog.0002_tag"]);

@@ -72,7 +72,7 @@ impl Django {
         Ok(facts)
     }
 
-    /// Starts the project's own `migrate`, with hooks. Nothing but `agreed` will run.
+    /// Starts the project's own `migrate`, with hooks, which asks before each step. Nothing but `agreed` will run.
     pub(crate) async fn migrate(
         &self,
         target: &Target,
@@ -82,6 +82,7 @@ impl Django {
         let mut request = self.request(Action::Migrate, target);
         request.agreed = Some(agreed);
         request.session = session;
+        request.stepwise = true;
         Bridge::start(&self.python, &self.project.root, &request).await
     }
 

@@ -203,13 +203,13 @@ pub(crate) enum Answer {
         number: u64,
         seconds: f64,
     },
-    /// Outside a transaction and with `stepwise`, the bridge now waits for `retry` or `give_up`.
+    /// With `asks` (`stepwise`, and nothing but this statement is lost) the bridge now waits for `retry` or `give_up`.
     StatementFailed {
         number: u64,
         seconds: f64,
         exception: Exception,
-        #[serde(default = "yes")]
-        in_transaction: bool,
+        #[serde(default)]
+        asks: bool,
     },
     /// A migration raised. With `stepwise` the bridge now waits for `retry` or `give_up`.
     AttemptFailed(AttemptFailed),
@@ -243,10 +243,6 @@ pub(crate) enum Answer {
 
 fn first() -> u32 {
     1
-}
-
-fn yes() -> bool {
-    true
 }
 
 /// What is left of a migration that raised.

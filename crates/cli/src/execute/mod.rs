@@ -194,9 +194,6 @@ async fn drive(
                     }
                     bridge.say(word).await;
                 }
-                if turn.cancel {
-                    monitor.cancel(progress.backend().into_iter().collect()).await;
-                }
                 if let Some(failure) = turn.failure {
                     ended.stopped_for.get_or_insert(failure);
                 }

@@ -368,7 +368,7 @@ mod tests {
                 number: 1,
                 seconds: 0.1,
                 exception: e.clone(),
-                in_transaction: true,
+                asks: false,
             },
             failed(&e),
         ];
@@ -391,7 +391,7 @@ mod tests {
                 number: 2,
                 seconds: 2.0,
                 exception: e.clone(),
-                in_transaction: true,
+                asks: false,
             },
             failed(&e),
         ];
@@ -423,7 +423,7 @@ mod tests {
             number: 1,
             seconds: 0.1,
             exception: e.clone(),
-            in_transaction: true,
+            asks: false,
         };
         [started(false), statement(1), failing, failed(&e)]
             .iter()
@@ -469,7 +469,7 @@ mod tests {
                 number: 1,
                 seconds: 0.1,
                 exception: e.clone(),
-                in_transaction: true,
+                asks: false,
             },
             failed(&e),
         ];

@@ -175,7 +175,7 @@ impl Gate {
     }
 
     /// What others that came to this age still had before them: three quarters of them had no more. Where none lived so
-    /// long before, only the very young are thought to be short.
+    /// long before, only the very young are thought to be short, and not before anybody was seen to end.
     fn remaining(&self, age: Duration) -> Option<Duration> {
         let mut older: Vec<Duration> = self
             .lives
@@ -187,7 +187,7 @@ impl Gate {
         if let Some(life) = older.get(older.len() * 3 / 4) {
             return Some(*life - age);
         }
-        (age <= AT_ONCE).then_some(age)
+        (age <= AT_ONCE && !self.lives.is_empty()).then_some(age)
     }
 
     fn see(&mut self, now: Instant, in_the_way: &[InTheWay], first: bool) {
@@ -274,11 +274,11 @@ mod tests {
                 Step::Wait
             );
         }
-        // one that came just now, at whatever age, is
-        assert!(matches!(
-            gate.look(start + MS * 3000, &[session("new", None)]),
-            Step::Go(_)
-        ));
+        // nor anybody before somebody was seen to end; then one that came just now is
+        let looks = [(3000, "one", Step::Wait), (3020, "two", Step::Go(SHORTEST))];
+        for (ms, name, expected) in looks {
+            assert_eq!(gate.look(start + MS * ms, &[session(name, None)]), expected);
+        }
     }
 
     #[test]

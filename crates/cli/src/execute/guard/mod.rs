@@ -61,8 +61,6 @@ pub(super) struct Turn {
     pub(super) word: Option<Word>,
     /// The run ends for this; the word, if any, is said first.
     pub(super) failure: Option<Failure>,
-    /// The statement is to be cancelled at the server too.
-    pub(super) cancel: bool,
 }
 
 /// What an interruption would meet.
@@ -215,15 +213,13 @@ impl<'a> Guard<'a> {
             Answer::StatementRunning { settings, .. } => return self.in_force(settings),
             Answer::StatementFinished { .. } => self.finished(),
             Answer::StatementFailed {
-                exception,
-                in_transaction,
-                ..
+                exception, asks, ..
             } => {
                 self.leaves_queue();
-                if *in_transaction {
-                    self.running = None;
-                } else {
+                if *asks {
                     self.ask(Asked::Failed(Box::new(exception.clone())));
+                } else {
+                    self.running = None;
                 }
             }
             Answer::AttemptFailed(failed) => {
@@ -516,7 +512,7 @@ impl<'a> Guard<'a> {
         };
         let holders: Vec<InTheWay> = held.iter().map(in_the_way).collect();
         let step = self.gate.look(Instant::now(), &holders);
-        self.next_look = Instant::now() + (began.elapsed() * 5).clamp(SOONEST, RAREST_AT_GATE);
+        self.next_look = Instant::now() + (began.elapsed() * 10).clamp(SOONEST, RAREST_AT_GATE);
         if step == Step::Wait {
             question.held_up = true;
             self.tell_gate(&held, locks, question.since.elapsed(), monitor);
@@ -641,7 +637,6 @@ impl<'a> Guard<'a> {
                 Turn {
                     word: Some(Word::GiveUp),
                     failure: ours.and_then(|ours| self.given_up(&ours, failed)),
-                    cancel: false,
                 }
             }
         }
@@ -713,7 +708,7 @@ impl<'a> Guard<'a> {
             .is_some_and(|r| r.sent.elapsed() >= LOOK);
         if runs {
             let turn = self.own_wait(monitor, pid).await;
-            if turn.word.is_some() || turn.cancel {
+            if turn.word.is_some() {
                 return turn;
             }
         }
@@ -828,16 +823,11 @@ impl<'a> Guard<'a> {
         });
     }
 
-    /// The attempt ends now. A statement outside a transaction is only cancelled: between two of them there is nothing
-    /// to give up.
+    /// The attempt ends now; outside a transaction, the statement. The bridge cancels: a cancel from here could meet the
+    /// ROLLBACK that follows, and cost the connection.
     fn let_go(&mut self, why: LetGo) -> Turn {
         self.ours = Some(why);
-        let outside = self.running.as_ref().is_some_and(|r| !r.in_transaction);
-        Turn {
-            word: (!outside).then_some(Word::LetGo),
-            failure: None,
-            cancel: true,
-        }
+        say(Word::LetGo)
     }
 
     /// What the transaction holds by now, where the server says it cheaply.
@@ -913,6 +903,5 @@ fn stop(failure: Failure) -> Turn {
     Turn {
         word: Some(Word::StopNow),
         failure: Some(failure),
-        cancel: false,
     }
 }
