@@ -27,7 +27,7 @@ fn a_lock_that_is_not_to_be_had_names_who_holds_it() {
         .because("migration-lock-timeout", "no")
         .says(&[
             "blog.0002_likes",
-            "public.blog_post was not to be had in 1 s",
+            "public.blog_post was not to be had in 1.0 s",
             "blocked by",
             "the long report",
             "idle in transaction",

@@ -259,7 +259,7 @@ fn hint(failure: &Failure, progress: &Progress, changed: Changed, seen: &Seen<'_
             "mend the rows that the detail names, or change the migration to, then run again"
         }
         Class::MigrationLockTimeout => {
-            "run again when the table is quieter, or give it longer with --lock-timeout"
+            "run again when the table is quieter, or allow more with --retries and --lock-timeout"
         }
         Class::MigrationTimeout => {
             "give it longer with --statement-timeout, or do the work in smaller steps"
@@ -268,6 +268,8 @@ fn hint(failure: &Failure, progress: &Progress, changed: Changed, seen: &Seen<'_
         Class::PlanChanged => "make a dry run, read what it shows, then run again",
         _ => "the report lists the way back",
     };
+    // who stopped it knows best what to do next
+    let next = failure.hint.as_deref().unwrap_or(next);
     format!("{state}; {next}")
 }
 
