@@ -14,8 +14,13 @@ mod observers;
 mod pooler;
 mod queries;
 mod server;
+mod server_replication;
+mod server_role;
+mod server_settings;
+mod server_vacuum;
 mod standby;
 mod tables;
+mod tables_sequences;
 mod tls;
 mod tls_matrix;
 
