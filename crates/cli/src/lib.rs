@@ -100,6 +100,7 @@ async fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Check(args) => commands::check(args, layers, &context).await,
         Command::Status(args) => commands::status(args, layers, &context).await,
         Command::Preview(args) => commands::preview(args, layers, &context).await,
+        Command::Locks(args) => commands::locks(*args, layers, &context).await,
         Command::Backup(args) => commands::backup(args, layers, &context).await,
         Command::Report(args) => commands::report(args, layers),
         Command::Completions { shell } => Ok(commands::completions(shell)),
@@ -158,6 +159,7 @@ fn format_of(command: &Command) -> Format {
         Command::Check(args) => args.format,
         Command::Status(args) => args.format,
         Command::Preview(args) => args.format,
+        Command::Locks(args) => args.format,
         Command::Backup(args) => args.format(),
         Command::Report(args) if args.format == ReportFormat::Json => Format::Json,
         Command::Report(_)
@@ -173,6 +175,7 @@ fn name_of(command: &Command) -> &'static str {
         Command::Check(_) => "check",
         Command::Status(_) => "status",
         Command::Preview(_) => "preview",
+        Command::Locks(_) => "locks",
         Command::Backup(_) => "backup",
         Command::Report(_) => "report",
         Command::Completions { .. } => "completions",

@@ -3,6 +3,7 @@
 //! Every value is an `Option`: a default would hide that nothing was typed, and the layers below could not speak.
 
 mod groups;
+mod locks;
 mod usage;
 
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ pub(crate) use groups::{
     BackupArgs, ConsentArgs, DjangoArgs, FindingArgs, GuardArgs, RunDirArgs, StepArgs, TargetArgs,
     TestArgs,
 };
+pub(crate) use locks::LocksArgs;
 pub(crate) use usage::{meant, words};
 
 /// Take a Django project's migrations to a production PostgreSQL without fear.
@@ -59,6 +61,12 @@ pub(crate) enum Command {
     Status(StatusArgs),
     /// SQL of every pending migration with locks and hazards
     Preview(PreviewArgs),
+    /// Who holds, who waits, who is the root; long transactions; readiness for DDL
+    ///
+    /// Needs no Django. Where it looks, the first that is said: --dsn; the project, where one of its flags is given;
+    /// DATABASE_URL; libpq's PGHOST, PGHOSTADDR, PGDATABASE or PGSERVICE; the project in this folder; libpq's defaults.
+    /// stderr says which it was. --readiness without names always asks the project.
+    Locks(Box<LocksArgs>),
     /// Take a backup now, or look at those there are
     Backup(BackupCommand),
     /// A finished or broken run, from its journal

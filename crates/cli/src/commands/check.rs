@@ -4,8 +4,6 @@ mod document;
 mod server;
 mod table;
 
-use std::time::Duration;
-
 use pgdriver::activity;
 use serde::Serialize;
 
@@ -20,14 +18,12 @@ use crate::exit::{Changed, Class};
 use crate::failure::{Failure, FailurePart};
 use crate::gates;
 use crate::hazards::{Finding, Severity, beyond};
+use crate::locks::{self, LONG, Literals, Us, wanted};
 use crate::plan::Plan;
 use crate::preview::Verdict;
 use crate::settings::{self, BackupSettings, FailOn, Layers};
 use crate::ui::style::{Look, paint};
 use crate::ui::{self, count, out, seconds};
-
-/// A transaction older than this would hold up DDL, or be held up by it.
-const LONG: Duration = Duration::from_secs(5);
 
 pub(crate) async fn check(
     args: CheckArgs,
@@ -197,7 +193,7 @@ impl Checked {
             }
             Err(failure) => return self.line("connection", Err(failure)),
         }
-        let blockers = self.blockers(&observed).await;
+        let blockers = self.blockers(&observed, &plan).await;
         self.line("blockers", blockers);
         let pg_dump = backup::pg_dump(backup, &observed.server);
         self.line(
@@ -248,7 +244,16 @@ impl Checked {
         );
     }
 
-    async fn blockers(&mut self, observed: &Observed) -> Result<String, Failure> {
+    async fn blockers(&mut self, observed: &Observed, plan: &Plan) -> Result<String, Failure> {
+        let session = &*observed.observer;
+        let failed = |e| query_failure(&e);
+        let wanted = wanted::of_operations(session, plan).await.map_err(failed)?;
+        let tables = wanted.len() as u64;
+        let us = Us::from(&observed.server);
+        let readiness = locks::readiness(session, &us, wanted, Literals::Hidden).await;
+        let readiness = readiness.map_err(failed)?;
+        self.findings.extend(readiness.findings());
+        let in_the_way: Vec<i32> = readiness.in_the_way.iter().map(|other| other.pid).collect();
         let long = activity::long_transactions(&observed.observer, LONG)
             .await
             .map_err(|e| query_failure(&e))?;
@@ -259,7 +264,8 @@ impl Checked {
             .iter()
             .filter(|session| session.database.as_deref() == here)
             .collect();
-        for session in &sessions {
+        // who stands in the way of this plan is told already
+        for session in sessions.iter().filter(|s| !in_the_way.contains(&s.pid)) {
             let age = session
                 .detail
                 .seen()
@@ -279,7 +285,13 @@ impl Checked {
             self.findings
                 .push(beyond::finding("long-transaction", message));
         }
-        for prepared in &observed.server.prepared_transactions {
+        let told = |gid: &str| {
+            let named =
+                |other: &locks::InTheWay| other.prepared.as_ref().is_some_and(|p| p.gid == gid);
+            readiness.in_the_way.iter().any(named)
+        };
+        let prepared = &observed.server.prepared_transactions;
+        for prepared in prepared.iter().filter(|prepared| !told(&prepared.gid)) {
             let age = seconds(prepared.age.as_secs_f64());
             let message = format!(
                 "prepared transaction {} of {} holds its locks for {age}",
@@ -296,8 +308,17 @@ impl Checked {
             ),
         };
         let many = sessions.len() as u64;
+        let way = match (readiness.in_the_way.len() as u64, tables) {
+            (_, 0) => String::new(),
+            (0, _) => format!("nobody in the way on {}; ", count(tables, "relation")),
+            (n, _) => format!(
+                "{} in the way on {}; ",
+                count(n, "transaction"),
+                count(tables, "relation")
+            ),
+        };
         Ok(format!(
-            "{} over {}{hidden}",
+            "{way}{} over {}{hidden}",
             count(many, "transaction"),
             seconds(LONG.as_secs_f64())
         ))

@@ -37,6 +37,13 @@ impl From<&ServerFacts> for Us {
     }
 }
 
+impl Us {
+    /// Asks who we are.
+    pub(crate) async fn of(session: &Session) -> Result<Self, QueryError> {
+        Ok(Self::from(&server::facts(session).await?))
+    }
+}
+
 /// One look.
 pub(crate) async fn look(session: &Session, us: &Us, view: &View) -> Result<Snapshot, QueryError> {
     let (graph, sessions, prepared) = try_join!(

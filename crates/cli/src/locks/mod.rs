@@ -2,17 +2,20 @@
 //!
 //! `look` asks the server, everything else is pure: `model` joins the answers into one [`Snapshot`], `tree` puts the
 //! waiters under their blockers, `findings` says what to tell, `words` who a session is, `readiness` who would stand in
-//! the way of a lock. Queries are masked and shortened as they come in, so nobody who shows a snapshot can show more.
+//! the way of a lock, `wanted` which locks DDL would take, `document` the JSON. Queries are masked and shortened as they come in, so nobody who shows a snapshot can show more.
 //! Absent here: screens, what ends a blocker ([`pgdriver::activity::remedy`]), and ending anybody.
 
+mod document;
 mod findings;
 mod look;
 mod model;
 mod readiness;
 mod tree;
+pub(crate) mod wanted;
 pub(crate) mod words;
 
+pub(crate) use document::{Connection, document};
 pub(crate) use look::{Us, look};
-pub(crate) use model::{LONG, Literals, Root, Scope, Snapshot, View, Waiter};
-pub(crate) use readiness::{InTheWay, Readiness, readiness};
+pub(crate) use model::{Hold, LONG, Literals, Root, Scope, Snapshot, View, Waiter, what};
+pub(crate) use readiness::{InTheWay, Readiness, WantedLock, readiness};
 pub(crate) use tree::Node;

@@ -22,10 +22,18 @@ use crate::ui::count;
 /// In a transaction for less than this: traffic.
 const PASSING: Duration = Duration::from_secs(1);
 
+/// A lock that DDL would take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct WantedLock {
+    pub(crate) lock: Wanted,
+    /// Nobody asked for it: a foreign key of this table refers to it, and DDL that adds or drops the key locks it, too.
+    pub(crate) referenced_by: Option<String>,
+}
+
 /// Who stands in the way of what is wanted.
 #[derive(Debug, Clone)]
 pub(crate) struct Readiness {
-    pub(crate) wanted: Vec<Wanted>,
+    pub(crate) wanted: Vec<WantedLock>,
     /// The oldest transaction first, after those that will not end by themselves.
     pub(crate) in_the_way: Vec<InTheWay>,
     /// Transactions that began within the last second.
@@ -58,13 +66,14 @@ pub(crate) struct HeldLock {
 pub(crate) async fn readiness(
     session: &Session,
     us: &Us,
-    wanted: Vec<Wanted>,
+    wanted: Vec<WantedLock>,
     literals: Literals,
 ) -> Result<Readiness, QueryError> {
     if wanted.is_empty() {
         return Ok(Readiness::of(wanted, Vec::new(), &[], us, literals));
     }
-    let held = locks::in_the_way(session, &wanted, &[]).await?;
+    let locks: Vec<Wanted> = wanted.iter().map(|wanted| wanted.lock.clone()).collect();
+    let held = locks::in_the_way(session, &locks, &[]).await?;
     let prepared = match held.iter().any(|held| held.pid == 0) {
         true => server::prepared_transactions(session).await?,
         false => Vec::new(),
@@ -74,7 +83,7 @@ pub(crate) async fn readiness(
 
 impl Readiness {
     pub(super) fn of(
-        wanted: Vec<Wanted>,
+        wanted: Vec<WantedLock>,
         held: Vec<Held>,
         prepared: &[PreparedTransaction],
         us: &Us,

@@ -18,6 +18,13 @@ pub(crate) struct Node {
     pub(crate) children: Vec<Node>,
 }
 
+impl Node {
+    /// How many sessions stand below.
+    pub(crate) fn below(&self) -> usize {
+        self.children.iter().map(|child| 1 + child.below()).sum()
+    }
+}
+
 /// Whom to speak to, and who goes on then.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Group {

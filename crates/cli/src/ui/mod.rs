@@ -5,6 +5,7 @@
 mod error;
 mod human;
 mod jsonl;
+mod locks;
 pub(crate) mod out;
 mod preview;
 pub(crate) mod prompt;
@@ -15,6 +16,7 @@ mod wrap;
 pub(crate) use error::failure;
 pub(crate) use human::{bytes, count, one_line, path, seconds};
 pub(crate) use jsonl::JsonLines;
+pub(crate) use locks::locks;
 pub(crate) use preview::{Rescue, asking, destroyed, preview, verdict};
 pub(crate) use terminal::{Terminal, Volume, parameters, spinner};
 pub(crate) use wrap::{wrapped, wrapped_sql};

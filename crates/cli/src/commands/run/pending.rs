@@ -6,7 +6,7 @@ use super::Run;
 use super::after::objection;
 use crate::backup;
 use crate::commands::steps::{self, Observed};
-use crate::database;
+use crate::database::{self, query_failure};
 use crate::django::ProjectFacts;
 use crate::django::wire::Part;
 use crate::event::{EventKind, NoteLevel, Planned, PlannedMigration};
@@ -15,10 +15,15 @@ use crate::failure::Failure;
 use crate::gates;
 use crate::hazards::Severity;
 use crate::lock::MigrationLock;
+use crate::locks::{self, Literals, Us, wanted};
 use crate::plan::{Plan, PlanStep};
+use crate::preview;
 use crate::project_tests::Choice;
 use crate::settings::BackupFirst;
 use crate::verify::Leftovers;
+
+/// Those in the way that a run names.
+const BLOCKERS: usize = 5;
 
 /// What step 1 hands on.
 pub(super) struct Pending {
@@ -73,6 +78,7 @@ impl Run<'_> {
             .then(|| backup::pg_dump(&self.settings.backup, &observed.server))
             .transpose()?;
         if !plan.is_empty() {
+            self.tell_blockers(&facts, &plan, &observed).await;
             self.tell_test_databases(&facts, &observed).await?;
         }
         Ok(Pending {
@@ -82,6 +88,44 @@ impl Run<'_> {
             leftovers,
             pg_dump,
         })
+    }
+
+    /// Who would keep the plan's statements from their locks at this moment. The guard waits for them later; that it may
+    /// have to is better known now. What is broken in the plan's SQL is told at the preview.
+    async fn tell_blockers(&self, facts: &ProjectFacts, plan: &Plan, observed: &Observed) {
+        let (session, us) = (&observed.observer, Us::from(&observed.server));
+        let look = async {
+            let known = database::context(session).await?;
+            let Ok(preview) = preview::preview(plan, &facts.sql, &known) else {
+                return Ok(Vec::new());
+            };
+            let wanted = wanted::of_preview(session, &preview)
+                .await
+                .map_err(|e| query_failure(&e))?;
+            let readiness = locks::readiness(session, &us, wanted, Literals::Hidden).await;
+            Ok::<_, Failure>(readiness.map_err(|e| query_failure(&e))?.findings())
+        };
+        match look.await {
+            Ok(findings) => {
+                for finding in findings.iter().take(BLOCKERS) {
+                    let message = format!(
+                        "in the way of the plan's locks now: {}. {}",
+                        finding.message, finding.remedy
+                    );
+                    self.note(NoteLevel::Warning, message);
+                }
+                if let Some(more) = findings.len().checked_sub(BLOCKERS).filter(|n| *n > 0) {
+                    self.note(NoteLevel::Warning, format!("and {more} more in the way: django-migrate locks --readiness lists them"));
+                }
+            }
+            Err(failure) => self.note(
+                NoteLevel::Note,
+                format!(
+                    "who is in the way of the plan's locks is not known: {}",
+                    failure.message
+                ),
+            ),
+        }
     }
 
     /// Where the tests of this plan would go; that they could not run after applying is better said before.

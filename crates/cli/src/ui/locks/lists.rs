@@ -1,0 +1,222 @@
+//! The lists below the trees, and the line at the end.
+
+use pgdriver::activity::{SessionInfo, SessionKind};
+
+use super::tree::query;
+use super::{ROWS, more, remedy};
+use crate::locks::{Readiness, Snapshot, words};
+use crate::ui::style::{Look, paint};
+use crate::ui::{count, wrapped};
+
+/// Who has which lock on the relation that was asked about.
+pub(super) fn on_relation(snapshot: &Snapshot) -> Option<String> {
+    let relation = snapshot.view.relation.as_ref()?;
+    let held = &snapshot.on_relation;
+    if held.is_empty() {
+        return Some(format!(
+            "{relation}: nobody has a lock on it, nobody waits for one"
+        ));
+    }
+    let mut lines = vec![paint(Look::Heading, format!("Locks on {relation}"))];
+    for lock in held.iter().take(2 * ROWS) {
+        let who = match (&lock.session, &lock.prepared) {
+            (Some(session), _) => format!(
+                "{} {}  {}",
+                paint(Look::Name, lock.pid),
+                words::who(session),
+                paint(Look::Faint, words::doing(session))
+            ),
+            (None, Some(gid)) => paint(Look::Name, format!("prepared transaction {gid}")),
+            (None, None) => paint(Look::Name, lock.pid),
+        };
+        let verb = if lock.granted { "holds " } else { "awaits" };
+        let mode = paint(
+            if lock.granted {
+                Look::Keyword
+            } else {
+                Look::Warning
+            },
+            lock.mode,
+        );
+        let part = if lock.relation == *relation {
+            String::new()
+        } else {
+            format!(" on {}", lock.relation)
+        };
+        lines.push(wrapped("  ", &format!("{verb} {mode}{part}  {who}")));
+    }
+    if held.len() > 2 * ROWS {
+        lines.push(format!(
+            "  … and {}",
+            count((held.len() - 2 * ROWS) as u64, "more lock")
+        ));
+    }
+    Some(lines.join("\n"))
+}
+
+pub(super) fn idle(snapshot: &Snapshot) -> Option<String> {
+    let sessions = snapshot
+        .long_idle()
+        .filter(|session| !snapshot.is_root(session.pid));
+    list(
+        snapshot,
+        "Idle in transaction",
+        &sessions.collect::<Vec<_>>(),
+    )
+}
+
+/// Those who wait stand in a tree.
+pub(super) fn long(snapshot: &Snapshot) -> Option<String> {
+    let stands = |pid| snapshot.is_root(pid) || snapshot.waiter(pid).is_some();
+    let sessions = snapshot
+        .long_active()
+        .filter(|session| !stands(session.pid));
+    list(snapshot, "Long transactions", &sessions.collect::<Vec<_>>())
+}
+
+fn list(snapshot: &Snapshot, title: &str, sessions: &[&SessionInfo]) -> Option<String> {
+    if sessions.is_empty() {
+        return None;
+    }
+    let mut lines = vec![paint(Look::Heading, title)];
+    for session in sessions.iter().take(ROWS) {
+        lines.push(wrapped(
+            "  ",
+            &format!(
+                "{} {}  {}",
+                paint(Look::Name, session.pid),
+                words::who(session),
+                paint(Look::Warning, words::doing(session))
+            ),
+        ));
+        lines.extend(query(session).map(|query| wrapped("    ", &paint(Look::Faint, query))));
+        let sql = snapshot.remedy(session).sql();
+        lines.extend(
+            sql.into_iter()
+                .map(|sql| format!("    {};", paint(Look::Good, sql))),
+        );
+    }
+    lines.extend(more(sessions.len(), "session").map(|text| format!("  {text}")));
+    Some(lines.join("\n"))
+}
+
+pub(super) fn prepared(snapshot: &Snapshot) -> Option<String> {
+    if snapshot.prepared.is_empty() {
+        return None;
+    }
+    let mut lines = vec![paint(Look::Heading, "Prepared transactions")];
+    for one in snapshot.prepared.iter().take(ROWS) {
+        let on = match one.relations.as_slice() {
+            [] => String::new(),
+            relations => format!(", locks {}", relations.join(", ")),
+        };
+        lines.push(wrapped(
+            "  ",
+            &format!(
+                "{} of {}{on}  {}",
+                paint(Look::Name, &one.gid),
+                one.owner,
+                paint(Look::Warning, format!("for {}", words::age_text(one.age)))
+            ),
+        ));
+        lines.extend(remedy("    ", &snapshot.us.remedy_for_prepared(one)));
+    }
+    lines.extend(
+        more(snapshot.prepared.len(), "prepared transaction").map(|text| format!("  {text}")),
+    );
+    Some(lines.join("\n"))
+}
+
+pub(super) fn autovacuum(snapshot: &Snapshot) -> Option<String> {
+    let workers: Vec<_> = snapshot.autovacuum().collect();
+    if workers.is_empty() {
+        return None;
+    }
+    let mut lines = vec![paint(Look::Heading, "Autovacuum")];
+    for (session, wraparound) in workers.iter().take(ROWS) {
+        let text = match session.detail.seen() {
+            Some(detail) => format!(
+                "{}  {}",
+                detail
+                    .query
+                    .strip_prefix("autovacuum: ")
+                    .unwrap_or(&detail.query),
+                paint(Look::Faint, words::doing(session))
+            ),
+            None => paint(
+                Look::Faint,
+                "not permitted to see on what, and whether to prevent wraparound",
+            ),
+        };
+        lines.push(wrapped(
+            "  ",
+            &format!("{} {text}", paint(Look::Name, session.pid)),
+        ));
+        if *wraparound == Some(true) {
+            lines.extend(remedy("    ", &snapshot.remedy(session)));
+        }
+    }
+    lines.extend(more(workers.len(), "worker").map(|text| format!("  {text}")));
+    Some(lines.join("\n"))
+}
+
+/// `12 sessions (1 active, 10 idle, 1 idle in transaction): 3 wait for 1 root`
+pub(super) fn summary(snapshot: &Snapshot, readiness: Option<&Readiness>) -> String {
+    if let Some(readiness) = readiness {
+        return super::ready::summary(readiness);
+    }
+    let clients: Vec<&SessionInfo> = snapshot
+        .sessions
+        .iter()
+        .filter(|session| matches!(session.kind(), SessionKind::Client | SessionKind::Unknown))
+        .collect();
+    let mut states: Vec<(String, usize)> = Vec::new();
+    for session in &clients {
+        let state = session.detail.seen().map_or("not visible", |detail| {
+            detail.state.as_deref().unwrap_or("unknown")
+        });
+        match states.iter_mut().find(|(known, _)| known == state) {
+            Some((_, n)) => *n += 1,
+            None => states.push((state.to_owned(), 1)),
+        }
+    }
+    states.sort();
+    let states: Vec<String> = states
+        .into_iter()
+        .map(|(state, n)| format!("{n} {state}"))
+        .collect();
+    let states = if states.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", states.join(", "))
+    };
+    let about = match &snapshot.view.relation {
+        Some(relation) => format!(" on {relation}"),
+        None => String::new(),
+    };
+    let elsewhere = match snapshot.elsewhere {
+        n if n > 0 && snapshot.view.relation.is_none() => {
+            format!("; {} in other databases: --all-databases shows them", n)
+        }
+        _ => String::new(),
+    };
+    format!(
+        "{}{about}{states}: {}{elsewhere}",
+        count(clients.len() as u64, "session"),
+        waits(snapshot)
+    )
+}
+
+fn waits(snapshot: &Snapshot) -> String {
+    match (snapshot.waiters.len(), snapshot.roots.len()) {
+        (0, _) => paint(Look::Good, "nobody waits for a lock"),
+        (1, roots) => paint(
+            Look::Bad,
+            format!("1 waits for {}", count(roots as u64, "root")),
+        ),
+        (n, roots) => paint(
+            Look::Bad,
+            format!("{n} wait for {}", count(roots as u64, "root")),
+        ),
+    }
+}
