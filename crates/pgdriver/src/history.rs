@@ -96,24 +96,25 @@ pub fn duplicates(rows: &[AppliedMigration]) -> Vec<Duplicate> {
 }
 
 /// Rows (by their index) whose time does not fit their place: the fewest that, taken out, leave the times in order of
-/// id. One host's clock that ran ahead once makes one such row, not all that follow it.
+/// id. One host's clock that ran ahead once makes one such row, not all that follow it; of two rows that contradict
+/// each other it is the later one.
 pub fn out_of_order(rows: &[AppliedMigration]) -> Vec<usize> {
-    // the longest run of times that do not go back: `ends[n]` is the row with which one of n + 1 rows ends earliest
-    let mut ends: Vec<usize> = Vec::new();
-    let mut before: Vec<Option<usize>> = Vec::with_capacity(rows.len());
-    for (at, row) in rows.iter().enumerate() {
-        let length = ends.partition_point(|end| rows[*end].applied <= row.applied);
-        before.push(length.checked_sub(1).map(|shorter| ends[shorter]));
-        match ends.get_mut(length) {
-            Some(end) => *end = at,
-            None => ends.push(at),
+    // from the last row on, the longest chain of times that do not go up: `heads[n]` begins the best of n + 1 rows
+    let mut heads: Vec<usize> = Vec::new();
+    let mut after: Vec<Option<usize>> = vec![None; rows.len()];
+    for (at, row) in rows.iter().enumerate().rev() {
+        let length = heads.partition_point(|head| rows[*head].applied >= row.applied);
+        after[at] = length.checked_sub(1).map(|shorter| heads[shorter]);
+        match heads.get_mut(length) {
+            Some(head) => *head = at,
+            None => heads.push(at),
         }
     }
     let mut in_order = vec![false; rows.len()];
-    let mut next = ends.last().copied();
+    let mut next = heads.last().copied();
     while let Some(at) = next {
         in_order[at] = true;
-        next = before[at];
+        next = after[at];
     }
     (0..rows.len()).filter(|at| !in_order[*at]).collect()
 }
@@ -168,5 +169,7 @@ mod tests {
         // one clock that ran ahead
         check(&[1, 99, 2, 3, 4], &[1]);
         check(&[5, 6, 1, 2, 3], &[0, 1]);
+        check(&[2, 1], &[1]);
+        check(&[2, 1, 2], &[1]);
     }
 }

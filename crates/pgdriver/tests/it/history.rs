@@ -21,6 +21,7 @@ async fn rows_in_order_and_from_where_the_search_path_says() {
             ))
             .unwrap();
         assert_eq!(history::read(&session).await.unwrap(), None);
+        assert_eq!(history::elsewhere(&session).await.unwrap(), ["shop"]);
 
         database
             .execute(&format!(
@@ -33,6 +34,10 @@ async fn rows_in_order_and_from_where_the_search_path_says() {
             .unwrap()
             .unwrap();
         assert_eq!(found.schema, "shop");
+        let session = observer(&database).await;
+        assert!(history::elsewhere(&session).await.unwrap().is_empty());
+        // 2 was recorded long before 1
+        assert_eq!(history::out_of_order(&found.rows), [1]);
         assert_eq!(
             found.rows.iter().map(|row| row.id).collect::<Vec<_>>(),
             [1, 2, 3]

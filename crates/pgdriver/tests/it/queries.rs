@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use crate::{databases, options, plain_dsn};
+use xtask::servers::{available, shared};
+
+use crate::{options, plain_dsn};
 
 fn files() -> Vec<(String, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/sql");
@@ -33,7 +35,8 @@ fn each_file_says_what_privileges_it_needs() {
 
 #[tokio::test]
 async fn each_file_runs_everywhere() {
-    for database in databases() {
+    for major in available() {
+        let database = shared(*major).database().unwrap();
         database
             .execute(
                 "CREATE TABLE django_migrations (id int GENERATED ALWAYS AS IDENTITY, app varchar(255), name \
