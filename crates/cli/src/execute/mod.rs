@@ -24,7 +24,7 @@ use crate::preview::Preview;
 use crate::reporter::Reporter;
 use crate::settings::{GuardSettings, Target};
 use crate::signal::{Asked, Signals};
-use guard::{Guard, UnderWay};
+use guard::{Guard, Sight, UnderWay};
 use monitor::Monitor;
 use progress::{End, Progress};
 use settle::Seen;
@@ -187,7 +187,8 @@ async fn drive(
                 deadline = None;
             }
             () = tokio::time::sleep_until(look.into()) => {
-                let turn = guard.turn(monitor, &progress.backends(), progress.backend()).await;
+                let ours = progress.backends();
+                let turn = guard.turn(&mut Sight { monitor, ours: &ours, backend: progress.backend() }).await;
                 if let Some(word) = turn.word {
                     if word == Word::StopNow {
                         deadline.get_or_insert(tokio::time::Instant::now() + PATIENCE);

@@ -6,35 +6,34 @@
 //!
 //! Absent here: the process (see [`super`]) and what its end means (see [`super::settle`]).
 
+mod again;
 mod blockers;
+mod entrance;
 mod gate;
 mod needs;
 mod retry;
+mod statement;
 mod timeline;
+mod watch;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use pgdriver::activity::SessionKind;
-use pgdriver::activity::locks::{Held, LockMode};
-
 use super::Execution;
 use super::monitor::Monitor;
 use crate::django::wire::{Answer, AttemptFailed, Exception, Word};
-use crate::event::{EventKind, LockWaiting, NoteLevel, Place, Retrying};
-use crate::exit::Class;
+use crate::event::EventKind;
 use crate::failure::Failure;
 use crate::hazards::Context;
 use crate::names::MigrationId;
 use crate::plan::Plan;
-use crate::settings::OnBlocker;
 use crate::sql::Lock;
-use blockers::{Act, Signalled};
+use blockers::Signalled;
 pub(super) use blockers::{Root, Standing};
-use gate::{Gate, InTheWay, Step, What};
+use gate::{Gate, Step};
 use needs::{Forecast, Needs, Way};
-use retry::{Failed, LetGo, Next};
+use retry::{Failed, LetGo};
 use timeline::{Ended, Timeline};
 pub(super) use words::mode as server_mode;
 
@@ -61,6 +60,15 @@ pub(super) struct Turn {
     pub(super) word: Option<Word>,
     /// The run ends for this; the word, if any, is said first.
     pub(super) failure: Option<Failure>,
+}
+
+/// Through whom the guard sees.
+pub(super) struct Sight<'m> {
+    pub(super) monitor: &'m mut Monitor,
+    /// Server processes of the run itself.
+    pub(super) ours: &'m [i32],
+    /// The one that runs the statements.
+    pub(super) backend: Option<i32>,
 }
 
 /// What an interruption would meet.
@@ -270,7 +278,7 @@ impl<'a> Guard<'a> {
     fn in_force(&mut self, settings: &BTreeMap<String, String>) -> Option<Failure> {
         let running = self.running.as_mut()?;
         running.sent = Instant::now();
-        let asked = timeouts(running.patience, self.around.guard.statement_timeout);
+        let asked = statement::timeouts(running.patience, self.around.guard.statement_timeout);
         super::monitor::not_in_force(&asked.into_iter().collect::<Vec<_>>(), settings)
     }
 
@@ -320,30 +328,19 @@ impl<'a> Guard<'a> {
     }
 
     /// Answers the question that is open, if it can be answered now, or watches what runs.
-    pub(super) async fn turn(
-        &mut self,
-        monitor: &mut Monitor,
-        ours: &[i32],
-        backend: Option<i32>,
-    ) -> Turn {
+    pub(super) async fn turn(&mut self, sight: &mut Sight<'_>) -> Turn {
         self.next_look = Instant::now() + LOOK;
         match self.question.take() {
-            Some(question) => self.answer(question, monitor, ours, backend).await,
-            None => self.watch(monitor, backend).await,
+            Some(question) => self.answer(question, sight).await,
+            None => self.watch(sight).await,
         }
     }
 
-    async fn answer(
-        &mut self,
-        mut question: Question,
-        monitor: &mut Monitor,
-        ours: &[i32],
-        backend: Option<i32>,
-    ) -> Turn {
+    async fn answer(&mut self, mut question: Question, sight: &mut Sight<'_>) -> Turn {
         let turn = match &question.what {
             Asked::Migration(id) => {
                 let locks = self.ahead.get(id).cloned().unwrap_or_default();
-                match self.at_gate(&locks, &mut question, monitor, ours).await {
+                match self.at_gate(&locks, &mut question, sight).await {
                     Err(failure) => stop(failure),
                     Ok(Step::Wait) => Turn::default(),
                     Ok(Step::Go(_)) => go(BTreeMap::new()),
@@ -351,8 +348,7 @@ impl<'a> Guard<'a> {
             }
             Asked::Statement(statement) => {
                 let statement = statement.clone();
-                self.statement(&statement, &mut question, monitor, ours, backend)
-                    .await
+                self.statement(&statement, &mut question, sight).await
             }
             Asked::Attempt(failed) => {
                 let failed = failed.clone();
@@ -362,7 +358,7 @@ impl<'a> Guard<'a> {
                 let exception = exception.clone();
                 let failed = Failed::Statement {
                     exception: &exception,
-                    left_invalid: self.left_invalid(monitor).await,
+                    left_invalid: self.left_invalid(sight).await,
                     attempt: self.running.as_ref().map_or(1, |r| r.attempt),
                 };
                 self.after(&failed)
@@ -381,7 +377,7 @@ impl<'a> Guard<'a> {
         }
         // who goes on holding locks is still in somebody's way
         if !answered && !self.timeline.is_empty() {
-            let watched = self.watch(monitor, backend).await;
+            let watched = self.watch(sight).await;
             if watched.word.is_some() {
                 self.question = None;
                 return watched;
@@ -389,499 +385,6 @@ impl<'a> Guard<'a> {
         }
         turn
     }
-
-    /// Before a statement: at once, or once its locks are to be had.
-    async fn statement(
-        &mut self,
-        statement: &Announced,
-        question: &mut Question,
-        monitor: &mut Monitor,
-        ours: &[i32],
-        backend: Option<i32>,
-    ) -> Turn {
-        let Announced {
-            sql,
-            in_transaction,
-            needs,
-        } = statement.clone();
-        if in_transaction {
-            self.sample(monitor, backend).await;
-        }
-        let ceiling = self.around.guard.lock_timeout;
-        let ceiling = (!ceiling.is_zero()).then_some(ceiling);
-        let patience = match needs.way {
-            Way::Light | Way::Unknown => ceiling,
-            Way::Concurrently => self.left(),
-            Way::Ordinary => {
-                let wanted: Vec<Lock> = needs
-                    .strong
-                    .iter()
-                    .filter(|l| !self.has(l))
-                    .cloned()
-                    .collect();
-                match self.at_gate(&wanted, question, monitor, ours).await {
-                    Err(failure) => return stop(failure),
-                    Ok(Step::Go(patience)) if wanted.is_empty() => ceiling.or(Some(patience)),
-                    Ok(Step::Go(patience)) => Some(patience),
-                    Ok(Step::Wait) => {
-                        match self.waits_while_holding(question, &wanted, in_transaction) {
-                            Some(Busy::LetGo(word)) => return say(word),
-                            Some(Busy::Try) => ceiling,
-                            None => return Turn::default(),
-                        }
-                    }
-                }
-            }
-        };
-        let patience = match (patience, self.left()) {
-            (Some(patience), Some(left)) => Some(patience.min(left)),
-            (one, other) => one.or(other),
-        };
-        let attempt = self
-            .running
-            .take()
-            .filter(|r| r.sql == sql)
-            .map_or(1, |r| r.attempt + 1);
-        self.running = Some(Running {
-            sql,
-            in_transaction,
-            needs,
-            sent: Instant::now(),
-            patience,
-            queued: None,
-            waited: Duration::ZERO,
-            attempt,
-        });
-        go(timeouts(patience, self.around.guard.statement_timeout))
-    }
-
-    /// A transaction that holds locks may not stand at a gate for long: it lets go, and waits with nothing in hand. Where
-    /// it cannot be run again, it tries.
-    fn waits_while_holding(
-        &mut self,
-        question: &Question,
-        wanted: &[Lock],
-        in_transaction: bool,
-    ) -> Option<Busy> {
-        if !in_transaction || self.timeline.is_empty() || question.since.elapsed() < WHILE_HOLDING {
-            return None;
-        }
-        let current = self.current.as_ref()?;
-        if !current.retryable || current.attempt > self.around.guard.retries {
-            return Some(Busy::Try);
-        }
-        let known = self.ahead.entry(current.id.clone()).or_default();
-        for lock in wanted {
-            needs::add(known, lock.clone());
-        }
-        let why = format!(
-            "{} was busy while other locks were held",
-            words::relations(wanted)
-        );
-        self.ours = Some(LetGo::Busy(why));
-        Some(Busy::LetGo(Word::LetGo))
-    }
-
-    /// We hold it already, in this mode or a stronger one.
-    fn has(&self, lock: &Lock) -> bool {
-        self.timeline
-            .mode(&lock.relation.to_string())
-            .is_some_and(|held| {
-                LockMode::from_pg_locks(held).is_some_and(|held| held >= words::mode(lock.mode))
-            })
-    }
-
-    /// One look at who is in the way of `locks`.
-    async fn at_gate(
-        &mut self,
-        locks: &[Lock],
-        question: &mut Question,
-        monitor: &mut Monitor,
-        ours: &[i32],
-    ) -> Result<Step, Failure> {
-        if locks.is_empty() {
-            return Ok(Step::Go(self.around.guard.lock_timeout));
-        }
-        let began = Instant::now();
-        let held = match monitor.in_the_way(locks, ours).await {
-            Ok(held) => held,
-            Err(why) => {
-                self.cannot_see(&why);
-                Vec::new()
-            }
-        };
-        let holders: Vec<InTheWay> = held.iter().map(in_the_way).collect();
-        let step = self.gate.look(Instant::now(), &holders);
-        self.next_look = Instant::now() + (began.elapsed() * 10).clamp(SOONEST, RAREST_AT_GATE);
-        if step == Step::Wait {
-            question.held_up = true;
-            self.tell_gate(&held, locks, question.since.elapsed(), monitor);
-            self.signal(&held, ours, monitor).await;
-            if self.left_after(question.since.elapsed()) == Some(Duration::ZERO) {
-                return Err(self.out_of_time(locks, monitor));
-            }
-        }
-        Ok(step)
-    }
-
-    fn cannot_see(&mut self, why: &str) {
-        if !std::mem::replace(&mut self.blind, true) {
-            self.around.reporter.emit(EventKind::Note {
-                level: NoteLevel::Warning,
-                message: format!(
-                    "who holds locks cannot be seen ({why}), so short attempts are made without"
-                ),
-            });
-        }
-    }
-
-    fn tell_gate(
-        &mut self,
-        held: &[Held],
-        locks: &[Lock],
-        waited: Duration,
-        monitor: &mut Monitor,
-    ) {
-        let blockers = monitor.in_one_line_each(held);
-        let first = self.told.is_none() && waited >= TELL_AFTER;
-        if !first && self.told.is_none_or(|at| at.elapsed() < TELL) {
-            return;
-        }
-        self.told = Some(Instant::now());
-        let relation = held.first().map(|h| h.relation.to_string());
-        let wanted = locks
-            .iter()
-            .find(|l| Some(l.relation.to_string()) == relation);
-        self.around
-            .reporter
-            .emit(EventKind::LockWaiting(LockWaiting {
-                mode: wanted
-                    .or(locks.first())
-                    .map(|l| words::mode(l.mode).pg_locks().to_owned()),
-                relation,
-                waited_ms: millis(waited),
-                blockers,
-                place: Place::OutsideQueue,
-            }));
-    }
-
-    /// `--on-blocker`.
-    async fn signal(&mut self, held: &[Held], ours: &[i32], monitor: &mut Monitor) {
-        let mode = self.around.guard.on_blocker;
-        if mode == OnBlocker::Wait {
-            return;
-        }
-        let roots = monitor.roots(held, ours).await;
-        for (root, act) in self.signalled.due(Instant::now(), &roots, mode) {
-            let outcome = match act {
-                Act::Leave(why) => format!("left alone: {why}"),
-                Act::Cancel => monitor.cancel_blocker(root.pid).await,
-                Act::Terminate => monitor.terminate_blocker(root.pid).await,
-            };
-            self.around.reporter.emit(EventKind::BlockerSignalled {
-                pid: root.pid,
-                what: root.what,
-                signal: act.name().to_owned(),
-                outcome,
-            });
-        }
-    }
-
-    /// What is left of `--max-wait`; none where there is no limit.
-    fn left(&self) -> Option<Duration> {
-        self.left_after(Duration::ZERO)
-    }
-
-    fn left_after(&self, more: Duration) -> Option<Duration> {
-        let all = self.around.guard.max_wait;
-        (!all.is_zero()).then(|| all.saturating_sub(self.spent + more))
-    }
-
-    fn out_of_time(&self, locks: &[Lock], monitor: &Monitor) -> Failure {
-        let all = crate::ui::seconds(self.around.guard.max_wait.as_secs_f64());
-        let failure = Failure::new(
-            Class::MigrationLockTimeout,
-            format!("the lock on {} was not to be had in {all} (--max-wait)", words::relations(locks)),
-        )
-        .hint("wait until those in the way are gone, or allow more with --max-wait; --on-blocker cancel or terminate ends them");
-        words::blocked_by(failure, monitor.last_blockers())
-    }
-
-    /// What follows on something that failed.
-    fn after(&mut self, failed: &Failed<'_>) -> Turn {
-        let ours = self.ours.take();
-        let out_of_time = self.left() == Some(Duration::ZERO);
-        let ours = if out_of_time && ours.is_none() {
-            Some(LetGo::OutOfTime)
-        } else {
-            ours
-        };
-        match retry::decide(
-            failed,
-            ours.as_ref(),
-            self.around.guard.retries,
-            words::jitter(),
-        ) {
-            Next::Retry { why, pause } => {
-                self.told_retry(failed, why, pause);
-                self.ask(Asked::Pause(Instant::now() + pause));
-                Turn::default()
-            }
-            Next::GiveUp(note) => {
-                if let Some(message) = note {
-                    self.around.reporter.emit(EventKind::Note {
-                        level: NoteLevel::Warning,
-                        message,
-                    });
-                }
-                Turn {
-                    word: Some(Word::GiveUp),
-                    failure: ours.and_then(|ours| self.given_up(&ours, failed)),
-                }
-            }
-        }
-    }
-
-    fn told_retry(&self, failed: &Failed<'_>, why: String, pause: Duration) {
-        let (what, attempt) = match failed {
-            Failed::Migration(failed) => ("migration", failed.attempt),
-            Failed::Statement { attempt, .. } => ("statement", *attempt),
-        };
-        let id = self.current.as_ref().map(|c| &c.id);
-        self.around.reporter.emit(EventKind::Retrying(Retrying {
-            app: id.map(|id| id.app.0.clone()),
-            name: id.map(|id| id.name.0.clone()),
-            what: what.to_owned(),
-            attempt: attempt + 1,
-            why,
-            pause_ms: millis(pause),
-        }));
-    }
-
-    /// The failure that says why we let go; none where the error itself says it best.
-    fn given_up(&self, ours: &LetGo, failed: &Failed<'_>) -> Option<Failure> {
-        let guard = self.around.guard;
-        match ours {
-            LetGo::WhileHolding(why) => Some(
-                Failure::new(Class::BlastRadius, format!("let go of its locks: {why}"))
-                    .hint("it would be so again: run it when fewer use the table, allow more with --max-blocked or \
-                           --max-blocking, or write it in smaller steps (the preview's findings say how)"),
-            ),
-            LetGo::WhileWaiting(why) => Some(
-                Failure::new(Class::BlastRadius, format!("left the lock's queue: {why}"))
-                    .hint("run it when fewer use the table, or allow more with --max-blocked or --max-blocking"),
-            ),
-            LetGo::Busy(why) => Some(Failure::new(Class::MigrationLockTimeout, why.clone())),
-            LetGo::OutOfTime => words::is_for_lock(failed).then(|| {
-                let all = crate::ui::seconds(guard.max_wait.as_secs_f64());
-                Failure::new(
-                    Class::MigrationLockTimeout,
-                    format!("the lock was not to be had in {all} (--max-wait)"),
-                )
-                .hint("wait until those in the way are gone, or allow more with --max-wait")
-            }),
-        }
-    }
-
-    /// CONCURRENTLY leaves an INVALID index where it is cut off.
-    async fn left_invalid(&self, monitor: &mut Monitor) -> Option<bool> {
-        let running = self.running.as_ref()?;
-        if running.needs.way != Way::Concurrently {
-            return None;
-        }
-        Some(
-            monitor
-                .new_invalid_indexes()
-                .await
-                .is_none_or(|left| !left.is_empty()),
-        )
-    }
-
-    /// While a statement runs, or its transaction holds locks.
-    async fn watch(&mut self, monitor: &mut Monitor, backend: Option<i32>) -> Turn {
-        let Some(pid) = backend else {
-            return Turn::default();
-        };
-        let runs = self
-            .running
-            .as_ref()
-            .is_some_and(|r| r.sent.elapsed() >= LOOK);
-        if runs {
-            let turn = self.own_wait(monitor, pid).await;
-            if turn.word.is_some() {
-                return turn;
-            }
-        }
-        let may_block = runs
-            && self
-                .running
-                .as_ref()
-                .is_some_and(|r| r.needs.way != Way::Light);
-        if self.ours.is_none()
-            && (may_block || !self.timeline.is_empty())
-            && Instant::now() >= self.next_count
-        {
-            return self.count_behind(monitor, pid).await;
-        }
-        if runs && Instant::now() >= self.next_progress {
-            self.next_progress = Instant::now() + TELL;
-            if let Some(progress) = monitor.progress(pid).await {
-                self.around.reporter.emit(progress);
-            }
-        }
-        Turn::default()
-    }
-
-    async fn own_wait(&mut self, monitor: &mut Monitor, pid: i32) -> Turn {
-        let waits = monitor.waits_for_lock(pid).await;
-        let Some(running) = &mut self.running else {
-            return Turn::default();
-        };
-        if !waits {
-            self.leaves_queue();
-            return Turn::default();
-        }
-        let since = *running.queued.get_or_insert_with(Instant::now);
-        let (patience, sent) = (running.patience, running.sent);
-        let waited = running.waited + since.elapsed();
-        if self.told.is_none_or(|at| at.elapsed() >= TELL)
-            && let Some(wait) = monitor.wait(pid, sent.elapsed()).await
-        {
-            self.told = Some(Instant::now());
-            self.around.reporter.emit(EventKind::LockWaiting(wait));
-        }
-        let overdue = patience.is_some_and(|patience| since.elapsed() > patience + OVERDUE);
-        let out_of_time = self.left_after(waited) == Some(Duration::ZERO) && waited > OVERDUE;
-        if self.ours.is_none() && (overdue || out_of_time) {
-            let why = "the server let it wait for longer than its lock_timeout".to_owned();
-            return self.let_go(LetGo::WhileWaiting(why));
-        }
-        Turn::default()
-    }
-
-    /// Whoever stands behind us, against `--max-blocked` and `--max-blocking`.
-    async fn count_behind(&mut self, monitor: &mut Monitor, pid: i32) -> Turn {
-        let guard = self.around.guard;
-        let began = Instant::now();
-        let Some(queue) = monitor.queue_behind(pid, guard.max_blocked).await else {
-            self.next_count = Instant::now() + RAREST;
-            return Turn::default();
-        };
-        self.next_count = Instant::now() + (began.elapsed() * SHARE).clamp(LOOK, RAREST);
-        if queue.waiting == 0 {
-            return Turn::default();
-        }
-        // who waited for others before us does not wait for us for longer than we are there
-        let queued = self.running.as_ref().and_then(|r| r.queued);
-        let ours = queued.map_or(Duration::ZERO, |at| at.elapsed());
-        let held = self.timeline.since().map_or(Duration::ZERO, |at| {
-            self.around.reporter.elapsed().saturating_sub(at)
-        });
-        let runs = self
-            .running
-            .as_ref()
-            .map_or(Duration::ZERO, |r| r.sent.elapsed());
-        let longest = queue
-            .longest
-            .unwrap_or_default()
-            .min(ours.max(held).max(runs));
-        self.timeline.behind(queue.waiting, longest);
-        self.tell_blocking(queue.waiting, longest);
-        let many = queue.waiting > u64::from(guard.max_blocked);
-        let long = !guard.max_blocking.is_zero() && longest > guard.max_blocking;
-        if !many && !long {
-            return Turn::default();
-        }
-        let why = if many {
-            format!(
-                "{} stood behind it (--max-blocked {})",
-                crate::ui::count(queue.waiting, "session"),
-                guard.max_blocked
-            )
-        } else {
-            let seconds = |d: Duration| crate::ui::seconds(d.as_secs_f64());
-            format!(
-                "a session waited behind it for {} (--max-blocking {})",
-                seconds(longest),
-                seconds(guard.max_blocking)
-            )
-        };
-        self.let_go(match queued {
-            Some(_) => LetGo::WhileWaiting(why),
-            None => LetGo::WhileHolding(why),
-        })
-    }
-
-    fn tell_blocking(&mut self, waiting: u64, longest: Duration) {
-        if self.told.is_some_and(|at| at.elapsed() < TELL) {
-            return;
-        }
-        self.told = Some(Instant::now());
-        self.around.reporter.emit(EventKind::Blocking {
-            waiting,
-            longest_ms: millis(longest),
-        });
-    }
-
-    /// The attempt ends now; outside a transaction, the statement. The bridge cancels: a cancel from here could meet the
-    /// ROLLBACK that follows, and cost the connection.
-    fn let_go(&mut self, why: LetGo) -> Turn {
-        self.ours = Some(why);
-        say(Word::LetGo)
-    }
-
-    /// What the transaction holds by now, where the server says it cheaply.
-    async fn sample(&mut self, monitor: &mut Monitor, backend: Option<i32>) {
-        let Some(pid) = backend else { return };
-        let Some(held) = monitor.held_by(pid).await else {
-            return;
-        };
-        let at = self.around.reporter.elapsed();
-        for (relation, mode) in held {
-            if mode >= LockMode::Share {
-                self.timeline
-                    .holds(&relation.to_string(), mode.pg_locks(), at, words::stronger);
-            }
-        }
-    }
-}
-
-enum Busy {
-    LetGo(Word),
-    Try,
-}
-
-fn in_the_way(held: &Held) -> InTheWay {
-    let session = held.session.as_ref();
-    let autovacuum = matches!(
-        session.map(|s| s.kind()),
-        Some(SessionKind::Autovacuum {
-            to_prevent_wraparound: Some(false)
-        })
-    );
-    InTheWay {
-        transaction: held.transaction.clone(),
-        age: session
-            .and_then(|s| s.detail.seen())
-            .and_then(|d| d.xact_age),
-        what: match (held.granted, autovacuum) {
-            (false, _) => What::Queued,
-            (true, true) => What::Autovacuum,
-            (true, false) => What::Session,
-        },
-    }
-}
-
-fn timeouts(patience: Option<Duration>, statement: Duration) -> BTreeMap<String, String> {
-    // zero is no limit to the server: what is over gets the shortest
-    let patience = patience.map_or(0, |p| millis(p).max(1));
-    BTreeMap::from([
-        ("lock_timeout".to_owned(), patience.to_string()),
-        (
-            "statement_timeout".to_owned(),
-            millis(statement).to_string(),
-        ),
-    ])
 }
 
 fn millis(d: Duration) -> u64 {

@@ -1,0 +1,156 @@
+//! At the gate: one look at who is in the way, told to the world, and what is done about them.
+//!
+//! Absent here: the decision, which is [`super::gate`]'s.
+
+use std::time::{Duration, Instant};
+
+use pgdriver::activity::SessionKind;
+use pgdriver::activity::locks::Held;
+
+use super::blockers::Act;
+use super::gate::{InTheWay, Step, What};
+use super::{Guard, Question, RAREST_AT_GATE, SOONEST, Sight, TELL, TELL_AFTER, millis, words};
+use crate::event::{EventKind, LockWaiting, NoteLevel, Place};
+use crate::execute::monitor::Monitor;
+use crate::exit::Class;
+use crate::failure::Failure;
+use crate::settings::OnBlocker;
+use crate::sql::Lock;
+
+impl Guard<'_> {
+    /// One look at who is in the way of `locks`.
+    pub(super) async fn at_gate(
+        &mut self,
+        locks: &[Lock],
+        question: &mut Question,
+        sight: &mut Sight<'_>,
+    ) -> Result<Step, Failure> {
+        if locks.is_empty() {
+            return Ok(Step::Go(self.around.guard.lock_timeout));
+        }
+        let began = Instant::now();
+        let held = match sight.monitor.in_the_way(locks, sight.ours).await {
+            Ok(held) => held,
+            Err(why) => {
+                self.cannot_see(&why);
+                Vec::new()
+            }
+        };
+        let holders: Vec<InTheWay> = held.iter().map(in_the_way).collect();
+        let step = self.gate.look(Instant::now(), &holders);
+        self.next_look = Instant::now() + (began.elapsed() * 10).clamp(SOONEST, RAREST_AT_GATE);
+        if step == Step::Wait {
+            question.held_up = true;
+            self.tell_gate(&held, locks, question.since.elapsed(), sight.monitor);
+            self.signal(&held, sight).await;
+            if self.left_after(question.since.elapsed()) == Some(Duration::ZERO) {
+                return Err(self.out_of_time(locks, sight.monitor));
+            }
+        }
+        Ok(step)
+    }
+
+    fn cannot_see(&mut self, why: &str) {
+        if !std::mem::replace(&mut self.blind, true) {
+            self.around.reporter.emit(EventKind::Note {
+                level: NoteLevel::Warning,
+                message: format!(
+                    "who holds locks cannot be seen ({why}), so short attempts are made without"
+                ),
+            });
+        }
+    }
+
+    fn tell_gate(
+        &mut self,
+        held: &[Held],
+        locks: &[Lock],
+        waited: Duration,
+        monitor: &mut Monitor,
+    ) {
+        let blockers = monitor.in_one_line_each(held);
+        let first = self.told.is_none() && waited >= TELL_AFTER;
+        if !first && self.told.is_none_or(|at| at.elapsed() < TELL) {
+            return;
+        }
+        self.told = Some(Instant::now());
+        let relation = held.first().map(|h| h.relation.to_string());
+        let wanted = locks
+            .iter()
+            .find(|l| Some(l.relation.to_string()) == relation);
+        self.around
+            .reporter
+            .emit(EventKind::LockWaiting(LockWaiting {
+                mode: wanted
+                    .or(locks.first())
+                    .map(|l| words::mode(l.mode).pg_locks().to_owned()),
+                relation,
+                waited_ms: millis(waited),
+                blockers,
+                place: Place::OutsideQueue,
+            }));
+    }
+
+    /// `--on-blocker`.
+    async fn signal(&mut self, held: &[Held], sight: &mut Sight<'_>) {
+        let mode = self.around.guard.on_blocker;
+        if mode == OnBlocker::Wait {
+            return;
+        }
+        let roots = sight.monitor.roots(held, sight.ours).await;
+        for (root, act) in self.signalled.due(Instant::now(), &roots, mode) {
+            let outcome = match act {
+                Act::Leave(why) => format!("left alone: {why}"),
+                Act::Cancel => sight.monitor.cancel_blocker(root.pid).await,
+                Act::Terminate => sight.monitor.terminate_blocker(root.pid).await,
+            };
+            self.around.reporter.emit(EventKind::BlockerSignalled {
+                pid: root.pid,
+                what: root.what,
+                signal: act.name().to_owned(),
+                outcome,
+            });
+        }
+    }
+
+    /// What is left of `--max-wait`; none where there is no limit.
+    pub(super) fn left(&self) -> Option<Duration> {
+        self.left_after(Duration::ZERO)
+    }
+
+    pub(super) fn left_after(&self, more: Duration) -> Option<Duration> {
+        let all = self.around.guard.max_wait;
+        (!all.is_zero()).then(|| all.saturating_sub(self.spent + more))
+    }
+
+    pub(super) fn out_of_time(&self, locks: &[Lock], monitor: &Monitor) -> Failure {
+        let all = crate::ui::seconds(self.around.guard.max_wait.as_secs_f64());
+        let failure = Failure::new(
+            Class::MigrationLockTimeout,
+            format!("the lock on {} was not to be had in {all} (--max-wait)", words::relations(locks)),
+        )
+        .hint("wait until those in the way are gone, or allow more with --max-wait; --on-blocker cancel or terminate ends them");
+        words::blocked_by(failure, monitor.last_blockers())
+    }
+}
+
+fn in_the_way(held: &Held) -> InTheWay {
+    let session = held.session.as_ref();
+    let autovacuum = matches!(
+        session.map(|s| s.kind()),
+        Some(SessionKind::Autovacuum {
+            to_prevent_wraparound: Some(false)
+        })
+    );
+    InTheWay {
+        transaction: held.transaction.clone(),
+        age: session
+            .and_then(|s| s.detail.seen())
+            .and_then(|d| d.xact_age),
+        what: match (held.granted, autovacuum) {
+            (false, _) => What::Queued,
+            (true, true) => What::Autovacuum,
+            (true, false) => What::Session,
+        },
+    }
+}
