@@ -93,15 +93,15 @@ async fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Run(args) => {
             let format = args.format;
             match settings::run(*args, &mut layers) {
-                Ok(settings) => commands::run(settings, format, &context).await,
+                Ok(settings) => Box::pin(commands::run(settings, format, &context)).await,
                 Err(failure) => commands::never_began(failure, format),
             }
         }
-        Command::Check(args) => commands::check(args, layers, &context).await,
-        Command::Status(args) => commands::status(args, layers, &context).await,
-        Command::Preview(args) => commands::preview(args, layers, &context).await,
-        Command::Locks(args) => commands::locks(*args, layers, &context).await,
-        Command::Backup(args) => commands::backup(args, layers, &context).await,
+        Command::Check(args) => Box::pin(commands::check(args, layers, &context)).await,
+        Command::Status(args) => Box::pin(commands::status(args, layers, &context)).await,
+        Command::Preview(args) => Box::pin(commands::preview(args, layers, &context)).await,
+        Command::Locks(args) => Box::pin(commands::locks(*args, layers, &context)).await,
+        Command::Backup(args) => Box::pin(commands::backup(args, layers, &context)).await,
         Command::Report(args) => commands::report(args, layers),
         Command::Completions { shell } => Ok(commands::completions(shell)),
         Command::Man { dir } => commands::man(dir.as_deref()),

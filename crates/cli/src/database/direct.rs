@@ -66,7 +66,7 @@ impl Direct {
 
     /// [`Reach::observer`]; a failure says where the way was found.
     pub(crate) async fn observer(&self) -> Result<PooledObserver, Failure> {
-        let observer = self.reach.observers.get().await;
+        let observer = Box::pin(self.reach.observers.get()).await;
         observer.map_err(|error| {
             let failure = connect_failure(&error).source("connection", self.way.to_string());
             match self.way {

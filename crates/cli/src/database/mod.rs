@@ -93,19 +93,22 @@ impl Reach {
 
     /// A session that reads only, and waits for nothing: on loan, so that a run does not log in for each look.
     pub(crate) async fn observer(&self) -> Result<PooledObserver, Failure> {
-        self.observers.get().await.map_err(|e| connect_failure(&e))
+        // logging in is a large future: on the heap, or those that wait for it grow by it
+        Box::pin(self.observers.get())
+            .await
+            .map_err(|e| connect_failure(&e))
     }
 
     /// A session of full rights, for the advisory lock.
     pub(crate) async fn session(&self) -> Result<Session, Failure> {
-        pgdriver::connect(&self.options)
+        Box::pin(pgdriver::connect(&self.options))
             .await
             .map_err(|e| connect_failure(&e))
     }
 
     /// Which migrations of the plan the history has, in the plan's order, read over a new connection.
     pub(crate) async fn recorded(&self, plan: &Plan) -> Result<Vec<MigrationId>, Failure> {
-        let session = pgdriver::connect_observer(&self.options)
+        let session = Box::pin(pgdriver::connect_observer(&self.options))
             .await
             .map_err(|e| connect_failure(&e))?;
         let applied = history::applied(&session).await?;

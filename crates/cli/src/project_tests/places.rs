@@ -109,9 +109,12 @@ fn options(database: &Database) -> Result<ConnectOptions, String> {
 /// Through the alias's own database or, as Django does, through `postgres` where that is not there.
 async fn reached(options: &ConnectOptions, name: &str) -> State {
     let options = options.clone().with_application_name("django-migrate");
-    let session = match pgdriver::connect_observer(&options).await {
+    let session = match Box::pin(pgdriver::connect_observer(&options)).await {
         Err(e) if e.kind() == ConnectErrorKind::NoSuchDatabase => {
-            pgdriver::connect_observer(&options.with_database("postgres")).await
+            Box::pin(pgdriver::connect_observer(
+                &options.with_database("postgres"),
+            ))
+            .await
         }
         other => other,
     };

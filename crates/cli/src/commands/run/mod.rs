@@ -178,7 +178,7 @@ impl Run<'_> {
         }
         let began = Instant::now();
         self.reporter.emit(EventKind::StepStarted { step });
-        let result = work.await;
+        let result = Box::pin(work).await;
         let seconds = began.elapsed().as_secs_f64();
         self.reporter.emit(EventKind::StepFinished {
             step,
