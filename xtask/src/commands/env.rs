@@ -8,7 +8,7 @@ use xtask::env::{Env, POSTGRES_MAJORS, VENVS};
 /// Fetch PostgreSQL servers and Django environments (idempotent; the rest of xtask fetches what it needs by itself)
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Only these: pg14 to pg18, django42, django42-psycopg2, django52, django61, newest, wagtail, oscar
+    /// Only these: pg14 to pg18, django42, django42-psycopg2, django52, django61, newest, wagtail, oscar, pgbouncer
     #[arg(long, value_delimiter = ',', value_name = "NAME")]
     only: Vec<String>,
 }
@@ -44,12 +44,16 @@ fn wanted(args: &Args) -> Vec<String> {
     let servers = POSTGRES_MAJORS.iter().map(|major| format!("pg{major}"));
     servers
         .chain(VENVS.iter().map(|&name| name.to_owned()))
+        .chain(["pgbouncer".to_owned()])
         .collect()
 }
 
 fn fetch(env: &Env, name: &str) -> Result<String> {
     if let Some(major) = name.strip_prefix("pg").and_then(|major| major.parse().ok()) {
         return Ok(env.postgres(major)?.to_string());
+    }
+    if name == "pgbouncer" {
+        return Ok(format!("PgBouncer {}", env.pgbouncer()?.version));
     }
     let venv = if name == "newest" {
         env.django(name)?

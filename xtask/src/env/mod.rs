@@ -7,6 +7,7 @@
 //! Absent here: running servers, which is [`crate::servers`].
 
 mod fetch;
+mod pgbouncer;
 mod pins;
 mod place;
 mod postgres;
@@ -19,6 +20,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 pub(crate) use self::place::{enterable, ours};
+pub use self::pgbouncer::PgBouncer;
 pub use self::postgres::{PgInstall, Source};
 pub use self::venv::Venv;
 
@@ -64,6 +66,14 @@ impl Env {
     /// When none starts; the error says why for each.
     pub fn postgres(&self, major: u32) -> Result<PgInstall> {
         postgres::get(self, major)
+    }
+
+    /// PgBouncer: one that is installed, else Debian's package.
+    ///
+    /// # Errors
+    /// On a machine that has neither it nor apt.
+    pub fn pgbouncer(&self) -> Result<PgBouncer> {
+        pgbouncer::get(self)
     }
 
     /// A virtual environment by its name in [`VENVS`], made on first use.

@@ -9,6 +9,7 @@
 mod account;
 mod cluster;
 mod database;
+mod pgbouncer;
 mod running;
 mod server;
 mod shared;
@@ -16,6 +17,7 @@ mod template;
 
 pub use self::account::Account;
 pub use self::database::Database;
+pub use self::pgbouncer::{PoolMode, Pooler};
 pub use self::running::{Options, TempServer};
 pub use self::server::Server;
 pub use self::shared::{available, shared, variable};

@@ -239,13 +239,13 @@ const SETTINGS: [(&str, &str); 9] = [
 /// The process, and a watchdog that ends it and removes its data when our end of a pipe closes, which it does however
 /// we die.
 #[derive(Debug)]
-struct Running {
+pub(super) struct Running {
     postgres: Child,
     watchdog: Child,
 }
 
 impl Running {
-    fn watched(postgres: Child, data: &Path) -> Result<Self> {
+    pub(super) fn watched(postgres: Child, data: &Path) -> Result<Self> {
         const WATCH: &str = r#"read nothing
 kill -QUIT "$1"
 while kill -0 "$1" 2>/dev/null; do sleep 0.1; done
@@ -272,7 +272,7 @@ rm -rf "$2""#;
         }
     }
 
-    fn is_alive(&mut self) -> bool {
+    pub(super) fn is_alive(&mut self) -> bool {
         matches!(self.postgres.try_wait(), Ok(None))
     }
 
