@@ -169,6 +169,7 @@ mod tests {
             in_recovery: false,
             schemas: vec![],
             settings: BTreeMap::new(),
+            pooled: false,
         }
     }
 

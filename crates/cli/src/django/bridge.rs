@@ -48,6 +48,7 @@ const SCRIPT: &str = concat!(
     include_str!("bridge/schema.py"),
     include_str!("bridge/inspect.py"),
     include_str!("bridge/transaction.py"),
+    include_str!("bridge/pooler.py"),
     include_str!("bridge/stop.py"),
     include_str!("bridge/words.py"),
     include_str!("bridge/statements.py"),

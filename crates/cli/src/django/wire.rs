@@ -346,6 +346,9 @@ pub(crate) struct Server {
     pub(crate) in_recovery: bool,
     pub(crate) schemas: Vec<String>,
     pub(crate) settings: BTreeMap<String, String>,
+    /// A transaction pooler lies in between.
+    #[serde(default)]
+    pub(crate) pooled: bool,
 }
 
 #[derive(Debug, Clone, Deserialize)]

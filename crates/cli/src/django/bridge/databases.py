@@ -148,7 +148,7 @@ def describe_server(bridge, connection):
         identifier = system_identifier(cursor) if control else None
     return {"version_num": version, "database": database, "database_oid": oid, "user": user,
             "system_identifier": identifier, "backend_pid": pid, "in_recovery": recovery, "schemas": list(schemas),
-            "settings": settings}
+            "settings": settings, "pooled": connection.alias in bridge.pools}
 
 
 def system_identifier(cursor):

@@ -20,6 +20,7 @@ class Bridge:
         self.finished = False
         self.sound_graph = True
         self.drifted_from = None
+        self.pools = {}  # alias: Pool
 
     def problem(self, phase, kind, message, members=(), exc=None):
         self.send("problem", phase=phase, **{"class": kind}, message=message, members=list(members),
@@ -33,14 +34,14 @@ class Bridge:
 class Sessions:
     """Sets the wanted server settings on each new PostgreSQL connection, and reads them back.
 
-    By SET and not by PGOPTIONS, since settings with OPTIONS["options"] silently replace PGOPTIONS. Through a
-    transaction pooler SET leaks to other clients and may not reach ours: Rust learns from the values read back, and
-    from backend pids that differ, that a pooler is there, and refuses it.
+    By SET and not by PGOPTIONS, since settings with OPTIONS["options"] silently replace PGOPTIONS. Nothing is set
+    before it is known whether a transaction pooler stands in between, through which SET would leak to other clients:
+    there the settings go into each transaction (pooler.py).
     """
 
     def __init__(self, bridge):
         self.bridge = bridge
-        self.opened = []  # called with (connection, backend pid, settings)
+        self.opened = []  # called with (connection)
 
     def listen(self):
         from django.db.backends.signals import connection_created
@@ -61,19 +62,40 @@ class Sessions:
         wanted = self.wanted(connection)
         # The driver's own cursor: neither Django's wrappers nor its query log should see these.
         raw = connection.connection
+        pid = backend_pid(raw)
+        pooled = connection.alias in self.bridge.pools or pools_transactions(connection, pid)
+        settings = self.pool(connection, wanted) if pooled else self.set(raw, wanted)
+        if not connection.get_autocommit():
+            raw.commit()
+        self.connected(connection, pid, settings)
+        if connection.alias == self.bridge.alias:
+            for call in self.opened:
+                call(connection)
+
+    def set(self, raw, wanted):
         with raw.cursor() as cursor:
             for name, value in wanted.items():
                 # A name that this server does not know (a setting of a later version) selects nothing.
                 cursor.execute("SELECT set_config(name, %s::text, false) FROM pg_settings"
                                " WHERE lower(name) = lower(%s::text)", [value, name])
-            cursor.execute("SELECT pg_backend_pid()")
-            pid = cursor.fetchone()[0]
             cursor.execute("SELECT name, current_setting(name) FROM pg_settings WHERE lower(name) = ANY(%s::text[])",
                            [[name.lower() for name in wanted]])
-            settings = {row[0]: row[1] for row in cursor.fetchall()}
-        if not connection.get_autocommit():
-            raw.commit()
+            return {row[0]: row[1] for row in cursor.fetchall()}
+
+    def pool(self, connection, wanted):
+        """Nothing is in force before there is a transaction."""
+        if wanted.pop("default_transaction_read_only", None):
+            wanted["transaction_read_only"] = "on"
+        if connection.alias not in self.bridge.pools:
+            self.bridge.pools[connection.alias] = Pool(connection, wanted, None if self.bridge.inspecting else
+                                                       self.connected)
+        if self.bridge.inspecting:
+            run = self.bridge.pools[connection.alias].run
+            if run not in connection.execute_wrappers:
+                connection.execute_wrappers.append(run)
+        return {}
+
+    def connected(self, connection, pid, settings):
         if connection.alias == self.bridge.alias:
-            self.bridge.send("connected", alias=connection.alias, backend_pid=pid, settings=settings)
-            for call in self.opened:
-                call(connection)
+            self.bridge.send("connected", alias=connection.alias, backend_pid=pid, settings=settings,
+                             pooled=connection.alias in self.bridge.pools)

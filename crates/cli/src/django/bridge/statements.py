@@ -3,6 +3,7 @@
 Absent here: which settings, and whether a statement that failed runs again; a word says so.
 """
 
+import contextlib
 import time
 
 
@@ -16,7 +17,7 @@ class Statements:
         self.words = words
         self.number = 0
         self.attempt = None
-        self.pooled = False
+        self.pools = bridge.pools
 
     def watch(self, connection):
         if self.run not in connection.execute_wrappers:
@@ -55,10 +56,11 @@ class Statements:
                     return None
             self.stop.running = connection.connection
             try:
-                if self.stepwise:
-                    settings = put_in_force(connection, word.get("settings") or {}, self.pooled)
-                    self.send("statement_running", number=number, settings=settings)
-                result = self.sent(connection, sql, execute)
+                with self.pooled(connection, sql):
+                    if self.stepwise:
+                        settings = put_in_force(connection, word.get("settings") or {}, connection.alias in self.pools)
+                        self.send("statement_running", number=number, settings=settings)
+                    result = self.sent(connection, sql, execute)
             except Exception as exc:
                 if self.asks(connection, exc):
                     self.stop.has_let_go()  # with the statement: nothing else is held
@@ -77,6 +79,14 @@ class Statements:
         if self.attempt is None or not (self.attempt.recording or self.attempt.atomic):
             self.stop.held = False
         self.stop.check()
+
+    def pooled(self, connection, sql):
+        """What a migration does outside a transaction, it does so for a reason."""
+        pool = self.pools.get(connection.alias)
+        if pool is None or (self.attempt and not self.attempt.atomic and not self.attempt.recording
+                            and not in_transaction(connection)):
+            return contextlib.nullcontext()
+        return pool.around(connection, sql)
 
     def sent(self, connection, sql, execute):
         inside = in_transaction(connection)

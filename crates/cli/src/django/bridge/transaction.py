@@ -60,14 +60,16 @@ def put_in_force(connection, settings, pooled):
     """Sets them for what runs next on this very connection, and returns them as SHOW reads them back.
 
     Only utility statements: they take no snapshot, so that SET TRANSACTION may still follow. Nothing is said to a
-    transaction that is aborted already. Outside a transaction a pooler may give the SET to one server connection and
-    the statement to another: there they are only read.
+    transaction that is aborted already, and nothing outside one through a pooler, which may give the SET to one server
+    connection and the statement to another.
     """
     raw = connection.connection
     if not settings or transaction_status(raw) == INERROR:
         return {}
     local = in_transaction(connection)
-    sets = [] if pooled and not local else [set_words(name, value, local) for name, value in settings.items()]
+    if pooled and not local:
+        return {}
+    sets = [set_words(name, value, local) for name, value in settings.items()]
     shows = ["SHOW %s" % setting_name(name) for name in settings]
     with connection.wrap_database_errors, raw.cursor() as cursor:
         read = one_by_one if connection.Database.__name__ == "psycopg2" else all_at_once
