@@ -149,7 +149,7 @@ fn a_password_of_the_environment_stays_there() {
 
 #[test]
 fn a_safeguard_that_only_django_has_is_told() {
-    let shop = with_database("OPTIONS=dict(require_auth='scram-sha-256', sslcrl='/no/such.crl')");
+    let shop = with_database("OPTIONS=dict(require_auth='scram-sha-256', sslcrldir='/no/such')");
     let code = "connection-safeguard-not-enforced";
     let checked = cli(&shop).args(["check", "--format", "json"]).run();
     let document = checked.expect(0).json();
@@ -160,14 +160,14 @@ fn a_safeguard_that_only_django_has_is_told() {
         "{document:#}"
     );
     let message = finding["message"].as_str().unwrap_or_default();
-    assert!(message.starts_with("require_auth, sslcrl in"), "{message}");
+    assert!(message.starts_with("require_auth, sslcrldir in"), "{message}");
 
     let ran = cli(&shop).args(["run"]).run().expect(0);
     let screen = format!("{} {}", ran.stdout, ran.stderr);
     let words: Vec<&str> = screen.split_whitespace().collect();
     let said = words.join(" ");
     for text in [
-        "require_auth, sslcrl in the connection's settings",
+        "require_auth, sslcrldir in the connection's settings",
         "sslmode=verify-full",
     ] {
         assert!(said.contains(text), "{text}: {said}");

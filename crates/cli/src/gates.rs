@@ -289,7 +289,7 @@ pub(crate) fn connect_class(kind: ConnectErrorKind) -> Class {
         K::NoSuchHost | K::Unreachable => Class::DatabaseHostUnknown,
         K::Timeout => Class::DatabaseTimeout,
         K::WrongPassword => Class::DatabaseWrongPassword,
-        K::LoginRefused | K::NoConnectPrivilege => Class::DatabaseNotAllowed,
+        K::LoginRefused | K::NoConnectPrivilege | K::DatabaseClosed => Class::DatabaseNotAllowed,
         K::NoSuchDatabase => Class::DatabaseMissing,
         K::NoSuchRole => Class::DatabaseRoleMissing,
         K::NoHbaEntry => Class::DatabaseNotAllowed,

@@ -25,8 +25,8 @@ pub use connect::{
     connect_observer,
 };
 pub use options::{
-    ConnectOptions, DEFAULT_CONNECT_TIMEOUT, Environment, Host, Keepalives, OptionsError, Place,
-    SessionAttrs, SslMode, TlsOptions,
+    ClientCertificate, ConnectOptions, DEFAULT_CONNECT_TIMEOUT, Environment, Host, Keepalives,
+    OptionsError, Place, SessionAttrs, SslMode, TlsOptions, TlsVersion,
 };
 pub use permitted::Permitted;
 pub use query_error::QueryError;

@@ -159,7 +159,7 @@ mod tests {
         };
         assert_eq!(told("user=u sslmode=require"), []);
         let [safeguards, others] =
-            told("user=u sslpassword=sesame sslcrl=/x.crl require_auth=scram-sha-256")
+            told("user=u sslpassword=sesame sslcrldir=/x require_auth=scram-sha-256")
                 .try_into()
                 .unwrap();
         assert_eq!(
@@ -167,7 +167,7 @@ mod tests {
             ("connection-safeguard-not-enforced", Severity::Ask)
         );
         assert!(
-            safeguards.2.starts_with("require_auth, sslcrl in"),
+            safeguards.2.starts_with("require_auth, sslcrldir in"),
             "{}",
             safeguards.2
         );

@@ -20,6 +20,8 @@ fn by_sqlstate(sqlstate: &str, message: &str) -> Option<Kind> {
             kind => kind,
         },
         "3D000" => Kind::NoSuchDatabase,
+        // object_not_in_prerequisite_state: ALLOW_CONNECTIONS false
+        "55000" => Kind::DatabaseClosed,
         "53300" => Kind::TooManyConnections,
         "57P03" => match by_text(message) {
             Kind::ServerStopping => Kind::ServerStopping,
@@ -31,19 +33,61 @@ fn by_sqlstate(sqlstate: &str, message: &str) -> Option<Kind> {
     })
 }
 
-/// The first fragment that occurs decides, so the precise ones stand before the general ones; libpq joins several
-/// tries into one text (`::1` refused, `127.0.0.1` wrong password), and what a server said counts more.
+/// The most telling of several tries first (`::1` refused, `127.0.0.1` wrong password; without TLS no pg_hba entry, with
+/// TLS a certificate that is not trusted): who got further knows more.
+const TELLING: [Kind; 20] = [
+    Kind::NoSuchDatabase,
+    Kind::DatabaseClosed,
+    Kind::NoSuchRole,
+    Kind::WrongPassword,
+    Kind::NoConnectPrivilege,
+    Kind::TooManyConnections,
+    Kind::ServerStarting,
+    Kind::ServerStopping,
+    Kind::LoginRefused,
+    Kind::TlsNotVerified,
+    Kind::BadOptions,
+    Kind::NoHbaEntry,
+    Kind::TlsRefused,
+    Kind::WrongSessionAttrs,
+    Kind::NoSuchHost,
+    Kind::Timeout,
+    Kind::Unreachable,
+    Kind::Refused,
+    Kind::NotPostgres,
+    Kind::Other,
+];
+
+/// Lower is more telling.
+pub(super) fn rank(kind: Kind) -> usize {
+    let at = TELLING.iter().position(|other| *other == kind);
+    at.unwrap_or(TELLING.len())
+}
+
+/// What a text means that holds this fragment. libpq joins several tries into one text: the most telling one counts.
 const TEXTS: &[(&str, Kind)] = &[
-    ("no pg_hba.conf entry", Kind::NoHbaEntry),
-    ("pg_hba.conf rejects", Kind::NoHbaEntry),
+    // "no pg_hba.conf entry for", "pg_hba.conf rejects", and the same in every language
+    ("pg_hba.conf", Kind::NoHbaEntry),
     ("password authentication failed", Kind::WrongPassword),
     ("no password supplied", Kind::WrongPassword),
     ("password missing", Kind::WrongPassword),
+    ("empty password returned by client", Kind::WrongPassword),
     ("sasl authentication failed", Kind::WrongPassword),
     ("is not permitted to log in", Kind::LoginRefused),
-    ("authentication failed for user", Kind::LoginRefused),
     ("authentication failed", Kind::LoginRefused),
+    ("requires a valid client certificate", Kind::LoginRefused),
+    ("channel binding required", Kind::LoginRefused),
+    ("channel binding is required", Kind::LoginRefused),
+    ("authentication method requirement", Kind::LoginRefused),
     ("permission denied for database", Kind::NoConnectPrivilege),
+    (
+        "user does not have connect privilege",
+        Kind::NoConnectPrivilege,
+    ),
+    (
+        "is not currently accepting connections",
+        Kind::DatabaseClosed,
+    ),
     ("too many connections", Kind::TooManyConnections),
     ("too many clients", Kind::TooManyConnections),
     (
@@ -53,6 +97,7 @@ const TEXTS: &[(&str, Kind)] = &[
     ("no more connections allowed", Kind::TooManyConnections),
     ("is starting up", Kind::ServerStarting),
     ("not yet accepting connections", Kind::ServerStarting),
+    ("is not accepting connections", Kind::ServerStarting),
     ("in recovery mode", Kind::ServerStarting),
     ("is shutting down", Kind::ServerStopping),
     (
@@ -60,15 +105,29 @@ const TEXTS: &[(&str, Kind)] = &[
         Kind::ServerStopping,
     ),
     ("certificate verify failed", Kind::TlsNotVerified),
+    // OpenSSL's words for an authority of the right name with another key
+    ("provider signature failure", Kind::TlsNotVerified),
     ("does not match host name", Kind::TlsNotVerified),
     ("root certificate file", Kind::TlsNotVerified),
+    // libpq's words for keywords that it cannot follow
+    (" value: \"", Kind::BadOptions),
+    ("weak sslmode", Kind::BadOptions),
+    ("invalid ssl protocol version range", Kind::BadOptions),
+    ("invalid connection option", Kind::BadOptions),
+    ("definition of service", Kind::BadOptions),
+    ("private key file", Kind::BadOptions),
+    ("could not read certificate file", Kind::BadOptions),
+    ("could not open certificate file", Kind::BadOptions),
     ("server does not support ssl", Kind::TlsRefused),
     ("server does not support tls", Kind::TlsRefused),
     ("ssl error", Kind::TlsRefused),
     ("ssl connection is required", Kind::TlsRefused),
+    ("did not request an ssl certificate", Kind::TlsRefused),
+    ("without a valid ssl certificate", Kind::TlsRefused),
     ("could not translate host name", Kind::NoSuchHost),
     ("name or service not known", Kind::NoSuchHost),
     ("temporary failure in name resolution", Kind::NoSuchHost),
+    ("no address associated with hostname", Kind::NoSuchHost),
     ("nodename nor servname provided", Kind::NoSuchHost),
     ("no such user", Kind::NoSuchRole),
     ("no such database", Kind::NoSuchDatabase),
@@ -111,10 +170,9 @@ fn by_text(message: &str) -> Kind {
             return Kind::NoSuchRole;
         }
     }
-    TEXTS
-        .iter()
-        .find(|(text, _)| message.contains(text))
-        .map_or(Kind::Other, |(_, kind)| *kind)
+    let found = TEXTS.iter().filter(|(text, _)| message.contains(text));
+    let kinds = found.map(|(_, kind)| *kind);
+    kinds.min_by_key(|kind| rank(*kind)).unwrap_or(Kind::Other)
 }
 
 #[cfg(test)]
@@ -150,6 +208,11 @@ mod tests {
             Kind::LoginRefused,
         );
         check(Some("28000"), "rolle", Kind::LoginRefused);
+        check(
+            Some("28000"),
+            "kein pg_hba.conf-Eintrag für Host »::1«",
+            Kind::NoHbaEntry,
+        );
         check(
             Some("53300"),
             "sorry, too many clients already",

@@ -2,7 +2,10 @@
 //!
 //! Absent: tokio-postgres's reading of connection strings, which refuses half of libpq's keywords.
 
+use std::ffi::OsString;
 use std::net::IpAddr;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::path::{Path, PathBuf};
 
 use tokio_postgres::Config;
 use tokio_postgres::config::{ChannelBinding, SslMode, SslNegotiation};
@@ -19,7 +22,7 @@ pub(super) fn of(
     let mut config = Config::new();
     match (&host.place, address) {
         (Place::Socket(folder), None) => {
-            config.host_path(folder);
+            config.host_path(socket_folder(folder));
         }
         (place, Some(address)) => {
             let name = match place {
@@ -64,6 +67,14 @@ pub(super) fn of(
     }
     keepalives(&mut config, options.keepalives);
     config
+}
+
+/// libpq: `@name` is a socket in Linux's abstract namespace, where the file system has no part.
+fn socket_folder(folder: &Path) -> PathBuf {
+    match folder.as_os_str().as_bytes().strip_prefix(b"@") {
+        Some(name) => PathBuf::from(OsString::from_vec([b"\0", name].concat())),
+        None => folder.to_owned(),
+    }
 }
 
 fn keepalives(config: &mut Config, wanted: Keepalives) {

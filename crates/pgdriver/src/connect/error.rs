@@ -23,6 +23,8 @@ pub enum ConnectErrorKind {
     NoSuchRole,
     /// The role has no CONNECT privilege on the database.
     NoConnectPrivilege,
+    /// `ALLOW_CONNECTIONS false`: nobody may connect to the database.
+    DatabaseClosed,
     /// pg_hba.conf has no entry for this client, or rejects it.
     NoHbaEntry,
     /// The server has no TLS, wants TLS, or the handshake failed.
@@ -66,6 +68,9 @@ impl ConnectErrorKind {
             Self::NoSuchDatabase => "check the database's name, or create it",
             Self::NoSuchRole => "check the user's name, or create the role",
             Self::NoConnectPrivilege => "GRANT CONNECT ON DATABASE … TO … lets this role in",
+            Self::DatabaseClosed => {
+                "ALTER DATABASE … ALLOW_CONNECTIONS true opens it; ask who closed it, and whether it is a template"
+            }
             Self::NoHbaEntry => {
                 "pg_hba.conf needs an entry for this user, database and client address (and for TLS or none)"
             }
@@ -95,6 +100,15 @@ pub struct ConnectError {
     target: String,
     message: String,
     sqlstate: Option<String>,
+    fallback: Fallback,
+}
+
+/// What `sslmode=allow` and `prefer` do after a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fallback {
+    None,
+    /// Try the same address with TLS after plain, or plain after TLS.
+    OtherEncryption,
 }
 
 impl ConnectError {
@@ -104,7 +118,17 @@ impl ConnectError {
             target: target.to_owned(),
             message: message.into(),
             sqlstate: None,
+            fallback: Fallback::None,
         }
+    }
+
+    pub(super) fn with_fallback(mut self, fallback: Fallback) -> Self {
+        self.fallback = fallback;
+        self
+    }
+
+    pub(super) fn fallback(&self) -> Fallback {
+        self.fallback
     }
 
     pub(super) fn with_sqlstate(mut self, sqlstate: &str) -> Self {

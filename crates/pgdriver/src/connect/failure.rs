@@ -6,10 +6,11 @@ use std::error::Error as _;
 use std::io;
 
 use super::classify::classify_server_message;
+use super::error::Fallback;
 use super::{ConnectError, ConnectErrorKind as Kind};
-use crate::options::ConnectOptions;
+use crate::options::{ChannelBinding, ConnectOptions};
 use crate::query_error::{QueryError, sentence};
-use crate::tls::TlsError;
+use crate::tls::{Attempt, TlsError};
 
 pub(super) fn timeout(options: &ConnectOptions) -> ConnectError {
     let message = match options.connect_timeout {
@@ -19,13 +20,9 @@ pub(super) fn timeout(options: &ConnectOptions) -> ConnectError {
     ConnectError::new(Kind::Timeout, &options.describe(), message)
 }
 
-pub(super) fn from_tls(options: &ConnectOptions, error: &TlsError) -> ConnectError {
-    let message = error.to_string();
-    let kind = match classify_server_message(None, &message) {
-        Kind::Other => Kind::BadOptions,
-        kind => kind,
-    };
-    ConnectError::new(kind, &options.describe(), message)
+/// `sslcertmode=require`, in libpq's words. The login is done: nothing else is tried.
+pub(super) fn from_certificate_mode(options: &ConnectOptions, complaint: &str) -> ConnectError {
+    ConnectError::new(Kind::TlsRefused, &options.describe(), complaint)
 }
 
 pub(super) fn from_query(options: &ConnectOptions, error: &QueryError) -> ConnectError {
@@ -36,39 +33,82 @@ pub(super) fn from_query(options: &ConnectOptions, error: &QueryError) -> Connec
     ConnectError::new(kind, &options.describe(), error.to_string())
 }
 
-pub(super) fn from_driver(options: &ConnectOptions, error: &tokio_postgres::Error) -> ConnectError {
+pub(super) fn from_driver(
+    options: &ConnectOptions,
+    attempt: Attempt,
+    error: &tokio_postgres::Error,
+) -> ConnectError {
     let target = options.describe();
     if let Some(answer) = error.as_db_error() {
         let sqlstate = answer.code().code();
         let kind = classify_server_message(Some(sqlstate), answer.message());
-        return ConnectError::new(kind, &target, sentence(error)).with_sqlstate(sqlstate);
+        return ConnectError::new(kind, &target, sentence(error))
+            .with_sqlstate(sqlstate)
+            .with_fallback(after_answer(sqlstate));
     }
+    // a server that refuses our certificate says so after the handshake: libpq does not go on without TLS then
+    if !error.to_string().starts_with(HANDSHAKE) {
+        let (kind, message) = outside_handshake(options, attempt, error);
+        return ConnectError::new(kind, &target, message);
+    }
+    let (kind, message) = in_handshake(error);
+    ConnectError::new(kind, &target, message).with_fallback(Fallback::OtherEncryption)
+}
+
+/// tokio-postgres's sentence, before the cause.
+const HANDSHAKE: &str = "error performing TLS handshake";
+
+/// libpq: any refusal before the login is done. Afterwards nothing says that it was one, but for its class: invalid
+/// authorization, and PgBouncer's only one.
+fn after_answer(sqlstate: &str) -> Fallback {
+    match sqlstate.get(..2) {
+        Some("28" | "08") => Fallback::OtherEncryption,
+        _ => Fallback::None,
+    }
+}
+
+fn in_handshake(error: &tokio_postgres::Error) -> (Kind, String) {
+    if let Some(cause) = find_cause::<TlsError>(error) {
+        let message = cause.to_string();
+        let kind = match classify_server_message(None, &message) {
+            Kind::Other => Kind::BadOptions,
+            kind => kind,
+        };
+        return (kind, message);
+    }
+    match find_cause::<rustls::Error>(error) {
+        Some(cause) => (tls_kind(cause), format!("TLS: {cause}")),
+        None => (Kind::TlsRefused, sentence(error)),
+    }
+}
+
+fn outside_handshake(
+    options: &ConnectOptions,
+    attempt: Attempt,
+    error: &tokio_postgres::Error,
+) -> (Kind, String) {
     if let Some(cause) = find_cause::<rustls::Error>(error) {
-        return ConnectError::new(tls_kind(cause), &target, format!("TLS: {cause}"));
+        return (tls_kind(cause), format!("TLS: {cause}"));
     }
+    let sentence = sentence(error);
+    let without_tls =
+        attempt == Attempt::Plain && options.channel_binding == ChannelBinding::Require;
     let kind = match find_cause::<io::Error>(error).map(io_kind) {
-        Some(Kind::Other) | None => by_sentence(&sentence(error)),
+        // asked for a password first; with one it would not get in either
+        Some(Kind::Other) | None if without_tls => Kind::LoginRefused,
+        Some(Kind::Other) | None => by_sentence(&sentence),
         Some(kind) => kind,
     };
     let message = match kind {
-        Kind::NotPostgres => format!(
-            "what answers does not speak PostgreSQL's protocol ({})",
-            sentence(error)
-        ),
-        _ => sentence(error),
+        Kind::NotPostgres => {
+            format!("what answers does not speak PostgreSQL's protocol ({sentence})")
+        }
+        Kind::LoginRefused if without_tls => {
+            "channel binding required, but SSL not in use".to_owned()
+        }
+        _ => sentence,
     };
-    ConnectError::new(kind, &target, message)
-}
-
-/// `allow` and `prefer` try the other way after this (libpq: any refusal during TLS or login).
-pub(super) fn other_encryption_may_help(error: &ConnectError) -> bool {
-    match error.sqlstate() {
-        Some(sqlstate) => sqlstate.starts_with("28"),
-        None => matches!(
-            error.kind(),
-            Kind::TlsRefused | Kind::TlsNotVerified | Kind::NotPostgres | Kind::BadOptions
-        ),
-    }
+    (kind, message)
 }
 
 fn tls_kind(cause: &rustls::Error) -> Kind {
@@ -95,7 +135,6 @@ fn io_kind(cause: &io::Error) -> Kind {
 
 fn by_sentence(sentence: &str) -> Kind {
     match classify_server_message(None, sentence) {
-        Kind::Other if sentence.starts_with("error performing TLS handshake") => Kind::TlsRefused,
         Kind::Other
             if sentence.starts_with("unexpected message")
                 || sentence.starts_with("error parsing response")

@@ -14,20 +14,21 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 pub use classify::classify_server_message;
+use classify::rank;
+use error::Fallback;
 pub use error::{ConnectError, ConnectErrorKind};
 pub use observers::{ObserverPool, PooledObserver};
 
-use crate::options::{ConnectOptions, Host, Place, SessionAttrs};
+use crate::options::{ClientCertificate, ConnectOptions, Host, Place, SessionAttrs};
 use crate::session::{Cancel, Opened, Session};
 use crate::tls::{self, Attempt};
 
 /// Opens a session. Each address has [`ConnectOptions::connect_timeout`] for everything up to a usable session.
 pub async fn connect(options: &ConnectOptions) -> Result<Session, ConnectError> {
     match options.session_attrs {
+        // a second pass over all hosts, whatever kept the first from each of them
         SessionAttrs::PreferStandby => match connect_as(options, SessionAttrs::Standby).await {
-            Err(error) if error.kind() == ConnectErrorKind::WrongSessionAttrs => {
-                connect_as(options, SessionAttrs::Any).await
-            }
+            Err(error) if !error.is_final() => connect_as(options, SessionAttrs::Any).await,
             result => result,
         },
         wanted => connect_as(options, wanted).await,
@@ -58,11 +59,22 @@ async fn connect_as(
     for host in in_order(options) {
         match connect_host(options, host, wanted).await {
             Ok(session) => return Ok(session),
-            Err(error) if error.is_final() => return Err(error),
-            Err(error) => failures.push(error),
+            Err(error) if error.is_final() => return Err(named(options, host, error)),
+            Err(error) => failures.push(named(options, host, error)),
         }
     }
     Err(together(failures, &options.describe()))
+}
+
+/// With several hosts each says which one it was.
+fn named(options: &ConnectOptions, host: &Host, error: ConnectError) -> ConnectError {
+    match options.hosts.len() {
+        1 => error,
+        _ => {
+            let message = format!("{}: {}", host.describe(), error.message());
+            error.with_message(message)
+        }
+    }
 }
 
 fn in_order(options: &ConnectOptions) -> Vec<&Host> {
@@ -132,17 +144,18 @@ async fn connect_address(
     wanted: SessionAttrs,
 ) -> Result<Session, ConnectError> {
     let mut first = None;
-    for &attempt in tls::attempts(options.tls.mode, &host.place) {
+    for &attempt in tls::attempts(options.tls.mode, host) {
         let opening = open(options, host, address, attempt);
         let error = match within(options.connect_timeout, opening).await {
             Some(Ok(session)) => return check_attrs(options, session, wanted).await,
             Some(Err(error)) => error,
             None => failure::timeout(options),
         };
-        if !failure::other_encryption_may_help(&error) {
-            return Err(more_telling(first, error));
+        let fallback = error.fallback();
+        first = Some(both(first, error));
+        if fallback == Fallback::None {
+            break;
         }
-        first = Some(more_telling(first, error));
     }
     Err(first.unwrap_or_else(|| failure::timeout(options)))
 }
@@ -154,21 +167,28 @@ async fn open(
     attempt: Attempt,
 ) -> Result<Session, ConnectError> {
     let config = config::of(options, host, address, attempt);
+    let require = options.tls.client_certificate == ClientCertificate::Require;
+    let failed = |e: tokio_postgres::Error| failure::from_driver(options, attempt, &e);
     let opened = match attempt {
         Attempt::Plain => {
             let (client, connection) = config
                 .connect(tokio_postgres::NoTls)
                 .await
-                .map_err(|e| failure::from_driver(options, &e))?;
+                .map_err(failed)?;
+            if require {
+                return Err(failure::from_certificate_mode(
+                    options,
+                    "server did not request an SSL certificate",
+                ));
+            }
             Opened::start(client, connection, Cancel::Plain)
         }
         Attempt::Encrypted => {
-            let tls =
-                tls::connector(&options.tls, host).map_err(|e| failure::from_tls(options, &e))?;
-            let (client, connection) = config
-                .connect(tls.clone())
-                .await
-                .map_err(|e| failure::from_driver(options, &e))?;
+            let tls = tls::connector(&options.tls, host);
+            let (client, connection) = config.connect(tls.clone()).await.map_err(failed)?;
+            if let Some(complaint) = tls.certificate_complaint().filter(|_| require) {
+                return Err(failure::from_certificate_mode(options, complaint));
+            }
             Opened::start(client, connection, Cancel::Encrypted(tls))
         }
     };
@@ -219,26 +239,27 @@ async fn within<T>(limit: Option<Duration>, work: impl Future<Output = T>) -> Op
     }
 }
 
-/// Of the two tries that `allow` and `prefer` make: a missing pg_hba entry or TLS refusal for the one says nothing
-/// where the other got further.
-fn more_telling(first: Option<ConnectError>, second: ConnectError) -> ConnectError {
-    let weak = |error: &ConnectError| {
-        matches!(
-            error.kind(),
-            ConnectErrorKind::NoHbaEntry | ConnectErrorKind::TlsRefused
-        )
-    };
+/// Of the two tries that `allow` and `prefer` make the more telling one, and what the other said.
+fn both(first: Option<ConnectError>, second: ConnectError) -> ConnectError {
     match first {
-        Some(first)
-            if !weak(&first) || weak(&second) && second.kind() != ConnectErrorKind::NoHbaEntry =>
-        {
-            first
-        }
-        _ => second,
+        Some(first) => joined(first, second),
+        None => second,
     }
 }
 
-/// One error for several hosts or addresses: the last one's kind, every distinct message.
+fn joined(first: ConnectError, second: ConnectError) -> ConnectError {
+    let (most, least) = match rank(first.kind()) <= rank(second.kind()) {
+        true => (first, second),
+        false => (second, first),
+    };
+    if most.message().contains(least.message()) {
+        return most;
+    }
+    let message = format!("{}; {}", most.message(), least.message());
+    most.with_message(message)
+}
+
+/// One error for several hosts or addresses: the most telling one's kind, every distinct message in order.
 fn together(failures: Vec<ConnectError>, target: &str) -> ConnectError {
     let mut messages: Vec<String> = Vec::new();
     for failure in &failures {
@@ -246,8 +267,8 @@ fn together(failures: Vec<ConnectError>, target: &str) -> ConnectError {
             messages.push(failure.message().to_owned());
         }
     }
-    match failures.into_iter().next_back() {
-        Some(last) => last.with_message(messages.join("; ")),
+    match failures.into_iter().min_by_key(|error| rank(error.kind())) {
+        Some(most) => most.with_message(messages.join("; ")),
         None => ConnectError::new(
             ConnectErrorKind::NoSuchHost,
             target,

@@ -82,25 +82,28 @@ fn pair_value(text: &str) -> Result<(String, &str), OptionsError> {
 
 fn parse_uri(body: &str) -> Result<Keywords, OptionsError> {
     let mut keywords = Keywords::new();
+    // libpq looks for the @ only up to the first slash, so a password with a slash must be percent-encoded, one with a
+    // question mark need not
+    let at = body
+        .find(['@', '/'])
+        .filter(|at| body[*at..].starts_with('@'));
+    let (userinfo, body) = match at {
+        Some(at) => (Some(&body[..at]), &body[at + 1..]),
+        None => (None, body),
+    };
     let (body, query) = match body.split_once('?') {
         Some((body, query)) => (body, Some(query)),
         None => (body, None),
     };
-    // libpq looks for the @ only up to the first slash, so a password with a slash must be percent-encoded.
-    let authority_end = body.find('/').unwrap_or(body.len());
-    let (authority, path) = body.split_at(authority_end);
-    let hosts = match authority.split_once('@') {
-        Some((userinfo, hosts)) => {
-            let (user, password) = match userinfo.split_once(':') {
-                Some((user, password)) => (user, Some(password)),
-                None => (userinfo, None),
-            };
-            insert(&mut keywords, "user", user)?;
-            insert(&mut keywords, "password", password.unwrap_or(""))?;
-            hosts
-        }
-        None => authority,
-    };
+    let (hosts, path) = body.split_at(body.find('/').unwrap_or(body.len()));
+    if let Some(userinfo) = userinfo {
+        let (user, password) = match userinfo.split_once(':') {
+            Some((user, password)) => (user, Some(password)),
+            None => (userinfo, None),
+        };
+        insert(&mut keywords, "user", user)?;
+        insert(&mut keywords, "password", password.unwrap_or(""))?;
+    }
     let (names, ports) = hosts_and_ports(hosts)?;
     insert(&mut keywords, "host", &names)?;
     insert(&mut keywords, "port", &ports)?;
@@ -251,6 +254,15 @@ mod tests {
                 ("dbname", "shop"),
                 ("sslmode", "require"),
                 ("application_name", "a+b"),
+            ],
+        );
+        check(
+            "postgresql://me:why?%2F#@db1?dbname=a/b",
+            &[
+                ("user", "me"),
+                ("password", "why?/#"),
+                ("host", "db1"),
+                ("dbname", "a/b"),
             ],
         );
         check(

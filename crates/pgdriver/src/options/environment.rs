@@ -8,7 +8,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::keywords::KEYWORDS;
-use super::{ChannelBinding, ConnectOptions, Host, Place, SessionAttrs};
+use super::{
+    ChannelBinding, ClientCertificate, ConnectOptions, Host, Place, SessionAttrs, TlsVersion,
+};
 
 /// Variables, files and names that libpq consults. The default is an environment with nothing in it.
 #[derive(Clone, Default)]
@@ -134,6 +136,24 @@ pub(super) fn variables_of(options: &ConnectOptions) -> Vec<(String, String)> {
         ("sslrootcert", options.tls.root_cert.clone()),
         ("sslcert", path(&options.tls.cert)),
         ("sslkey", path(&options.tls.key)),
+        ("sslcrl", path(&options.tls.revoked)),
+        (
+            "sslcertmode",
+            certificate_mode(options.tls.client_certificate),
+        ),
+        ("sslsni", (!options.tls.server_name).then(|| "0".to_owned())),
+        (
+            "ssl_min_protocol_version",
+            (options.tls.oldest != TlsVersion::V1_2)
+                .then(|| options.tls.oldest.as_str().to_owned()),
+        ),
+        (
+            "ssl_max_protocol_version",
+            options
+                .tls
+                .newest
+                .map(|version| version.as_str().to_owned()),
+        ),
         (
             "sslnegotiation",
             options.tls.direct.then(|| "direct".to_owned()),
@@ -185,6 +205,14 @@ fn channel_binding(value: ChannelBinding) -> Option<String> {
         ChannelBinding::Prefer => None,
         ChannelBinding::Disable => Some("disable".to_owned()),
         ChannelBinding::Require => Some("require".to_owned()),
+    }
+}
+
+fn certificate_mode(value: ClientCertificate) -> Option<String> {
+    match value {
+        ClientCertificate::Allow => None,
+        ClientCertificate::Disable => Some("disable".to_owned()),
+        ClientCertificate::Require => Some("require".to_owned()),
     }
 }
 

@@ -70,14 +70,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
 
 /// Not followed here, and given by somebody who wants to be safe from a server or a network: leaving these out in
 /// silence would be a promise broken. (`sslpassword` is not among them: without it an encrypted key fails loudly.)
-pub(super) const SAFEGUARDS: &[&str] = &[
-    "require_auth",
-    "requirepeer",
-    "ssl_min_protocol_version",
-    "sslcertmode",
-    "sslcrl",
-    "sslcrldir",
-];
+pub(super) const SAFEGUARDS: &[&str] = &["require_auth", "requirepeer", "sslcrldir"];
 
 /// libpq would accept this keyword in a connection string.
 pub(super) fn is_keyword(name: &str) -> bool {

@@ -104,6 +104,54 @@ pub struct TlsOptions {
     pub key: Option<PathBuf>,
     /// `sslnegotiation=direct`: a TLS handshake at once (PostgreSQL 17).
     pub direct: bool,
+    /// `sslcrl`: certificates that were taken back; none is `~/.postgresql/root.crl` where that exists.
+    pub revoked: Option<PathBuf>,
+    /// `sslcertmode`
+    pub client_certificate: ClientCertificate,
+    /// `sslsni`: the server hears which name it was asked by.
+    pub server_name: bool,
+    /// `ssl_min_protocol_version`
+    pub oldest: TlsVersion,
+    /// `ssl_max_protocol_version`; none is the newest.
+    pub newest: Option<TlsVersion>,
+    /// Where libpq's default files are; none is `~/.postgresql` of this process.
+    pub(crate) folder: Option<PathBuf>,
+}
+
+/// libpq's `sslcertmode`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientCertificate {
+    /// Never shown.
+    Disable,
+    /// Shown where there is one and the server asks.
+    Allow,
+    /// The server must ask for it, and get it.
+    Require,
+}
+
+/// Versions of the protocol, as `ssl_min_protocol_version` names them. Those before 1.2 are known, and not spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TlsVersion {
+    /// `TLSv1`
+    V1_0,
+    /// `TLSv1.1`
+    V1_1,
+    /// `TLSv1.2`
+    V1_2,
+    /// `TLSv1.3`
+    V1_3,
+}
+
+impl TlsVersion {
+    /// libpq's word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::V1_0 => "TLSv1",
+            Self::V1_1 => "TLSv1.1",
+            Self::V1_2 => "TLSv1.2",
+            Self::V1_3 => "TLSv1.3",
+        }
+    }
 }
 
 /// TCP keepalive, with libpq's meaning; none is the system's own value.

@@ -9,8 +9,8 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::{
-    ChannelBinding, ConnectOptions, DEFAULT_CONNECT_TIMEOUT, Environment, Host, Keepalives,
-    OptionsError, Place, SessionAttrs, SslMode, TlsOptions,
+    ChannelBinding, ClientCertificate, ConnectOptions, DEFAULT_CONNECT_TIMEOUT, Environment, Host,
+    Keepalives, OptionsError, Place, SessionAttrs, SslMode, TlsOptions, TlsVersion,
 };
 use crate::Secret;
 
@@ -33,6 +33,11 @@ const HANDLED: &[&str] = &[
     "sslcert",
     "sslkey",
     "sslrootcert",
+    "sslcrl",
+    "sslcertmode",
+    "sslsni",
+    "ssl_min_protocol_version",
+    "ssl_max_protocol_version",
     "channel_binding",
     "gssencmode",
     "keepalives",
@@ -47,12 +52,6 @@ const HANDLED: &[&str] = &[
 /// Given with these values a keyword changes nothing, so it is not reported as ignored: psycopg lists defaults too.
 const HARMLESS: &[(&str, &str)] = &[
     ("sslcompression", "0"),
-    ("sslsni", "1"),
-    ("sslcertmode", "allow"),
-    // ours starts at 1.2
-    ("ssl_min_protocol_version", "TLSv1"),
-    ("ssl_min_protocol_version", "TLSv1.1"),
-    ("ssl_min_protocol_version", "TLSv1.2"),
     ("krbsrvname", "postgres"),
     ("gssdelegation", "0"),
     ("replication", "false"),
@@ -82,7 +81,7 @@ pub(super) fn options(
         database: given.text("dbname").unwrap_or(&user).to_owned(),
         user,
         password,
-        tls: tls(given)?,
+        tls: tls(given, environment)?,
         options: given.owned("options"),
         application_name: given
             .owned("application_name")
@@ -208,7 +207,7 @@ fn port_number(text: &str) -> Result<u16, OptionsError> {
     }
 }
 
-fn tls(given: Given<'_>) -> Result<TlsOptions, OptionsError> {
+fn tls(given: Given<'_>, environment: &Environment) -> Result<TlsOptions, OptionsError> {
     let root_cert = given.owned("sslrootcert");
     let system = root_cert.as_deref() == Some("system");
     let default = if system {
@@ -244,14 +243,59 @@ fn tls(given: Given<'_>) -> Result<TlsOptions, OptionsError> {
         );
         return Err(OptionsError::of("sslmode", message));
     }
-    let cert = given.text("sslcert").map(PathBuf::from);
+    let file = |name| given.text(name).map(PathBuf::from);
+    let (oldest, newest) = tls_versions(given)?;
+    let certificate_modes = [
+        ("disable", ClientCertificate::Disable),
+        ("allow", ClientCertificate::Allow),
+        ("require", ClientCertificate::Require),
+    ];
     Ok(TlsOptions {
         mode,
         root_cert,
-        cert,
-        key: given.text("sslkey").map(PathBuf::from),
+        cert: file("sslcert"),
+        key: file("sslkey"),
         direct,
+        revoked: file("sslcrl"),
+        client_certificate: given.choice(
+            "sslcertmode",
+            &certificate_modes,
+            ClientCertificate::Allow,
+        )?,
+        // libpq looks at the first character only
+        server_name: given.text("sslsni").is_none_or(|value| value != "0"),
+        oldest,
+        newest,
+        folder: environment.home_file(".postgresql"),
     })
+}
+
+/// libpq starts at 1.2 where nobody says otherwise, and takes the words in any case.
+fn tls_versions(given: Given<'_>) -> Result<(TlsVersion, Option<TlsVersion>), OptionsError> {
+    let version = |name: &str| -> Result<Option<TlsVersion>, OptionsError> {
+        let Some(text) = given.text(name) else {
+            return Ok(None);
+        };
+        let all = [
+            TlsVersion::V1_0,
+            TlsVersion::V1_1,
+            TlsVersion::V1_2,
+            TlsVersion::V1_3,
+        ];
+        let found = all
+            .into_iter()
+            .find(|version| version.as_str().eq_ignore_ascii_case(text));
+        found.map(Some).ok_or_else(|| invalid(name, text))
+    };
+    let oldest = version("ssl_min_protocol_version")?.unwrap_or(TlsVersion::V1_2);
+    let newest = version("ssl_max_protocol_version")?;
+    if newest.is_some_and(|newest| newest < oldest) {
+        return Err(OptionsError::of(
+            "ssl_max_protocol_version",
+            "invalid SSL protocol version range",
+        ));
+    }
+    Ok((oldest, newest))
 }
 
 /// libpq: 0 and less wait without end. Where nothing is said, we do not.

@@ -20,13 +20,32 @@ use x509_cert::der::Decode;
 use x509_cert::der::asn1::ObjectIdentifier;
 use x509_cert::der::oid::db::rfc5912;
 
-/// Makes TLS connections as one [`ClientConfig`] says.
+use super::TlsError;
+use super::shown::Shown;
+
+/// Makes TLS connections as one [`ClientConfig`] says, or fails each with the same reason.
 #[derive(Clone)]
-pub(crate) struct Connector(Arc<ClientConfig>);
+pub(crate) struct Connector(Result<Ready, TlsError>);
+
+#[derive(Clone)]
+struct Ready {
+    config: Arc<ClientConfig>,
+    shown: Arc<Shown>,
+}
 
 impl Connector {
-    pub(super) fn new(config: ClientConfig) -> Self {
-        Self(Arc::new(config))
+    pub(super) fn new(config: ClientConfig, shown: Arc<Shown>) -> Self {
+        let config = Arc::new(config);
+        Self(Ok(Ready { config, shown }))
+    }
+
+    pub(super) fn broken(error: TlsError) -> Self {
+        Self(Err(error))
+    }
+
+    /// Why `sslcertmode=require` is not content with the handshake that was made.
+    pub(crate) fn certificate_complaint(&self) -> Option<&'static str> {
+        self.0.as_ref().ok()?.shown.complaint()
     }
 }
 
@@ -39,8 +58,9 @@ where
     type Error = InvalidDnsNameError;
 
     fn make_tls_connect(&mut self, host: &str) -> Result<Named, InvalidDnsNameError> {
+        let config = self.0.as_ref().map(|ready| Arc::clone(&ready.config));
         Ok(Named {
-            config: Arc::clone(&self.0),
+            config: config.map_err(Clone::clone),
             name: ServerName::try_from(host)?.to_owned(),
         })
     }
@@ -48,7 +68,7 @@ where
 
 /// A connector that knows whom it speaks to.
 pub(crate) struct Named {
-    config: Arc<ClientConfig>,
+    config: Result<Arc<ClientConfig>, TlsError>,
     name: ServerName<'static>,
 }
 
@@ -61,18 +81,31 @@ where
     type Future = Handshake<S>;
 
     fn connect(self, stream: S) -> Handshake<S> {
-        Handshake(TlsConnector::from(self.config).connect(self.name, stream))
+        match self.config {
+            Ok(config) => Handshake::Going(Box::new(
+                TlsConnector::from(config).connect(self.name, stream),
+            )),
+            Err(error) => Handshake::Broken(error),
+        }
     }
 }
 
-pub(crate) struct Handshake<S>(tokio_rustls::Connect<S>);
+pub(crate) enum Handshake<S> {
+    Going(Box<tokio_rustls::Connect<S>>),
+    Broken(TlsError),
+}
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Future for Handshake<S> {
     type Output = io::Result<TlsStream<S>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let stream = ready!(Pin::new(&mut self.0).poll(cx))?;
-        Poll::Ready(Ok(TlsStream(stream)))
+        match &mut *self {
+            Self::Going(handshake) => {
+                let stream = ready!(Pin::new(handshake).poll(cx))?;
+                Poll::Ready(Ok(TlsStream(stream)))
+            }
+            Self::Broken(error) => Poll::Ready(Err(io::Error::other(error.clone()))),
+        }
     }
 }
 

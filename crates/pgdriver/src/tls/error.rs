@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// Certificates or keys that cannot be used.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct TlsError(String);
 

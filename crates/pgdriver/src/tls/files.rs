@@ -7,10 +7,11 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
 
 use super::TlsError;
-use crate::options::TlsOptions;
+use super::revoked::Revoked;
+use crate::options::{ClientCertificate, TlsOptions};
 
 /// Trusted certificates; none where there is no file, which libpq takes as "do not verify".
 pub(super) fn roots(
@@ -41,14 +42,29 @@ pub(super) fn no_roots(options: &TlsOptions) -> TlsError {
     ))
 }
 
+/// Revocation lists. libpq passes over a file that is missing or holds none.
+pub(super) fn revoked(options: &TlsOptions) -> Result<Revoked, TlsError> {
+    let file = options.revoked.clone();
+    let Some(path) = file.or_else(|| default_file(options, "root.crl")) else {
+        return Ok(Revoked::default());
+    };
+    let lists = CertificateRevocationListDer::pem_file_iter(&path)
+        .and_then(|lists| lists.collect::<Result<Vec<_>, _>>());
+    Revoked::read(&lists.unwrap_or_default())
+        .map_err(|cause| TlsError::file("certificate revocation list", &path, &cause))
+}
+
 /// Chain and key to show to the server; none where there is no certificate file, as in libpq.
 pub(super) fn client_certificate(
     options: &TlsOptions,
 ) -> Result<Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>, TlsError> {
+    if options.client_certificate == ClientCertificate::Disable {
+        return Ok(None);
+    }
     let file = options
         .cert
         .clone()
-        .or_else(|| default_file("postgresql.crt"));
+        .or_else(|| default_file(options, "postgresql.crt"));
     let Some(file) = file.filter(|path| path.exists()) else {
         return Ok(None);
     };
@@ -56,7 +72,7 @@ pub(super) fn client_certificate(
     let key_file = options
         .key
         .clone()
-        .or_else(|| default_file("postgresql.key"));
+        .or_else(|| default_file(options, "postgresql.key"));
     let Some(key_file) = key_file.filter(|path| path.exists()) else {
         return Err(TlsError::new(format!(
             "certificate present, but not private key file (for \"{}\")",
@@ -64,8 +80,17 @@ pub(super) fn client_certificate(
         )));
     };
     check_private(&key_file)?;
-    let key = PrivateKeyDer::from_pem_file(&key_file)
-        .map_err(|cause| TlsError::file("private key file", &key_file, &cause))?;
+    let key =
+        PrivateKeyDer::from_pem_file(&key_file).map_err(|cause| {
+            match fs::read_to_string(&key_file).is_ok_and(|text| text.contains("ENCRYPTED")) {
+                true => TlsError::file(
+                    "private key file",
+                    &key_file,
+                    &"it is encrypted, which is not supported (sslpassword)",
+                ),
+                false => TlsError::file("private key file", &key_file, &cause),
+            }
+        })?;
     Ok(Some((chain, key)))
 }
 
@@ -74,11 +99,16 @@ fn root_file(options: &TlsOptions) -> Option<PathBuf> {
         .root_cert
         .as_ref()
         .map(PathBuf::from)
-        .or_else(|| default_file("root.crt"))
+        .or_else(|| default_file(options, "root.crt"))
 }
 
-fn default_file(name: &str) -> Option<PathBuf> {
-    std::env::home_dir().map(|home| home.join(".postgresql").join(name))
+fn default_file(options: &TlsOptions, name: &str) -> Option<PathBuf> {
+    let own = || std::env::home_dir().map(|home| home.join(".postgresql"));
+    options
+        .folder
+        .clone()
+        .or_else(own)
+        .map(|folder| folder.join(name))
 }
 
 fn certificates(what: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {

@@ -1,12 +1,17 @@
 //! libpq's `sslmode` on rustls. libpq's rules are those of `initialize_SSL` in `fe-secure-openssl.c`.
 //!
-//! Absent: certificate revocation lists (`sslcrl` is listed as ignored), encrypted client keys, TLS before 1.2.
+//! Absent: folders of revocation lists (`sslcrldir` is listed as ignored), encrypted client keys, TLS before 1.2.
 
 mod connector;
 mod error;
 mod files;
 mod name;
+mod plain_chain;
 mod provider;
+mod revoked;
+mod shown;
+mod signature;
+mod trust;
 mod verify;
 
 use std::sync::Arc;
@@ -17,7 +22,10 @@ use rustls::pki_types::ServerName;
 pub(crate) use connector::Connector;
 pub(crate) use error::TlsError;
 
-use crate::options::{Host, Place, SslMode, TlsOptions};
+use crate::options::{Host, Place, SslMode, TlsOptions, TlsVersion};
+use revoked::Revoked;
+use shown::Shown;
+use trust::Trust;
 use verify::{Policy, Verifier};
 
 /// One try at an address.
@@ -27,10 +35,11 @@ pub(crate) enum Attempt {
     Encrypted,
 }
 
-/// What to try, in order. libpq ignores `sslmode` on a socket.
-pub(crate) fn attempts(mode: SslMode, place: &Place) -> &'static [Attempt] {
-    match (place, mode) {
-        (Place::Socket(_), _) | (_, SslMode::Disable) => &[Attempt::Plain],
+/// What to try, in order. libpq ignores `sslmode` on a socket, and a socket where there is a `hostaddr`.
+pub(crate) fn attempts(mode: SslMode, host: &Host) -> &'static [Attempt] {
+    let socket = matches!(host.place, Place::Socket(_)) && host.address.is_none();
+    match (socket, mode) {
+        (true, _) | (_, SslMode::Disable) => &[Attempt::Plain],
         (_, SslMode::Allow) => &[Attempt::Plain, Attempt::Encrypted],
         (_, SslMode::Prefer) => &[Attempt::Encrypted, Attempt::Plain],
         (_, SslMode::Require | SslMode::VerifyCa | SslMode::VerifyFull) => &[Attempt::Encrypted],
@@ -46,37 +55,71 @@ pub(crate) fn handshake_name(host: &str, address: std::net::IpAddr) -> String {
     }
 }
 
-/// A connector that follows the `ssl*` keywords for one host.
-pub(crate) fn connector(options: &TlsOptions, host: &Host) -> Result<Connector, TlsError> {
+/// A connector that follows the `ssl*` keywords for one host. Files that cannot be used are an error of the handshake:
+/// libpq looks at them once the server has said that it speaks TLS.
+pub(crate) fn connector(options: &TlsOptions, host: &Host) -> Connector {
+    match config(options, host) {
+        Ok((config, shown)) => Connector::new(config, shown),
+        Err(error) => Connector::broken(error),
+    }
+}
+
+fn config(options: &TlsOptions, host: &Host) -> Result<(ClientConfig, Arc<Shown>), TlsError> {
     let provider = provider::provider();
-    let roots = files::roots(options)?;
-    let policy = match (&roots, options.mode) {
-        (None, SslMode::VerifyCa | SslMode::VerifyFull) => return Err(files::no_roots(options)),
-        (None, _) => Policy::Nothing,
-        (Some(_), SslMode::VerifyFull) => Policy::ChainAndName(host_name(host)),
-        // libpq verifies the chain in every mode once a root certificate is there
-        (Some(_), _) => Policy::Chain,
+    let algorithms = provider.signature_verification_algorithms;
+    let (policy, trust) = match files::roots(options)? {
+        Some(roots) => {
+            let policy = match options.mode {
+                SslMode::VerifyFull => Policy::ChainAndName(host_name(host)),
+                // libpq verifies the chain in every mode once a root certificate is there
+                _ => Policy::Chain,
+            };
+            let trust = Trust::new(roots, files::revoked(options)?, algorithms);
+            (policy, trust)
+        }
+        None if matches!(options.mode, SslMode::VerifyCa | SslMode::VerifyFull) => {
+            return Err(files::no_roots(options));
+        }
+        None => (
+            Policy::Nothing,
+            Trust::new(Vec::new(), Revoked::default(), algorithms),
+        ),
     };
-    let verifier = Verifier::new(
-        policy,
-        roots.unwrap_or_default(),
-        provider.signature_verification_algorithms,
-    );
-    let builder = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
+    let verifier = Verifier::new(policy, trust, algorithms);
+    let shown = Arc::new(Shown::new(files::client_certificate(options)?, &provider)?);
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&versions(options)?)
         .map_err(|cause| TlsError::config(&cause))?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier));
-    let mut config = match files::client_certificate(options)? {
-        Some((chain, key)) => builder
-            .with_client_auth_cert(chain, key)
-            .map_err(|cause| TlsError::config(&cause))?,
-        None => builder.with_no_client_auth(),
-    };
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_client_cert_resolver(shown.clone());
+    config.enable_sni = options.server_name;
     if options.direct {
         config.alpn_protocols = vec![b"postgresql".to_vec()];
     }
-    Ok(Connector::new(config))
+    Ok((config, shown))
+}
+
+fn versions(
+    options: &TlsOptions,
+) -> Result<Vec<&'static rustls::SupportedProtocolVersion>, TlsError> {
+    let newest = options.newest.unwrap_or(TlsVersion::V1_3);
+    let spoken = [
+        (TlsVersion::V1_2, &rustls::version::TLS12),
+        (TlsVersion::V1_3, &rustls::version::TLS13),
+    ];
+    let versions: Vec<_> = spoken
+        .into_iter()
+        .filter(|(version, _)| (options.oldest..=newest).contains(version))
+        .map(|(_, version)| version)
+        .collect();
+    match versions.is_empty() {
+        true => Err(TlsError::new(format!(
+            "ssl_max_protocol_version={}: TLS before 1.2 is not supported",
+            newest.as_str()
+        ))),
+        false => Ok(versions),
+    }
 }
 
 fn host_name(host: &Host) -> String {
@@ -89,26 +132,26 @@ fn host_name(host: &Host) -> String {
 #[cfg(test)]
 mod tests {
     use super::{Attempt, attempts};
-    use crate::options::{Place, SslMode};
+    use crate::options::SslMode;
+    use crate::{ConnectOptions, Environment, Host};
 
     #[test]
     fn attempts_of_each_mode() {
-        let tcp = Place::Tcp("db1".to_owned());
-        assert_eq!(attempts(SslMode::Disable, &tcp), [Attempt::Plain]);
-        assert_eq!(
-            attempts(SslMode::Allow, &tcp),
-            [Attempt::Plain, Attempt::Encrypted]
-        );
-        assert_eq!(
-            attempts(SslMode::Prefer, &tcp),
-            [Attempt::Encrypted, Attempt::Plain]
-        );
+        let host = |dsn: &str| -> Host {
+            let dsn = format!("user=u {dsn}");
+            let options = ConnectOptions::parse_in(&dsn, &Environment::default());
+            options.unwrap().hosts()[0].clone()
+        };
+        let tcp = host("host=db1");
+        let (plain, encrypted) = (Attempt::Plain, Attempt::Encrypted);
+        assert_eq!(attempts(SslMode::Disable, &tcp), [plain]);
+        assert_eq!(attempts(SslMode::Allow, &tcp), [plain, encrypted]);
+        assert_eq!(attempts(SslMode::Prefer, &tcp), [encrypted, plain]);
         for mode in [SslMode::Require, SslMode::VerifyCa, SslMode::VerifyFull] {
-            assert_eq!(attempts(mode, &tcp), [Attempt::Encrypted]);
-            assert_eq!(
-                attempts(mode, &Place::Socket("/tmp".into())),
-                [Attempt::Plain]
-            );
+            assert_eq!(attempts(mode, &tcp), [encrypted]);
+            assert_eq!(attempts(mode, &host("host=/tmp")), [plain]);
+            let elsewhere = host("host=/tmp hostaddr=::1");
+            assert_eq!(attempts(mode, &elsewhere), [encrypted]);
         }
     }
 }

@@ -5,15 +5,14 @@
 use std::time::Duration;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::verify_server_cert_signed_by_trust_anchor;
 use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::server::ParsedCertificate;
-use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
 use x509_cert::Certificate;
 use x509_cert::der::Decode;
 
-use super::name;
+use super::trust::Trust;
+use super::{name, signature};
 
 /// What is asked of the certificate.
 #[derive(Debug)]
@@ -27,46 +26,17 @@ pub(super) enum Policy {
 #[derive(Debug)]
 pub(super) struct Verifier {
     policy: Policy,
-    trusted: Vec<CertificateDer<'static>>,
-    anchors: RootCertStore,
+    trust: Trust,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
 impl Verifier {
-    pub(super) fn new(
-        policy: Policy,
-        trusted: Vec<CertificateDer<'static>>,
-        algorithms: WebPkiSupportedAlgorithms,
-    ) -> Self {
-        let mut anchors = RootCertStore::empty();
-        anchors.add_parsable_certificates(trusted.iter().cloned());
+    pub(super) fn new(policy: Policy, trust: Trust, algorithms: WebPkiSupportedAlgorithms) -> Self {
         Self {
             policy,
-            trusted,
-            anchors,
+            trust,
             algorithms,
         }
-    }
-
-    fn verify_chain(
-        &self,
-        certificate: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        now: UnixTime,
-    ) -> Result<(), Error> {
-        // OpenSSL trusts a certificate that is itself in the root file; webpki refuses a CA certificate as a server's
-        if self.trusted.iter().any(|trusted| trusted == certificate) {
-            return verify_dates(&parse(certificate)?, now);
-        }
-        let algorithms = self.algorithms.all;
-        let parsed = ParsedCertificate::try_from(certificate)?;
-        verify_server_cert_signed_by_trust_anchor(
-            &parsed,
-            &self.anchors,
-            intermediates,
-            now,
-            algorithms,
-        )
     }
 }
 
@@ -81,9 +51,9 @@ impl ServerCertVerifier for Verifier {
     ) -> Result<ServerCertVerified, Error> {
         match &self.policy {
             Policy::Nothing => {}
-            Policy::Chain => self.verify_chain(certificate, intermediates, now)?,
+            Policy::Chain => self.trust.verify(certificate, intermediates, now)?,
             Policy::ChainAndName(host) => {
-                self.verify_chain(certificate, intermediates, now)?;
+                self.trust.verify(certificate, intermediates, now)?;
                 if !name::matches(&parse(certificate)?, host) {
                     return Err(CertificateError::NotValidForName.into());
                 }
@@ -101,7 +71,10 @@ impl ServerCertVerifier for Verifier {
         match self.policy {
             // an unverified certificate proves nothing by its signature; old forms of it (X.509 v1) must still pass
             Policy::Nothing => Ok(HandshakeSignatureValid::assertion()),
-            _ => verify_tls12_signature(message, certificate, signature, &self.algorithms),
+            _ => match webpki::EndEntityCert::try_from(certificate) {
+                Ok(_) => verify_tls12_signature(message, certificate, signature, &self.algorithms),
+                Err(_) => self.by_key(message, certificate, signature),
+            },
         }
     }
 
@@ -113,7 +86,10 @@ impl ServerCertVerifier for Verifier {
     ) -> Result<HandshakeSignatureValid, Error> {
         match self.policy {
             Policy::Nothing => Ok(HandshakeSignatureValid::assertion()),
-            _ => verify_tls13_signature(message, certificate, signature, &self.algorithms),
+            _ => match webpki::EndEntityCert::try_from(certificate) {
+                Ok(_) => verify_tls13_signature(message, certificate, signature, &self.algorithms),
+                Err(_) => self.by_key(message, certificate, signature),
+            },
         }
     }
 
@@ -122,11 +98,25 @@ impl ServerCertVerifier for Verifier {
     }
 }
 
-fn parse(certificate: &CertificateDer<'_>) -> Result<Certificate, Error> {
+impl Verifier {
+    /// For a certificate that webpki does not read: version 1.
+    fn by_key(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let key = parse(certificate)?.tbs_certificate.subject_public_key_info;
+        signature::of_handshake(&self.algorithms, &key, message, signed)?;
+        Ok(HandshakeSignatureValid::assertion())
+    }
+}
+
+pub(super) fn parse(certificate: &CertificateDer<'_>) -> Result<Certificate, Error> {
     Certificate::from_der(certificate).map_err(|_| CertificateError::BadEncoding.into())
 }
 
-fn verify_dates(certificate: &Certificate, now: UnixTime) -> Result<(), Error> {
+pub(super) fn verify_dates(certificate: &Certificate, now: UnixTime) -> Result<(), Error> {
     let validity = &certificate.tbs_certificate.validity;
     let now = Duration::from_secs(now.as_secs());
     if now < validity.not_before.to_unix_duration() {

@@ -142,7 +142,7 @@ fn keywords_that_libpq_resolved() {
         ("sslsni", "1"),
         ("gssencmode", "prefer"),
         ("krbsrvname", "postgres"),
-        ("sslcrl", "/x.crl"),
+        ("sslcrldir", "/x"),
         ("nonsense", "1"),
         ("options", "-c statement_timeout=5s"),
     ]
@@ -151,8 +151,11 @@ fn keywords_that_libpq_resolved() {
     .collect();
     let options = ConnectOptions::from_keywords(&keywords, Some(Secret::from("pw"))).unwrap();
     assert_eq!(options.describe(), "shop@db1:5432/shop");
-    assert_eq!(options.ignored(), ["nonsense", "sslcrl"]);
-    assert_eq!(options.ignored_safeguards().collect::<Vec<_>>(), ["sslcrl"]);
+    assert_eq!(options.ignored(), ["nonsense", "sslcrldir"]);
+    assert_eq!(
+        options.ignored_safeguards().collect::<Vec<_>>(),
+        ["sslcrldir"]
+    );
     let expected = [
         ("PGHOST", "db1"),
         ("PGPORT", "5432"),
@@ -209,12 +212,12 @@ fn safeguards_of_either_way_are_told() {
     let django = ConnectOptions::from_keywords(&keywords, None).unwrap();
     let by = django
         .by_way_of(
-            "host=b sslcrl=/x.crl ssl_min_protocol_version=TLSv1.1",
+            "host=b sslcrldir=/x ssl_min_protocol_version=TLSv1.1",
             &Environment::default(),
         )
         .unwrap();
     let told: Vec<_> = by.ignored_safeguards().collect();
-    assert_eq!(told, ["require_auth", "sslcrl"]);
+    assert_eq!(told, ["require_auth", "sslcrldir"]);
 }
 
 #[test]
