@@ -137,6 +137,7 @@ mod tests {
             superuser: false,
             may_signal: true,
             is_walsender: false,
+            vacuums_an_old_table: None,
             detail: Permitted::Seen(detail),
         }
     }

@@ -14,7 +14,7 @@ pub enum SessionKind {
     Walsender,
     /// Vacuums or analyzes.
     Autovacuum {
-        /// Then it does not step aside. None: this role may not see it.
+        /// Then it does not step aside. None: this role may not see it, and its table's age does not tell.
         to_prevent_wraparound: Option<bool>,
     },
     /// Works for another session.
@@ -37,7 +37,7 @@ impl SessionInfo {
             // only autovacuum has a database and no user
             Permitted::NotPermitted => match (&self.user, &self.database) {
                 (None, Some(_)) => SessionKind::Autovacuum {
-                    to_prevent_wraparound: None,
+                    to_prevent_wraparound: self.vacuums_an_old_table,
                 },
                 (None, None) => SessionKind::Background,
                 (Some(_), _) => SessionKind::Unknown,
@@ -85,6 +85,7 @@ mod tests {
             superuser: false,
             may_signal: false,
             is_walsender: false,
+            vacuums_an_old_table: None,
             detail: Permitted::NotPermitted,
         }
     }

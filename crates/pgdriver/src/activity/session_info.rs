@@ -4,12 +4,18 @@
 
 use std::time::Duration;
 
+use super::kind::SessionKind;
 use crate::permitted::{Permitted, age};
 use crate::query_error::QueryError;
 use crate::session::Session;
 use crate::sql::{Row, Sql, sql};
 
 const SESSIONS: Sql = sql!("list sessions", "sessions.sql", INT4_ARRAY, FLOAT8);
+const VACUUM_AGE: Sql = sql!(
+    "ask how old a vacuumed table is",
+    "autovacuum_age.sql",
+    INT4_ARRAY
+);
 const HIDDEN: Sql = sql!("count hidden sessions", "hidden_sessions.sql");
 const OTHERS: Sql = sql!("count other sessions", "other_sessions.sql", TEXT);
 
@@ -30,6 +36,9 @@ pub struct SessionInfo {
     pub may_signal: bool,
     /// It sends WAL, to a standby, a subscriber or a base backup.
     pub is_walsender: bool,
+    /// Of an autovacuum worker whose query is hidden from the asking role: whether its table is old enough for it to
+    /// prevent wraparound.
+    pub vacuums_an_old_table: Option<bool>,
     /// What it does.
     pub detail: Permitted<SessionDetail>,
 }
@@ -61,8 +70,28 @@ pub struct SessionDetail {
     pub query: String,
 }
 
+/// Those of these pids, with their parallel workers.
 pub(super) async fn of(session: &Session, pids: &[i32]) -> Result<Vec<SessionInfo>, QueryError> {
-    list(session, Some(pids), None).await
+    let mut sessions = list(session, Some(pids), None).await?;
+    let unseen = SessionKind::Autovacuum {
+        to_prevent_wraparound: None,
+    };
+    let workers: Vec<i32> = sessions
+        .iter()
+        .filter(|session| session.kind() == unseen)
+        .map(|session| session.pid)
+        .collect();
+    if workers.is_empty() {
+        return Ok(sessions);
+    }
+    for row in VACUUM_AGE.rows(session, &[&workers]).await? {
+        let pid: i32 = row.get("pid")?;
+        let old = row.get("old")?;
+        for session in sessions.iter_mut().filter(|session| session.pid == pid) {
+            session.vacuums_an_old_table = old;
+        }
+    }
+    Ok(sessions)
 }
 
 pub(super) async fn in_transaction(
@@ -112,6 +141,7 @@ fn info(row: &Row) -> Result<SessionInfo, QueryError> {
         superuser: row.get("superuser")?,
         may_signal: row.get("may_signal")?,
         is_walsender: row.get("is_walsender")?,
+        vacuums_an_old_table: None,
         detail,
     })
 }

@@ -3,7 +3,7 @@
 -- Nothing here opens a relation, so nobody's ACCESS EXCLUSIVE can block it.
 -- Privileges: none. pid is null for a prepared transaction.
 WITH RECURSIVE asked AS (
-  SELECT a.schema, a.name, array_agg(a.mode) AS modes
+  SELECT a.schema, a.name::name AS name, array_agg(a.mode) AS modes
     FROM unnest($1::text[], $2::text[], $3::text[]) AS a(schema, name, mode)
    GROUP BY a.schema, a.name
 ), tree AS (
@@ -18,8 +18,9 @@ WITH RECURSIVE asked AS (
   SELECT l.relation, l.mode, l.granted, l.virtualtransaction, l.pid,
          extract(epoch FROM clock_timestamp() - l.waitstart)::float8 AS waited
     FROM pg_locks l
-   WHERE l.locktype = 'relation'
-     AND l.relation = ANY (ARRAY(SELECT t.oid FROM tree t))
+   WHERE l.relation = ANY (ARRAY(SELECT t.oid FROM tree t))
+     AND l.mode = ANY ($3::text[])
+     AND l.locktype = 'relation'
      AND l.database IN (0, (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()))
      AND (l.pid IS NULL OR l.pid <> ALL ($4::int4[] || pg_backend_pid()))
 )

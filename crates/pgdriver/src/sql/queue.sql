@@ -2,12 +2,16 @@
 -- or awaits, then those who have waited longest. After them, with `waited` null, blockers that wait by way of a parallel
 -- worker: PostgreSQL names the leader.
 -- Privileges: none; `leader` of another role's worker needs pg_monitor.
-WITH lock AS MATERIALIZED (
-  SELECT ROW(l.locktype, l.database, l.relation, l.page, l.tuple, l.virtualxid, l.transactionid, l.classid, l.objid,
-             l.objsubid) AS what,
+WITH somebody AS MATERIALIZED (
+  -- a sixth of the cost of pg_locks, for whoever may see all sessions
+  SELECT NOT pg_has_role('pg_read_all_stats', 'USAGE')
+         OR EXISTS (SELECT FROM pg_stat_get_activity(NULL) a WHERE a.wait_event_type = 'Lock') AS waits
+), lock AS MATERIALIZED (
+  SELECT ROW(l.locktype, l.database, l.relation, l.page, l.tuple, l.virtualxid, l.transactionid, l.classid,
+             l.objid, l.objsubid) AS what,
          l.pid, l.granted, l.waitstart
     FROM pg_locks l
-   WHERE l.pid = $1::int4 OR (NOT l.granted AND l.pid IS NOT NULL)
+   WHERE (SELECT s.waits FROM somebody s) AND (l.pid = $1::int4 OR (NOT l.granted AND l.pid IS NOT NULL))
 ), waiter AS MATERIALIZED (
   SELECT l.pid,
          coalesce(extract(epoch FROM clock_timestamp() - min(l.waitstart)), 0)::float8 AS waited

@@ -3,6 +3,7 @@
 //! Each test has a database of its own. Nothing here is skipped: no server is a failure.
 
 mod activity;
+mod activity_crowd;
 mod activity_locks;
 mod activity_scenes;
 mod advisory;

@@ -172,17 +172,6 @@ fn unseen(action: &Action) -> Action {
         Action::CancelQuery { pid }
         | Action::CancelIndexBuild { pid }
         | Action::Terminate { pid, .. } => Action::CancelOrTerminate { pid },
-        Action::WaitForAutovacuum {
-            pid,
-            deadlock_timeout,
-        } => Action::WaitForUnseenAutovacuum {
-            pid,
-            deadlock_timeout,
-        },
-        Action::LetVacuumFinish { pid } => Action::WaitForUnseenAutovacuum {
-            pid,
-            deadlock_timeout: Some(std::time::Duration::from_secs(1)),
-        },
         _ => action.clone(),
     }
 }
@@ -193,7 +182,6 @@ fn hindrances(cause: &Cause, owner: &str) -> Vec<Hindrance> {
     let cannot_see = Hindrance::NotPermittedToSee { grant };
     match cause.remedy.action {
         Action::CancelOrTerminate { .. } => vec![Hindrance::SuperuserOnly, cannot_see],
-        Action::WaitForUnseenAutovacuum { .. } => vec![cannot_see],
         Action::EndPrepared { .. } => vec![Hindrance::OwnerOnly {
             owner: owner.to_owned(),
         }],

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use pgdriver::Permitted;
 use pgdriver::activity::How::Holds;
 use pgdriver::activity::locks::{LockMode, Wanted, in_the_way};
 use pgdriver::activity::remedy::Action;
@@ -112,8 +113,9 @@ async fn heavy_one_to_prevent_wraparound() {
         let roots = [(vacuum, Action::LetVacuumFinish { pid: vacuum })];
         scene.check(waiter, &direct, &roots).await;
 
-        let unseen = SessionKind::Autovacuum {
-            to_prevent_wraparound: None,
+        // the query is hidden, and the table's age tells
+        let kind = SessionKind::Autovacuum {
+            to_prevent_wraparound: Some(true),
         };
         let wanted = Wanted {
             relation: RelationName::parse("item"),
@@ -123,8 +125,9 @@ async fn heavy_one_to_prevent_wraparound() {
             .await
             .unwrap();
         assert_eq!(held.len(), 1, "{held:?}");
-        assert_eq!(held[0].session.as_ref().unwrap().kind(), unseen);
+        assert_eq!(held[0].session.as_ref().unwrap().kind(), kind);
         let sessions = activity::sessions(&scene.plain).await.unwrap();
-        assert!(sessions.iter().any(|session| session.kind() == unseen));
+        let worker = sessions.iter().find(|session| session.pid == vacuum);
+        assert_eq!(worker.unwrap().detail, Permitted::NotPermitted);
     }
 }

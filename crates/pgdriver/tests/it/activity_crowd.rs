@@ -1,0 +1,187 @@
+//! What an observer costs among many sessions, and how soon it sees a wait. Slow: a thousand server processes.
+
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+use pgdriver::Session;
+use pgdriver::activity::locks::{LockMode, Wanted, in_the_way, queue_behind};
+use pgdriver::activity::{self, SessionKind};
+use pgdriver::catalog::RelationName;
+use xtask::env::Env;
+use xtask::servers::{Database, Options, TempServer};
+
+use crate::{options, superuser};
+
+const INTERVAL: Duration = Duration::from_millis(50);
+const SLACK: Duration = Duration::from_millis(10);
+/// Each session of the crowd holds so many locks.
+const LOCKS: usize = 20;
+
+/// A server that takes a thousand sessions, and does not make each prove a password.
+fn wide(major: u32) -> TempServer {
+    let options = Options {
+        settings: vec![("max_connections".to_owned(), "1100".to_owned())],
+        hba: Some("local all all trust\nhost all all all trust\n".to_owned()),
+        ..Options::default()
+    };
+    TempServer::start_with(&Env::open().unwrap().postgres(major).unwrap(), options).unwrap()
+}
+
+fn tables(database: &Database) {
+    let mut sql = String::new();
+    for n in 0..LOCKS {
+        write!(sql, "CREATE TABLE t{n} (id int);").unwrap();
+    }
+    database.execute(&sql).unwrap();
+}
+
+/// Sessions in a transaction, each with its locks.
+async fn join(database: &Database, crowd: &mut Vec<Session>, many: usize) {
+    let names: Vec<String> = (0..LOCKS).map(|n| format!("t{n}")).collect();
+    let sql = format!(
+        "BEGIN; LOCK TABLE {} IN ACCESS SHARE MODE",
+        names.join(", ")
+    );
+    while crowd.len() < many {
+        let session = superuser(database).await;
+        session.execute(&sql).await.unwrap();
+        crowd.push(session);
+    }
+}
+
+fn middle(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times[times.len() / 2]
+}
+
+/// The median of some rounds.
+async fn median<F: Future>(rounds: usize, mut work: impl FnMut() -> F) -> Duration {
+    let mut times = Vec::new();
+    for _ in 0..rounds {
+        let begun = Instant::now();
+        work().await;
+        times.push(begun.elapsed());
+    }
+    middle(times)
+}
+
+/// What the kernel has counted for a process, user and system: fields 14 and 15, in hundredths of a second.
+fn cpu(pid: i32) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let after_name = stat.rsplit_once(") ").unwrap().1;
+    let field = |at: usize| -> u64 { after_name.split(' ').nth(at).unwrap().parse().unwrap() };
+    Duration::from_millis(10 * (field(11) + field(12)))
+}
+
+/// How soon a wait is seen at worst: it begins right after a look.
+async fn seen_after(database: &Database, observer: &Session) -> Vec<Duration> {
+    let holder = superuser(database).await;
+    database.execute("CREATE TABLE own (id int)").unwrap();
+    holder.execute("BEGIN; LOCK TABLE own").await.unwrap();
+    let mut times = Vec::new();
+    for _ in 0..50 {
+        let waiter = superuser(database).await;
+        let (pid, cancel) = (waiter.pid(), waiter.cancel_token());
+        let mut ticks = tokio::time::interval(INTERVAL);
+        ticks.tick().await;
+        let wait = activity::wait_of(observer, pid).await.unwrap().unwrap();
+        assert!(!wait.seen().unwrap().is_for_lock());
+        let begun = Instant::now();
+        let running = tokio::spawn(async move { waiter.execute("SELECT * FROM own").await });
+        loop {
+            ticks.tick().await;
+            let wait = activity::wait_of(observer, pid).await.unwrap().unwrap();
+            if wait.seen().unwrap().is_for_lock() {
+                break;
+            }
+        }
+        times.push(begun.elapsed());
+        cancel.cancel().await.unwrap();
+        assert!(running.await.unwrap().unwrap_err().is_cancelled());
+    }
+    times.sort_unstable();
+    times
+}
+
+#[tokio::test]
+#[ignore = "slow"]
+async fn heavy_an_observer_among_a_thousand_sessions() {
+    for major in crate::MAJORS {
+        let server = wide(major);
+        let database = server.database().unwrap();
+        tables(&database);
+        let observer = pgdriver::connect_observer(&options(&database.dsn()))
+            .await
+            .unwrap();
+        let mut crowd = Vec::new();
+        println!("PostgreSQL {major}, {LOCKS} locks each; medians in ms");
+        println!("| sessions | own wait | queue behind | in the way | wait graph | sessions |");
+        for many in [10, 100, 500, 1000] {
+            join(&database, &mut crowd, many).await;
+            costs(&observer, crowd[0].pid(), many).await;
+        }
+
+        let times = seen_after(&database, &observer).await;
+        let (median, worst) = (times[times.len() / 2], times[times.len() - 1]);
+        println!(
+            "own wait seen after {median:.1?}, at worst {worst:.1?}, of {}",
+            times.len()
+        );
+        assert!(median <= INTERVAL + SLACK, "{times:?}");
+
+        let used = idle(&observer, crowd[0].pid()).await;
+        println!(
+            "backend CPU while nothing waits: {:.2} % of a core",
+            used * 100.0
+        );
+        assert!(used <= 0.02, "{used}");
+    }
+}
+
+async fn costs(observer: &Session, pid: i32, many: usize) {
+    let wanted: Vec<Wanted> = (0..5)
+        .map(|n| Wanted {
+            relation: RelationName::parse(&format!("t{n}")),
+            mode: LockMode::ShareUpdateExclusive,
+        })
+        .collect();
+    let own = median(50, || activity::wait_of(observer, pid)).await;
+    let queue = median(20, || async {
+        queue_behind(observer, pid, 100).await.unwrap()
+    })
+    .await;
+    let way = median(20, || async {
+        assert_eq!(in_the_way(observer, &wanted, &[]).await.unwrap(), []);
+    })
+    .await;
+    let graph = median(20, || async {
+        activity::wait_graph(observer).await.unwrap()
+    })
+    .await;
+    let sessions = median(20, || async {
+        let all = activity::sessions(observer).await.unwrap();
+        let clients = all.iter().filter(|one| one.kind() == SessionKind::Client);
+        assert!(clients.count() >= many);
+    })
+    .await;
+    let ms = |time: Duration| time.as_secs_f64() * 1000.0;
+    println!(
+        "| {many} | {:.2} | {:.2} | {:.2} | {:.2} | {:.2} |",
+        ms(own),
+        ms(queue),
+        ms(way),
+        ms(graph),
+        ms(sessions)
+    );
+}
+
+/// The share of a core that the observer's server process uses while it looks at one session and nothing waits.
+async fn idle(observer: &Session, pid: i32) -> f64 {
+    let (begun, before) = (Instant::now(), cpu(observer.pid()));
+    let mut ticks = tokio::time::interval(INTERVAL);
+    while begun.elapsed() < Duration::from_secs(15) {
+        ticks.tick().await;
+        activity::wait_of(observer, pid).await.unwrap();
+    }
+    (cpu(observer.pid()) - before).as_secs_f64() / begun.elapsed().as_secs_f64()
+}
