@@ -4,6 +4,7 @@
 //! are not ours.
 
 mod foreign;
+mod locks;
 mod project;
 mod support;
 mod workflow;

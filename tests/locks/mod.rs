@@ -1,0 +1,10 @@
+//! `locks` on real servers: known scenes, seen through the command.
+
+mod crowd;
+mod known;
+mod place;
+mod plain_role;
+mod readiness;
+mod scene;
+mod screens;
+mod steps;
