@@ -5,6 +5,7 @@
 
 pub mod env;
 pub mod harness;
+pub mod load;
 pub mod process;
 pub mod project;
 pub mod servers;
