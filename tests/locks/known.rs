@@ -328,3 +328,56 @@ fn a_literal_is_seen_only_where_it_was_asked_for() {
         assert!(ran.stdout.contains(secret), "{}", ran.stdout);
     }
 }
+
+#[test]
+fn sessions_that_wait_for_each_other() {
+    for major in MAJORS {
+        let database = database(major);
+        let gate = leave(&database, "gate", "SELECT pg_advisory_lock(1)", "");
+        // the server would end one of them after a second
+        let patient = "SET deadlock_timeout = '1h'; BEGIN; LOCK TABLE";
+        let one = leave(
+            &database,
+            "one",
+            &format!("{patient} item"),
+            "SELECT pg_advisory_xact_lock(1); LOCK TABLE customer",
+        );
+        waits(&database, &one);
+        let other = leave(
+            &database,
+            "other",
+            &format!("{patient} customer"),
+            "LOCK TABLE item",
+        );
+        waits(&database, &other);
+        drop(gate);
+        let pids = [one.pid.min(other.pid), one.pid.max(other.pid)];
+        let cli = cli(&database);
+        scene::soon("a cycle", || look(&cli)["roots"][0]["deadlock"] == true);
+        let seen = look(&cli);
+        check(
+            &seen,
+            vec![
+                json!([
+                    one.pid,
+                    [other.pid],
+                    [other.pid],
+                    "public.customer",
+                    "AccessExclusiveLock"
+                ]),
+                json!([
+                    other.pid,
+                    [one.pid],
+                    [one.pid],
+                    "public.item",
+                    "AccessExclusiveLock"
+                ]),
+            ],
+        );
+        let roots = seen["roots"].as_array().expect("roots");
+        assert_eq!((roots.len(), &roots[0]["pids"]), (1, &json!(pids)));
+        assert_eq!(seen["findings"][0]["code"], "deadlock");
+        let told = cli.run().expect(0).stdout;
+        assert!(told.contains("wait for each other"), "{told}");
+    }
+}

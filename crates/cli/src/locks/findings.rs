@@ -133,7 +133,7 @@ fn hidden(snapshot: &Snapshot) -> Option<Finding> {
     let mut finding = beyond::finding(
         "sessions-hidden",
         format!(
-            "{role} is not permitted to see what {} do",
+            "{role} is not permitted to see into {}",
             count(hidden as u64, "session")
         ),
     );

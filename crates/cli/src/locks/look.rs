@@ -2,8 +2,6 @@
 //!
 //! Absent here: what it means.
 
-use std::time::Duration;
-
 use pgdriver::activity;
 use pgdriver::activity::locks::{Held, LockMode, Wanted, in_the_way};
 use pgdriver::activity::remedy::Asker;

@@ -10,6 +10,8 @@ mod findings;
 mod look;
 mod model;
 mod readiness;
+#[cfg(test)]
+mod sample;
 mod tree;
 pub(crate) mod wanted;
 pub(crate) mod words;

@@ -485,3 +485,201 @@ fn is_shown(
         _ => view.scope == Scope::Cluster || session.database.as_ref() == Some(&us.asker.database),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{detail, hidden, session, us};
+    use super::*;
+    use pgdriver::activity::Blocking;
+    use pgdriver::activity::locks::LockMode;
+
+    fn view() -> View {
+        View {
+            scope: Scope::Database,
+            literals: Literals::Hidden,
+            relation: None,
+        }
+    }
+
+    fn old(pid: i32, state: &str) -> SessionInfo {
+        session(pid, state, Duration::from_secs(60))
+    }
+
+    /// Everybody in the graph is in the list too.
+    fn seen(sessions: Vec<SessionInfo>, graph: WaitGraph) -> Seen {
+        Seen {
+            graph: WaitGraph {
+                sessions: sessions.clone(),
+                asker: us().asker,
+                ..graph
+            },
+            sessions,
+            prepared: Vec::new(),
+            held: Vec::new(),
+        }
+    }
+
+    fn blocks(blocker: i32, waiter: i32, prepared: Option<&str>) -> Blocking {
+        Blocking {
+            waiter,
+            blocker,
+            prepared: prepared.map(str::to_owned),
+            how: How::Holds(LockMode::AccessShare),
+        }
+    }
+
+    fn graph(blocking: Vec<Blocking>, prepared: &[&str]) -> WaitGraph {
+        let one = |gid: &&str| Prepared {
+            gid: (*gid).to_owned(),
+            transaction: String::new(),
+            owner: "web".to_owned(),
+            database: "shop".to_owned(),
+            age: Duration::from_secs(60),
+            may_end: false,
+        };
+        let edge = |one: &Blocking| Edge {
+            waiter: one.waiter,
+            blocker: one.blocker,
+        };
+        WaitGraph {
+            edges: blocking.iter().map(edge).collect(),
+            blocking,
+            prepared: prepared.iter().map(one).collect(),
+            ..WaitGraph::default()
+        }
+    }
+
+    #[test]
+    fn each_prepared_transaction_is_a_root() {
+        let blocking = vec![
+            blocks(0, 5, Some("b")),
+            blocks(0, 6, Some("a")),
+            blocks(5, 7, None),
+        ];
+        let sessions = vec![old(5, "active"), old(6, "active"), old(7, "active")];
+        let shot = Snapshot::of(seen(sessions, graph(blocking, &["a", "b"])), &us(), &view());
+        let roots: Vec<_> = shot
+            .roots
+            .iter()
+            .map(|root| {
+                (
+                    root.prepared.as_ref().map(|p| p.gid.as_str()),
+                    root.waiting.len(),
+                    root.remedy.sql(),
+                )
+            })
+            .collect();
+        let end = |gid: &str| vec![format!("ROLLBACK PREPARED '{gid}'")];
+        assert_eq!(roots, [(Some("b"), 2, end("b")), (Some("a"), 1, end("a"))]);
+        let codes: Vec<&str> = shot.findings.iter().map(|finding| finding.code).collect();
+        assert_eq!(codes[..2], ["lock-queue", "lock-queue"]);
+    }
+
+    #[test]
+    fn those_who_wait_for_each_other_are_one_root() {
+        let sessions = vec![old(5, "active"), old(6, "active")];
+        let blocking = vec![blocks(5, 6, None), blocks(6, 5, None)];
+        let shot = Snapshot::of(seen(sessions, graph(blocking, &[])), &us(), &view());
+        assert_eq!(shot.roots.len(), 1);
+        assert_eq!(
+            (shot.roots[0].deadlock, &shot.roots[0].pids),
+            (true, &vec![5, 6])
+        );
+        assert!(shot.roots[0].remedy.sql().is_empty());
+        assert_eq!(
+            shot.waiter(5).map(|waiter| waiter.root_pids.clone()),
+            Some(vec![6])
+        );
+        assert_eq!(shot.findings[0].code, "deadlock");
+    }
+
+    #[test]
+    fn other_databases_are_left_out_unless_they_are_in_a_chain() {
+        let mut sessions = vec![
+            old(1, "idle"),
+            old(2, "idle"),
+            old(3, "active"),
+            old(4, "active"),
+        ];
+        for session in &mut sessions[1..] {
+            session.database = Some("other".to_owned());
+        }
+        sessions[3].database = Some("shop".to_owned());
+        // 3 waits in the other database for 2, 4 waits here for 9, which is there
+        sessions.push(SessionInfo {
+            database: Some("other".to_owned()),
+            ..old(9, "idle in transaction")
+        });
+        let blocking = || vec![blocks(2, 3, None), blocks(9, 4, None)];
+        let shot = Snapshot::of(
+            seen(sessions.clone(), graph(blocking(), &[])),
+            &us(),
+            &view(),
+        );
+        let pids: Vec<i32> = shot.sessions.iter().map(|session| session.pid).collect();
+        assert_eq!((pids, shot.elsewhere), (vec![1, 4, 9], 2));
+        assert_eq!(shot.roots.iter().map(Root::pid).collect::<Vec<_>>(), [9]);
+        let cluster = View {
+            scope: Scope::Cluster,
+            ..view()
+        };
+        let shot = Snapshot::of(seen(sessions, graph(blocking(), &[])), &us(), &cluster);
+        assert_eq!(
+            (shot.sessions.len(), shot.roots.len(), shot.elsewhere),
+            (5, 2, 0)
+        );
+    }
+
+    #[test]
+    fn what_is_told_beside_waits() {
+        let mut vacuum = old(3, "active");
+        vacuum.user = None;
+        detail(&mut vacuum).backend_type = Some("autovacuum worker".to_owned());
+        detail(&mut vacuum).query =
+            "autovacuum: VACUUM public.item (to prevent wraparound)".to_owned();
+        let sessions = vec![
+            old(1, "idle in transaction"),
+            old(2, "active"),
+            vacuum,
+            hidden(4),
+            session(5, "idle in transaction", Duration::from_secs(1)),
+        ];
+        let shot = Snapshot::of(seen(sessions, WaitGraph::default()), &us(), &view());
+        let told: Vec<(&str, &str)> = shot
+            .findings
+            .iter()
+            .map(|finding| (finding.code, finding.message.as_str()))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                (
+                    "idle-in-transaction",
+                    "web, backend 1, idle in transaction, in a transaction for 60 s"
+                ),
+                (
+                    "long-transaction",
+                    "web, backend 2, active, in a transaction for 60 s"
+                ),
+                (
+                    "wraparound-vacuum",
+                    "backend 3: VACUUM public.item (to prevent wraparound), for 60 s"
+                ),
+                (
+                    "sessions-hidden",
+                    "ops is not permitted to see into 1 session"
+                ),
+            ]
+        );
+        assert!(
+            shot.findings[0]
+                .remedy
+                .starts_with("SELECT pg_terminate_backend(1);")
+        );
+        assert_eq!(
+            shot.session(1)
+                .and_then(|s| Some(s.detail.seen()?.query.as_str())),
+            Some("SELECT ?")
+        );
+    }
+}

@@ -1,16 +1,16 @@
 //! Whether DDL could have its locks at this moment, and if not, who would have to go first.
 //!
 //! A busy table always has somebody on it: whose transaction is younger than a second is passing by and is only
-//! counted. Absent here: waiting for them, which is the guard's.
+//! counted. Where this role may not see the age, a second look after that second tells. Absent here: waiting for them, which is the guard's.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use pgdriver::activity::locks::{self, Held, LockMode, Wanted};
 use pgdriver::activity::remedy::{self, Action, Remedy};
 use pgdriver::activity::{SessionInfo, SessionKind};
 use pgdriver::server::{self, PreparedTransaction};
-use pgdriver::{QueryError, Session};
+use pgdriver::{Permitted, QueryError, Session};
 
 use super::findings;
 use super::look::Us;
@@ -74,11 +74,21 @@ pub(crate) async fn readiness(
     }
     let locks: Vec<Wanted> = wanted.iter().map(|wanted| wanted.lock.clone()).collect();
     let held = locks::in_the_way(session, &locks, &[]).await?;
+    let (held, gone) = match held.iter().any(is_unseen) {
+        false => (held, 0),
+        true => {
+            tokio::time::sleep(PASSING).await;
+            let again = locks::in_the_way(session, &locks, &[]).await?;
+            stayed(held, &again)
+        }
+    };
     let prepared = match held.iter().any(|held| held.pid == 0) {
         true => server::prepared_transactions(session).await?,
         false => Vec::new(),
     };
-    Ok(Readiness::of(wanted, held, &prepared, us, literals))
+    let mut found = Readiness::of(wanted, held, &prepared, us, literals);
+    found.passing += gone;
+    Ok(found)
 }
 
 impl Readiness {
@@ -168,6 +178,23 @@ impl InTheWay {
     }
 }
 
+/// A session whose age this role may not see.
+fn is_unseen(held: &Held) -> bool {
+    let session = held.session.as_ref();
+    session.is_some_and(|session| session.detail == Permitted::NotPermitted)
+}
+
+/// Without those whose age may not be seen and that are gone at a second look, and how many transactions these were.
+fn stayed(held: Vec<Held>, again: &[Held]) -> (Vec<Held>, usize) {
+    let of = |held: &Held| (held.pid, held.transaction.clone());
+    let there: BTreeSet<(i32, String)> = again.iter().map(of).collect();
+    let (gone, stayed): (Vec<Held>, Vec<Held>) = held
+        .into_iter()
+        .partition(|held| is_unseen(held) && !there.contains(&of(held)));
+    let gone: BTreeSet<(i32, String)> = gone.iter().map(of).collect();
+    (stayed, gone.len())
+}
+
 fn is_passing(held: &[Held]) -> bool {
     let Some(session) = held.iter().find_map(|held| held.session.as_ref()) else {
         return false;
@@ -226,5 +253,64 @@ fn one(held: Vec<Held>, prepared: &[PreparedTransaction], us: &Us, literals: Lit
         locks: locks.into_values().collect(),
         age,
         remedy,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{self, us};
+    use super::*;
+    use pgdriver::catalog::RelationName;
+
+    fn held(pid: i32, mode: LockMode, xact_age: Option<u64>) -> Held {
+        let seen = |age| sample::session(pid, "active", Duration::from_millis(age));
+        Held {
+            relation: RelationName::new("public", "item"),
+            mode,
+            granted: true,
+            waited: None,
+            transaction: format!("{pid}/1"),
+            pid,
+            prepared: None,
+            session: Some(xact_age.map_or_else(|| sample::hidden(pid), seen)),
+        }
+    }
+
+    #[test]
+    fn traffic_is_counted_and_what_stays_is_named_once() {
+        let all = vec![
+            held(1, LockMode::AccessShare, Some(20)),
+            held(2, LockMode::AccessShare, Some(4000)),
+            held(2, LockMode::RowExclusive, Some(4000)),
+            held(3, LockMode::RowShare, Some(90_000)),
+        ];
+        let found = Readiness::of(Vec::new(), all, &[], &us(), Literals::Hidden);
+        assert_eq!(found.passing, 1);
+        let pids: Vec<i32> = found.in_the_way.iter().map(|other| other.pid).collect();
+        assert_eq!(pids, [3, 2]);
+        assert_eq!(
+            found.in_the_way[1].has(),
+            "holds ROW EXCLUSIVE on public.item"
+        );
+        let query = found.in_the_way[1]
+            .session
+            .as_ref()
+            .and_then(|s| Some(s.detail.seen()?.query.as_str()));
+        assert_eq!(query, Some("SELECT ?"));
+        assert_eq!(found.findings().len(), 2);
+    }
+
+    #[test]
+    fn whose_age_is_hidden_is_in_the_way_if_it_stays() {
+        let all = vec![
+            held(1, LockMode::AccessShare, None),
+            held(2, LockMode::AccessShare, None),
+            held(3, LockMode::AccessShare, Some(5000)),
+        ];
+        let mut next = held(2, LockMode::AccessShare, None);
+        next.transaction = "2/2".to_owned();
+        let (stay, gone) = stayed(all, &[held(1, LockMode::AccessShare, None), next]);
+        let pids: Vec<i32> = stay.iter().map(|held| held.pid).collect();
+        assert_eq!((pids, gone), (vec![1, 3], 1));
     }
 }

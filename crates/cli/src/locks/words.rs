@@ -116,48 +116,46 @@ fn waits_on_client(detail: &SessionDetail) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::sample::{self, detail};
     use super::*;
-    use pgdriver::Permitted;
 
     fn session(state: &str, state_age: u64, query_age: u64, xact_age: u64) -> SessionInfo {
-        let detail = SessionDetail {
-            state: Some(state.to_owned()),
-            backend_type: Some("client backend".to_owned()),
-            state_age: Some(Duration::from_secs(state_age)),
-            query_age: Some(Duration::from_secs(query_age)),
-            xact_age: Some(Duration::from_secs(xact_age)),
-            client: Some("10.0.0.3".to_owned()),
-            ..SessionDetail::default()
-        };
-        SessionInfo {
-            pid: 7,
-            user: Some("web".to_owned()),
-            database: Some("shop".to_owned()),
-            application: Some(String::new()),
-            superuser: false,
-            may_signal: true,
-            is_walsender: false,
-            vacuums_an_old_table: None,
-            detail: Permitted::Seen(detail),
-        }
+        let mut session = sample::session(7, state, Duration::from_secs(xact_age));
+        let detail = detail(&mut session);
+        detail.state_age = Some(Duration::from_secs(state_age));
+        detail.query_age = Some(Duration::from_secs(query_age));
+        detail.client = Some("10.0.0.3".to_owned());
+        session
     }
 
     #[test]
     fn a_session_in_words() {
+        let idle = session("idle in transaction", 11, 12, 12);
+        assert_eq!(doing(&idle), "idle in transaction for 11 s");
+        let active = session("active", 3, 3, 4000);
         assert_eq!(
-            doing(&session("idle in transaction", 11, 12, 12)),
-            "idle in transaction for 11 s"
-        );
-        assert_eq!(
-            doing(&session("active", 3, 3, 4000)),
+            doing(&active),
             "active for 3.0 s, in a transaction for 1 h 06 min"
         );
-        assert_eq!(who(&session("active", 1, 1, 1)), "web (10.0.0.3)");
-        let mut hidden = session("active", 1, 1, 1);
-        hidden.detail = Permitted::NotPermitted;
+        assert_eq!(who(&active), "web (10.0.0.3)");
+        let mut hidden = sample::hidden(7);
         hidden.application = Some("gunicorn".to_owned());
         assert_eq!(doing(&hidden), "not permitted to see what it does");
         assert_eq!(who(&hidden), "web (gunicorn)");
+    }
+
+    #[test]
+    fn ages_as_people_say_them() {
+        assert_eq!(age_text(Duration::from_secs(62)), "62 s");
+        assert_eq!(age_text(Duration::from_secs(3700)), "1 h 01 min");
         assert_eq!(age_text(Duration::from_secs(200_000)), "2 d 07 h");
+    }
+
+    #[test]
+    fn a_role_is_quoted_as_sql_wants_it() {
+        assert_eq!(
+            grant_to_see("my \"ops\""),
+            "GRANT pg_monitor TO \"my \"\"ops\"\"\";"
+        );
     }
 }

@@ -18,6 +18,11 @@ pub(super) fn on_relation(snapshot: &Snapshot) -> Option<String> {
         ));
     }
     let mut lines = vec![paint(Look::Heading, format!("Locks on {relation}"))];
+    let widest = held
+        .iter()
+        .map(|lock| lock.mode.sql().len())
+        .max()
+        .unwrap_or(0);
     for lock in held.iter().take(2 * ROWS) {
         let who = match (&lock.session, &lock.prepared) {
             (Some(session), _) => format!(
@@ -30,14 +35,12 @@ pub(super) fn on_relation(snapshot: &Snapshot) -> Option<String> {
             (None, None) => paint(Look::Name, lock.pid),
         };
         let verb = if lock.granted { "holds " } else { "awaits" };
-        let mode = paint(
-            if lock.granted {
-                Look::Keyword
-            } else {
-                Look::Warning
-            },
-            lock.mode,
-        );
+        let look = if lock.granted {
+            Look::Keyword
+        } else {
+            Look::Warning
+        };
+        let mode = paint(look, format!("{:<widest$}", lock.mode.sql()));
         let part = if lock.relation == *relation {
             String::new()
         } else {
