@@ -90,7 +90,9 @@ pub(crate) async fn execute(
         around,
     )
     .await;
-    monitor.wait_until_gone(progress.backends()).await;
+    monitor
+        .wait_until_gone(progress.backends(), progress.owner())
+        .await;
     let recorded = around.reach.recorded(plan).await;
     let invalid = monitor.new_invalid_indexes().await.unwrap_or_default();
     let invalid: Vec<String> = invalid.into_iter().collect();
@@ -179,7 +181,7 @@ async fn drive(
                 ended.stopped_for = Some(lock_lost());
                 guard.stop();
                 bridge.say(Word::StopNow).await;
-                monitor.cancel(progress.backends()).await;
+                monitor.cancel(progress.backends(), progress.owner()).await;
                 deadline.get_or_insert(tokio::time::Instant::now() + PATIENCE);
             }
             () = until(deadline) => {
@@ -253,7 +255,7 @@ async fn stop(
     }
     note("cancelling: the current migration is rolled back");
     bridge.say(Word::StopNow).await;
-    monitor.cancel(progress.backends()).await;
+    monitor.cancel(progress.backends(), progress.owner()).await;
     Stopping::Now
 }
 

@@ -14,6 +14,7 @@ use pgdriver::catalog::{self, RelationName};
 use pgdriver::{Permitted, PooledObserver};
 
 use super::guard::Root;
+use super::progress::Owner;
 use crate::database::Reach;
 use crate::event::{Blocker, EventKind, LockWaiting, Place};
 use crate::exit::Class;
@@ -197,22 +198,34 @@ impl Monitor {
         })
     }
 
-    /// Cancels what the run's own sessions run. It reaches a statement that Python itself would not let go of.
-    pub(super) async fn cancel(&mut self, pids: Vec<i32>) {
-        for pid in pids {
+    /// Cancels what the run's own sessions run. It reaches a statement that Python itself would not let go of. A process
+    /// of a pooler may serve another client by now: there the bridge's own cancel has to do.
+    pub(super) async fn cancel(&mut self, pids: Vec<i32>, owner: Owner) {
+        for pid in pids.into_iter().filter(|_| owner == Owner::Migrate) {
             let _ = activity::cancel_backend(&self.session, pid).await;
         }
     }
 
     /// A client that is gone leaves its backend, and its locks, behind for a while: only then is the truth readable.
-    pub(super) async fn wait_until_gone(&mut self, pids: Vec<i32>) {
+    pub(super) async fn wait_until_gone(&mut self, pids: Vec<i32>, owner: Owner) {
         let deadline = Instant::now() + GONE;
         for pid in pids {
-            while Instant::now() < deadline
-                && matches!(activity::backend_exists(&self.session, pid).await, Ok(true))
-            {
+            while Instant::now() < deadline && self.still_ours(pid, owner).await {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
+        }
+    }
+
+    /// A pooler's process is free once it is out of the transaction.
+    async fn still_ours(&self, pid: i32, owner: Owner) -> bool {
+        match owner {
+            Owner::Migrate => {
+                matches!(activity::backend_exists(&self.session, pid).await, Ok(true))
+            }
+            Owner::Pool => match activity::wait_of(&self.session, pid).await {
+                Ok(Some(Permitted::Seen(wait))) => wait.state.as_deref() != Some("idle"),
+                Ok(Some(Permitted::NotPermitted) | None) | Err(_) => false,
+            },
         }
     }
 }

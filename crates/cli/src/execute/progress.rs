@@ -40,6 +40,15 @@ pub(crate) struct Statement {
     pub(crate) sql: String,
 }
 
+/// Whose a server process is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Owner {
+    /// It ends with `migrate`, and nobody else uses it.
+    Migrate,
+    /// It serves other clients as soon as a transaction of ours is over.
+    Pool,
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
     pub(crate) current: Option<Current>,
@@ -55,12 +64,22 @@ pub(crate) struct Progress {
     pub(crate) applied: usize,
     backends: BTreeMap<i32, ()>,
     last_backend: Option<i32>,
+    pooled: bool,
 }
 
 impl Progress {
     pub(crate) fn absorb(&mut self, answer: &Answer) {
         match answer {
-            Answer::Connected { backend_pid, .. } => {
+            Answer::Connected {
+                backend_pid,
+                pooled,
+                ..
+            } => {
+                if *pooled {
+                    // the one before serves others now
+                    self.backends.clear();
+                }
+                self.pooled = *pooled;
                 self.backends.insert(*backend_pid, ());
                 self.last_backend = Some(*backend_pid);
             }
@@ -130,7 +149,16 @@ impl Progress {
         }
     }
 
-    /// Every server process that `migrate` had.
+    /// Whose the server processes are.
+    pub(crate) fn owner(&self) -> Owner {
+        if self.pooled {
+            Owner::Pool
+        } else {
+            Owner::Migrate
+        }
+    }
+
+    /// Every server process that `migrate` had; through a pooler only the one of its last transaction.
     pub(crate) fn backends(&self) -> Vec<i32> {
         self.backends.keys().copied().collect()
     }
