@@ -11,7 +11,7 @@ use dumper::{
 use jiff::{Timestamp, Zoned};
 use pgdriver::server::ServerFacts;
 
-use crate::database::Reach;
+use crate::database::{self, Reach};
 use crate::event::{BackupFinished, EventKind, NoteLevel};
 use crate::exit::Class;
 use crate::failure::Failure;
@@ -38,6 +38,7 @@ pub(crate) struct BackupPlan<'a> {
 
 /// Finds a pg_dump that can dump this server. Before anything else starts: an older one is refused at once.
 pub(crate) fn pg_dump(settings: &BackupSettings, server: &ServerFacts) -> Result<PgDump, Failure> {
+    database::can_dump(server)?;
     find_pg_dump(settings.pg_dump.as_deref(), server.version_num).map_err(|e| failure(&e))
 }
 

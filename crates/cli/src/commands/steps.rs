@@ -64,9 +64,11 @@ pub(super) async fn observe(
         .signals
         .or_stop(async {
             let observer = reach.observer().await?;
-            let server = pgdriver::server::facts(&observer)
+            let mut server = pgdriver::server::facts(&observer)
                 .await
                 .map_err(|e| query_failure(&e))?;
+            let as_django = database.server.as_ref().filter(|_| django.settings.dsn.is_none());
+            server.behind_pooler = database::pools_transactions(&observer, &reach, as_django).await;
             database::fit(&server, database)?;
             Ok(Observed {
                 reach: reach.clone(),

@@ -1,4 +1,4 @@
-//! Whether a run may work there at all: version, role, standby, pooler, and whether it is Django's database.
+//! Whether a run may work there at all: version, role, standby, and whether it is Django's database.
 
 use std::collections::BTreeSet;
 
@@ -32,14 +32,6 @@ pub(crate) fn fit(server: &ServerFacts, django: &Database) -> Result<(), Failure
             "the server is a standby: it takes no changes",
         )
         .hint("name the primary in the settings, or say target_session_attrs=read-write"));
-    }
-    if server.behind_pooler {
-        return Err(Failure::new(
-            Class::Pooler,
-            "a transaction pooler stands between us and PostgreSQL: a dump through it can poison other clients' \
-             sessions, and timeouts set for a session leak",
-        )
-        .hint("connect to the server itself: in the settings, or for our own connections with --dsn"));
     }
     Ok(())
 }
@@ -255,13 +247,6 @@ mod tests {
                 ..ours()
             }),
             Err(Class::Standby)
-        );
-        assert_eq!(
-            class(&ServerFacts {
-                behind_pooler: true,
-                ..ours()
-            }),
-            Err(Class::Pooler)
         );
     }
 }

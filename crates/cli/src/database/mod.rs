@@ -1,15 +1,16 @@
 //! The project's database as our own connections reach it.
 //!
 //! Connections come from Django's settings, as libpq resolved them; `--dsn` may give another way to the same
-//! database; without Django, `direct` finds the way. `fit` says whether a run may work there, `concerns` what in
-//! the server's state matters to it, `history` what is applied, `assess` what an assessment of SQL stands on. Absent
-//! here: what is done with the facts.
+//! database; without Django, `direct` finds the way. `fit` says whether a run may work there, `pooler` what cannot be
+//! done through one, `concerns` what in the server's state matters to it, `history` what is applied, `assess` what an
+//! assessment of SQL stands on. Absent here: what is done with the facts.
 
 mod assess;
 mod concerns;
 mod direct;
 mod fit;
 mod history;
+mod pooler;
 
 use pgdriver::{
     ConnectError, ConnectOptions, Environment, ObserverPool, PooledObserver, QueryError, Session,
@@ -20,6 +21,7 @@ pub(crate) use concerns::{concerns, replication};
 pub(crate) use direct::Direct;
 pub(crate) use fit::{fit, permitted};
 pub(crate) use history::same_history;
+pub(crate) use pooler::{can_dump, can_run, pools_transactions};
 
 use crate::django::ProjectFacts;
 use crate::exit::Class;

@@ -71,6 +71,7 @@ impl Run<'_> {
         if !plan.is_empty() {
             self.same_plan(&plan)?;
             database::permitted(&observed.observer, &observed.server, &plan).await?;
+            facts.database().map_or(Ok(()), |django| database::can_run(django, &plan))?;
         }
         let leftovers = Leftovers::read(&observed.observer).await?;
         let needs_pg_dump = self.settings.backup_first == BackupFirst::Yes && !plan.is_empty();
