@@ -11,6 +11,7 @@ mod report;
 mod run;
 mod status;
 mod steps;
+mod watch;
 
 pub(crate) use backup::backup;
 pub(crate) use check::check;

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub(crate) use layers::Layers;
-pub(crate) use values::{Compress, EntryPoint, FailOn, OnBlocker};
+pub(crate) use values::{Compress, EntryPoint, FailOn, OnBlocker, duration};
 
 use crate::args;
 use crate::exit::Class;

@@ -11,6 +11,7 @@ mod preview;
 pub(crate) mod prompt;
 pub(crate) mod style;
 mod terminal;
+pub(crate) mod watch;
 mod wrap;
 
 pub(crate) use error::failure;

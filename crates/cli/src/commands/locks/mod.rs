@@ -4,7 +4,7 @@ mod place;
 
 use place::{Needs, Place};
 
-use super::{Context, preview, steps};
+use super::{Context, preview, steps, watch};
 use crate::args::{Format, LocksArgs};
 use crate::database::{self, query_failure};
 use crate::exit::{Changed, Class};
@@ -21,7 +21,7 @@ pub(crate) async fn locks(
     context: &Context,
 ) -> Result<u8, Failure> {
     let LocksArgs {
-        watch,
+        watch: is_watched,
         interval,
         relation,
         readiness,
@@ -32,7 +32,10 @@ pub(crate) async fn locks(
         findings,
         format,
     } = args;
-    let _ = (watch, interval);
+    let watched = match is_watched {
+        true => Some(watch::interval(interval.as_deref())?),
+        false => None,
+    };
     let fail_on = settings::fail_on(findings, FailOn::Never, &mut layers)?;
     let mode = mode
         .as_deref()
@@ -43,7 +46,7 @@ pub(crate) async fn locks(
     };
     let place = place::find(django, needs, &mut layers, context).await?;
     let session = &*place.observer;
-    let look = async {
+    let prepared = async {
         let us = Us::of(session).await.map_err(|e| query_failure(&e))?;
         let relation = match &relation {
             Some(name) => Some(wanted::resolve(session, name).await?),
@@ -62,6 +65,16 @@ pub(crate) async fn locks(
             },
             relation,
         };
+        Ok::<_, Failure>((us, view))
+    };
+    let (us, view) = context.signals.or_stop(prepared).await?;
+    if let Some(interval) = watched {
+        let Place { reach, observer, .. } = place;
+        // the screen's own observer takes it up
+        drop(observer);
+        return watch::watch(&reach, us, view, interval, context).await;
+    }
+    let look = async {
         let snapshot = locks::look(session, &us, &view)
             .await
             .map_err(|e| query_failure(&e))?;
