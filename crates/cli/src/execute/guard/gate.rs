@@ -105,12 +105,14 @@ impl Gate {
             return Step::Go(self.allowed(queue));
         }
         self.expected.push((now, queue));
-        let enough = queue + queue / 4 + SHORTEST;
-        if enough > self.longest() || now < began + self.watch() {
+        if queue + AT_ONCE > self.longest() || now < began + self.watch() {
             return Step::Wait;
         }
         if queue <= self.acceptable(now, began) {
-            Step::Go(enough.max(self.attempt()))
+            Step::Go(
+                self.allowed(queue + queue / 4 + SHORTEST)
+                    .max(self.attempt()),
+            )
         } else {
             Step::Wait
         }
@@ -211,7 +213,7 @@ impl Gate {
             }
             // it ended after `last`, and before now
             if let Some(since) = sighting.since {
-                lives.push(now - since);
+                lives.push(sighting.last - since + (now - sighting.last) / 2);
             }
             false
         });
