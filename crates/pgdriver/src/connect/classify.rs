@@ -48,13 +48,13 @@ const TELLING: [Kind; 20] = [
     Kind::TlsNotVerified,
     Kind::BadOptions,
     Kind::NoHbaEntry,
+    Kind::NotPostgres,
     Kind::TlsRefused,
     Kind::WrongSessionAttrs,
     Kind::NoSuchHost,
     Kind::Timeout,
     Kind::Unreachable,
     Kind::Refused,
-    Kind::NotPostgres,
     Kind::Other,
 ];
 

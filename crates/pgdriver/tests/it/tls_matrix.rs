@@ -7,13 +7,13 @@ use std::path::PathBuf;
 use xtask::env::Env;
 use xtask::servers::{Options, TempServer};
 
-use crate::MAJORS;
 use crate::libpq::certificates::{
     Authority, Shown, alternative, authority, expired, expired_authority, file, for_clients_only,
     for_signing_certificates_only, intermediate, issued, marked_as_ca, named, not_yet_valid,
     revocations, self_signed, version_1, with_serial,
 };
 use crate::libpq::{Cell, Tally};
+use crate::{MAJORS, soon};
 
 const MODES: [&str; 6] = [
     "disable",
@@ -52,6 +52,48 @@ fn start(major: u32, shown: Option<&Shown>, client_ca: Option<&str>, hba: &str) 
         hba: Some(hba.to_owned()),
     };
     TempServer::start_with(&install, options).unwrap()
+}
+
+/// One server that shows one certificate after the other: [`Wardrobe::wear`].
+struct Wardrobe {
+    server: TempServer,
+}
+
+impl Wardrobe {
+    fn of<'a>(major: u32, all: impl IntoIterator<Item = &'a Shown>) -> Self {
+        let mut files = Vec::new();
+        for (at, shown) in all.into_iter().enumerate() {
+            files.push((format!("{at}.crt"), shown.chain.clone().into_bytes()));
+            files.push((format!("{at}.key"), shown.key.clone().into_bytes()));
+        }
+        files.push(("server.crt".to_owned(), files[0].1.clone()));
+        files.push(("server.key".to_owned(), files[1].1.clone()));
+        let install = Env::open().unwrap().postgres(major).unwrap();
+        let options = Options {
+            settings: vec![("ssl".to_owned(), "on".to_owned())],
+            files,
+            hba: Some(OPEN.to_owned()),
+        };
+        Self {
+            server: TempServer::start_with(&install, options).unwrap(),
+        }
+    }
+
+    /// A new session inherits the postmaster's settings, and its TLS context, which is loaded with them.
+    async fn wear(&self, at: usize) {
+        for (setting, suffix) in [("ssl_cert_file", "crt"), ("ssl_key_file", "key")] {
+            let sql = format!("ALTER SYSTEM SET {setting} = '{at}.{suffix}'");
+            self.server.execute("postgres", &sql).unwrap();
+        }
+        self.server
+            .execute("postgres", "SELECT pg_reload_conf()")
+            .unwrap();
+        soon("the certificate is in use", || {
+            let shown = self.server.scalar("postgres", "SHOW ssl_key_file");
+            shown.unwrap() == format!("{at}.key")
+        })
+        .await;
+    }
 }
 
 /// A home folder with or without libpq's default files, and what a connection string says of roots.
@@ -245,7 +287,8 @@ async fn every_sort_of_certificate() {
         ),
     ];
     let mut tally = Tally::default();
-    for (what, shown) in &served {
+    let wardrobe = Wardrobe::of(MAJORS[0], served.iter().map(|(_, shown)| shown));
+    for (at, (what, shown)) in served.iter().enumerate() {
         let roots = [
             desk.none(),
             desk.file("ours.crt", &ours.pem),
@@ -255,11 +298,11 @@ async fn every_sort_of_certificate() {
             desk.file("both.crt", &format!("{}{}", between.pem, ours.pem)),
             desk.file("old.crt", &old.pem),
         ];
-        let server = start(MAJORS[0], Some(shown), None, OPEN);
+        wardrobe.wear(at).await;
         let modes = ["prefer", "verify-ca", "verify-full"];
         let hosts = ["db.test", "127.0.0.1"];
         tally
-            .ask(what, cells(&server, &modes, &hosts, &roots))
+            .ask(what, cells(&wardrobe.server, &modes, &hosts, &roots))
             .await;
     }
     tally.same_in_all(served.len() * 3 * 2 * 7);
