@@ -1,6 +1,6 @@
 //! What sort of session it is, as far as this role may know.
 //!
-//! Absent: what to do about it (another module).
+//! Absent: what to do about it ([`super::remedy`]).
 
 use super::session_info::{SessionDetail, SessionInfo};
 use crate::permitted::Permitted;

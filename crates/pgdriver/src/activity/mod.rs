@@ -6,6 +6,7 @@
 //! Absent: polling. How often to ask is the caller's to say.
 
 mod awaited;
+mod causes;
 pub mod graph;
 mod kind;
 pub mod locks;
@@ -21,12 +22,13 @@ use std::time::Duration;
 use tokio::try_join;
 
 pub use awaited::{How, LockWait, RowAwaited};
+pub use causes::Cause;
 pub use graph::Edge;
 pub use kind::SessionKind;
 pub use prepared::Prepared;
 pub use session_info::{SessionDetail, SessionInfo};
 pub use target::{AdvisoryKey, Target};
-pub use wait_graph::{Blocking, Cause, WaitGraph, blocked_by, blockers_of, wait_graph};
+pub use wait_graph::{Blocking, WaitGraph, blocked_by, blockers_of, wait_graph};
 
 use crate::permitted::{Permitted, age};
 use crate::query_error::QueryError;

@@ -25,7 +25,7 @@ SELECT p.view, p.command, p.phase,
     SELECT 'ANALYZE', 'ANALYZE', a.phase::text, a.datname, a.relid, 'blocks', a.sample_blks_scanned, a.sample_blks_total
       FROM pg_stat_progress_analyze a WHERE a.pid = $1::int4
     UNION ALL
-    SELECT 'COPY', y.command::text, lower(y.type), y.datname, y.relid,
+    SELECT 'COPY', y.command::text, CASE WHEN y.command IS NOT NULL THEN 'copying' END, y.datname, y.relid,
            CASE WHEN y.bytes_total > 0 THEN 'bytes' ELSE 'tuples' END,
            CASE WHEN y.bytes_total > 0 THEN y.bytes_processed ELSE y.tuples_processed END, y.bytes_total
       FROM pg_stat_progress_copy y WHERE y.pid = $1::int4

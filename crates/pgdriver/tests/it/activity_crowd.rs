@@ -1,5 +1,7 @@
 //! What an observer costs among many sessions, and how soon it sees a wait. Slow: a thousand server processes.
 
+#![expect(clippy::print_stdout, reason = "the figures are for whoever looks")]
+
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 

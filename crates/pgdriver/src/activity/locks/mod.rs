@@ -1,7 +1,7 @@
 //! Relation locks: what stands in the way of a mode, what a backend holds, and who is queued behind it.
 //!
 //! Every query is one scan of `pg_locks` and reads of the catalog that no lock can block. Absent: judgement (what to do
-//! about a holder is another module's), and locks on anything but relations, which [`super::blockers_of`] tells.
+//! about a holder is for [`super::remedy`]), and locks on anything but relations, which [`super::blockers_of`] tells.
 
 mod in_the_way;
 mod mode;

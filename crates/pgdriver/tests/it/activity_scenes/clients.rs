@@ -5,8 +5,10 @@ use std::process::Stdio;
 
 use pgdriver::Permitted;
 use pgdriver::activity::How::Holds;
+use pgdriver::activity::progress::{Unit, progress_of};
 use pgdriver::activity::remedy::{Action, Because};
 use pgdriver::activity::{self, SessionKind};
+use pgdriver::catalog::RelationName;
 
 use super::{AX, READ, Scene, WRITE};
 use crate::{databases, soon};
@@ -46,6 +48,15 @@ async fn a_load_whose_client_is_silent() {
         scene
             .check(waiter, &[(holder, Holds(WRITE))], &[(holder, root)])
             .await;
+        let progress = progress_of(&scene.observer, holder).await.unwrap().unwrap();
+        assert_eq!(progress.command, "COPY FROM");
+        assert_eq!(progress.relation, Some(RelationName::new("public", "item")));
+        assert_eq!(
+            (progress.unit, progress.total),
+            (Unit::Tuples, None),
+            "how much will come nobody knows"
+        );
+        assert_eq!(progress.fraction(), None);
         drop(psql.stdin.take());
         psql.wait().unwrap();
     }

@@ -78,6 +78,12 @@ async fn a_concurrent_index_is_the_root() {
             scene.database.scalar(&sleeps).unwrap() == "PgSleep"
         })
         .await;
+        let progress = progress_of(&scene.observer, build).await.unwrap().unwrap();
+        assert_eq!(
+            progress.phase.as_deref(),
+            Some("building index: scanning table")
+        );
+        assert_eq!((progress.unit, progress.total), (Unit::Blocks, Some(1)));
         let held = in_the_way(&scene.plain, &wanted, &[]).await.unwrap();
         assert!(
             held.iter().all(|held| held.pid == build) && !held.is_empty(),

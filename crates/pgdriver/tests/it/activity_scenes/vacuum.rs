@@ -5,6 +5,7 @@ use std::time::Duration;
 use pgdriver::Permitted;
 use pgdriver::activity::How::Holds;
 use pgdriver::activity::locks::{LockMode, Wanted, in_the_way};
+use pgdriver::activity::progress::progress_of;
 use pgdriver::activity::remedy::Action;
 use pgdriver::activity::{self, SessionKind};
 use pgdriver::catalog::RelationName;
@@ -79,6 +80,9 @@ async fn heavy_an_ordinary_one() {
         };
         let direct = [(vacuum, Holds(LockMode::ShareUpdateExclusive))];
         scene.check(waiter, &direct, &[(vacuum, root)]).await;
+        let progress = progress_of(&scene.observer, vacuum).await.unwrap().unwrap();
+        assert_eq!(progress.command, "VACUUM");
+        assert!(progress.done <= progress.total.unwrap(), "{progress:?}");
 
         // what the remedy says: it goes once somebody has waited for longer than deadlock_timeout
         let alter =

@@ -3,7 +3,8 @@
 //!
 //! Absent: doing it.
 
-use std::fmt;
+mod words;
+
 use std::time::Duration;
 
 use postgres_protocol::escape::{escape_identifier, escape_literal};
@@ -256,14 +257,21 @@ fn is_backup(session: &SessionInfo) -> bool {
     )
 }
 
+/// By its first words; a table may be called `concurrently`.
 fn builds_concurrently(query: &str) -> bool {
     let words: Vec<String> = query
-        .split_ascii_whitespace()
+        .split(|c: char| c.is_ascii_whitespace() || "(),".contains(c))
+        .filter(|word| !word.is_empty())
         .take(6)
         .map(str::to_ascii_uppercase)
         .collect();
-    let first = words.first().map(String::as_str);
-    matches!(first, Some("CREATE" | "REINDEX")) && words.iter().any(|word| word == "CONCURRENTLY")
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["CREATE", "INDEX", "CONCURRENTLY", ..]
+        | ["CREATE", "UNIQUE", "INDEX", "CONCURRENTLY", ..] => true,
+        ["REINDEX", rest @ ..] => rest.contains(&"CONCURRENTLY"),
+        _ => false,
+    }
 }
 
 impl Action {
@@ -321,133 +329,150 @@ impl Remedy {
     }
 }
 
-impl fmt::Display for Remedy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.action.fmt(f)?;
-        for hindrance in &self.hindrances {
-            write!(f, "; {hindrance}")?;
-        }
-        Ok(())
-    }
-}
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
 
-impl fmt::Display for Action {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::CancelQuery { pid } => write!(f, "cancel the query of backend {pid}"),
-            Self::CancelIndexBuild { pid } => write!(
-                f,
-                "wait for the index that backend {pid} builds concurrently, or cancel it, which leaves an INVALID index"
-            ),
-            Self::Terminate { pid, because } => write!(f, "terminate backend {pid}: {because}"),
-            Self::CancelOrTerminate { pid } => write!(
-                f,
-                "cancel backend {pid} if it runs a query; if it is idle in transaction only terminating it helps"
-            ),
-            Self::EndPrepared { gid, elsewhere } => {
-                write!(f, "end the prepared transaction {gid}")?;
-                match elsewhere {
-                    Some(database) => write!(f, ", in database {database}"),
-                    None => Ok(()),
-                }
-            }
-            Self::FindPrepared => f.write_str("find the prepared transaction and end it"),
-            Self::WaitForAutovacuum {
-                pid,
-                deadlock_timeout,
-            } => {
-                write!(
-                    f,
-                    "autovacuum (backend {pid}) leaves by itself once somebody has waited "
-                )?;
-                longer_than(f, *deadlock_timeout)
-            }
-            Self::WaitForUnseenAutovacuum {
-                pid,
-                deadlock_timeout,
-            } => {
-                write!(
-                    f,
-                    "autovacuum (backend {pid}), unless it is to prevent wraparound, leaves by itself once somebody has waited "
-                )?;
-                longer_than(f, *deadlock_timeout)
-            }
-            Self::LetVacuumFinish { pid } => write!(
-                f,
-                "let autovacuum (backend {pid}) finish: it prevents wraparound, does not step aside, and would come back"
-            ),
-            Self::LetBackupFinish { pid } => write!(
-                f,
-                "let the backup (pg_dump, backend {pid}) finish, or stop it where it was started"
-            ),
-            Self::LetWalsenderBe { pid } => write!(
-                f,
-                "backend {pid} sends WAL: let it be, or look at the standby or subscriber that it serves"
-            ),
-            Self::LetServerProcessFinish { pid, backend_type } => write!(
-                f,
-                "let the server's own process {pid}{} finish",
-                backend_type
-                    .as_ref()
-                    .map(|name| format!(" ({name})"))
-                    .unwrap_or_default()
-            ),
-            Self::WaitForDeadlockCheck {
-                deadlock_timeout, ..
-            } => {
-                f.write_str(
-                    "they wait for each other: the server ends one of them once it has waited ",
-                )?;
-                longer_than(f, *deadlock_timeout)
-            }
-            Self::None => f.write_str("it is gone by now"),
+    use super::{Action, Asker, Because, Hindrance, remedy};
+    use crate::Permitted;
+    use crate::activity::{SessionDetail, SessionInfo};
+
+    fn session(backend_type: &str, state: &str, query: &str) -> SessionInfo {
+        let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        SessionInfo {
+            pid: 7,
+            user: some("web"),
+            database: some("shop"),
+            application: some("gunicorn"),
+            superuser: false,
+            may_signal: true,
+            is_walsender: false,
+            vacuums_an_old_table: None,
+            detail: Permitted::Seen(SessionDetail {
+                backend_type: some(backend_type),
+                state: some(state),
+                query: query.to_owned(),
+                ..SessionDetail::default()
+            }),
         }
     }
-}
 
-fn longer_than(f: &mut fmt::Formatter<'_>, deadlock_timeout: Option<Duration>) -> fmt::Result {
-    match deadlock_timeout {
-        Some(timeout) => write!(
-            f,
-            "longer than deadlock_timeout ({} s)",
-            timeout.as_secs_f64()
-        ),
-        None => f.write_str("longer than deadlock_timeout"),
-    }
-}
-
-impl fmt::Display for Because {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::IdleInTransaction => "it is idle in transaction and ignores a cancel",
-            Self::SessionLock => {
-                "it is idle and keeps an advisory lock for as long as it is connected"
-            }
-            Self::WaitsForClient => {
-                "its query waits for its client and sees a cancel only once that one moves"
-            }
-        })
-    }
-}
-
-impl fmt::Display for Hindrance {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotPermittedToSee { grant } => {
-                write!(f, "this role may not see what it does ({grant} would help)")
-            }
-            Self::NotPermittedToSignal { grant } => {
-                write!(f, "this role may not signal it ({grant} would help)")
-            }
-            Self::SuperuserOnly => {
-                f.write_str("a superuser's session: only a superuser may signal it")
-            }
-            Self::OwnerOnly { owner } => {
-                write!(
-                    f,
-                    "only {owner}, who prepared it, or a superuser may end it"
-                )
-            }
+    fn asker() -> Asker {
+        Asker {
+            role: "deploy".to_owned(),
+            database: "shop".to_owned(),
+            deadlock_timeout: Some(Duration::from_secs(1)),
         }
+    }
+
+    #[test]
+    fn what_helps_depends_on_what_it_does() {
+        let pid = 7;
+        let terminate = |because| Action::Terminate { pid, because };
+        let vacuum = "autovacuum: VACUUM public.item";
+        let cases = [
+            (
+                "client backend",
+                "active",
+                "SELECT 1",
+                Action::CancelQuery { pid },
+            ),
+            (
+                "client backend",
+                "active",
+                "create unique index\n concurrently x on y (z)",
+                Action::CancelIndexBuild { pid },
+            ),
+            (
+                "client backend",
+                "active",
+                "CREATE TABLE concurrently (id int)",
+                Action::CancelQuery { pid },
+            ),
+            (
+                "client backend",
+                "active",
+                "REINDEX (VERBOSE, CONCURRENTLY) INDEX x",
+                Action::CancelIndexBuild { pid },
+            ),
+            (
+                "client backend",
+                "idle in transaction",
+                "",
+                terminate(Because::IdleInTransaction),
+            ),
+            (
+                "client backend",
+                "idle in transaction (aborted)",
+                "",
+                terminate(Because::IdleInTransaction),
+            ),
+            (
+                "client backend",
+                "idle",
+                "",
+                terminate(Because::SessionLock),
+            ),
+            (
+                "client backend",
+                "disabled",
+                "",
+                Action::CancelOrTerminate { pid },
+            ),
+            (
+                "autovacuum worker",
+                "active",
+                vacuum,
+                Action::WaitForAutovacuum {
+                    pid,
+                    deadlock_timeout: Some(Duration::from_secs(1)),
+                },
+            ),
+            ("walsender", "active", "", Action::LetWalsenderBe { pid }),
+            (
+                "logical replication apply worker",
+                "",
+                "",
+                Action::LetServerProcessFinish {
+                    pid,
+                    backend_type: Some("logical replication apply worker".to_owned()),
+                },
+            ),
+        ];
+        for (backend_type, state, query, expected) in cases {
+            let found = remedy(&session(backend_type, state, query), &asker());
+            assert_eq!(found.action, expected, "{backend_type} {state} {query}");
+            assert_eq!(found.hindrances, []);
+        }
+    }
+
+    #[test]
+    fn what_waits_for_its_client_is_cancelled_first_and_terminated_then() {
+        let mut copy = session("client backend", "active", "COPY item FROM STDIN");
+        if let Permitted::Seen(detail) = &mut copy.detail {
+            detail.wait_event_type = Some("Client".to_owned());
+        }
+        let sql = [
+            "SELECT pg_cancel_backend(7)",
+            "SELECT pg_terminate_backend(7)",
+        ];
+        assert_eq!(remedy(&copy, &asker()).sql(), sql);
+    }
+
+    #[test]
+    fn a_role_is_told_what_it_would_need() {
+        let mut other = session("client backend", "active", "");
+        other.may_signal = false;
+        let signal = Hindrance::NotPermittedToSignal {
+            grant: "GRANT pg_signal_backend TO \"deploy\"".to_owned(),
+        };
+        assert_eq!(remedy(&other, &asker()).hindrances, [signal]);
+        other.superuser = true;
+        let found = remedy(&other, &asker());
+        assert_eq!(found.hindrances, [Hindrance::SuperuserOnly]);
+        assert_eq!(
+            found.to_string(),
+            "cancel the query of backend 7; a superuser's session: only a superuser may signal it"
+        );
     }
 }
