@@ -63,7 +63,7 @@ fn what_a_person_sees() {
     ✓ connection  [USER]@127.0.0.1:[PORT]/[DATABASE]
     ✓ graph       22 migrations, 5 pending
     ✓ history     17 rows in django_migrations
-    ✓ blockers    0 transactions over [SECONDS]
+    ✓ blockers    nobody in the way on 2 relations; 0 transactions over [SECONDS]
     ✓ pg_dump     pg_dump [PG_VERSION] ([PG_BIN]/pg_dump)
     verdict go
     ----- stderr -----
