@@ -3,6 +3,8 @@
 //! Absent: pg_relation_size(), pg_get_indexdef() and their like, which wait behind ACCESS EXCLUSIVE; and types: the
 //! server's own words for them are enough.
 
+mod named;
+
 use std::collections::HashMap;
 use std::fmt;
 
@@ -11,6 +13,8 @@ use postgres_protocol::escape::escape_identifier;
 use crate::query_error::QueryError;
 use crate::session::Session;
 use crate::sql::{Row, Sql, sql};
+
+pub use named::{NamedConstraint, NamedIndex, constraints_named, index_definition, indexes_named};
 
 const RELATIONS: Sql = sql!("look up relations", "relations.sql", TEXT_ARRAY, TEXT_ARRAY);
 const COLUMNS: Sql = sql!("list columns", "columns.sql", OID_ARRAY);
