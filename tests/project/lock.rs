@@ -25,6 +25,29 @@ fn holder(shop: &Shop) -> String {
     shop.database.scalar(sql).expect("a holder")
 }
 
+/// Its id and the plan's fingerprint.
+#[track_caller]
+fn journal_of_the_only_run(shop: &Shop) -> (String, String) {
+    let runs = shop.folder().join(".django-migrate/runs");
+    let names = std::fs::read_dir(&runs).expect("runs").flatten();
+    let mut names = names
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .filter(|name| name != ".gitignore");
+    let run = names.next().expect("a run");
+    assert_eq!(names.next(), None);
+    let journal =
+        std::fs::read_to_string(runs.join(&run).join("journal.jsonl")).expect("a journal");
+    let lines = journal
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("a line"));
+    let planned = lines
+        .into_iter()
+        .find(|line: &serde_json::Value| line["kind"] == "planned")
+        .expect("a plan");
+    let plan = planned["plan_fingerprint"].as_str().expect("a fingerprint");
+    (run, plan.to_owned())
+}
+
 #[test]
 fn another_run_holds_the_lock() {
     let shop = shop("5.2", 15);
@@ -33,6 +56,8 @@ fn another_run_holds_the_lock() {
         .nodename()
         .to_string_lossy()
         .into_owned();
+    let (run, plan) = journal_of_the_only_run(&shop);
+    let pid = run.rsplit('-').next().expect("a pid").to_owned();
     for command in [&["run"][..], &["run", "--apply", "--yes"]] {
         let halt = halts(&shop, command, 32, "another-run");
         halt.says(&[
@@ -41,8 +66,9 @@ fn another_run_holds_the_lock() {
         ]);
         halt.talks(&[
             "held by:",
-            "django-migrate run ",
-            &format!(" on {host}"),
+            &format!("run {run} (pid {pid} on {host}"),
+            &format!("plan {}", &plan[..8]),
+            "role ",
             "since 20",
         ]);
         halt.talks(&[

@@ -276,6 +276,9 @@ pub(crate) struct PlannedMigration {
     pub(crate) app: String,
     pub(crate) name: String,
     pub(crate) atomic: bool,
+    /// Of its file: whether a later run meets the same migration. None in journals of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) sha256: Option<String>,
     pub(crate) operations: Vec<String>,
     /// `describe()` of the operations without a way back.
     pub(crate) irreversible: Vec<String>,

@@ -108,6 +108,22 @@ impl RunFolder {
         })
     }
 
+    /// Those with a journal, the newest first, at most so many.
+    pub(crate) fn newest(runs: &Path, most: usize) -> Vec<Self> {
+        let entries = std::fs::read_dir(runs).into_iter().flatten().flatten();
+        let mut found: Vec<_> = entries
+            .filter_map(|entry| {
+                let path = entry.path();
+                let started = started_of(&path.join(FILE))?;
+                let id = entry.file_name().to_string_lossy().into_owned();
+                Some((started, Self { id, path }))
+            })
+            .collect();
+        found.sort_by(|a, b| (&b.0, &b.1.id).cmp(&(&a.0, &a.1.id)));
+        found.truncate(most);
+        found.into_iter().map(|(_, folder)| folder).collect()
+    }
+
     /// The lines of its journal. A last line cut short by a crash is left out; any other broken line is an error.
     pub(crate) fn read(&self) -> Result<Vec<Line>, Failure> {
         let path = self.path.join(FILE);
@@ -285,6 +301,36 @@ mod tests {
             RunFolder::find(dir.path(), "gone").unwrap_err().class,
             Class::UnknownRun
         );
+    }
+
+    #[test]
+    fn the_newest_come_first_and_what_has_no_journal_is_no_run() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut made = Vec::new();
+        for (n, at) in [
+            "2026-11-22T09:00:00Z",
+            "2026-11-22T11:00:00Z",
+            "2026-11-22T10:00:00Z",
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let folder = RunFolder::create_named(dir.path(), &format!("run-{n}")).unwrap();
+            let started = Line {
+                at: at.into(),
+                ..line("")
+            };
+            Journal::create(&folder).unwrap().write(&started).unwrap();
+            made.push(folder.id);
+        }
+        RunFolder::create(dir.path()).unwrap();
+        let ids = |most| -> Vec<String> {
+            let found = RunFolder::newest(dir.path(), most);
+            found.into_iter().map(|folder| folder.id).collect()
+        };
+        assert_eq!(ids(10), ["run-1", "run-2", "run-0"]);
+        assert_eq!(ids(1), ["run-1"]);
+        assert!(RunFolder::newest(&dir.path().join("none"), 10).is_empty());
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub(crate) struct PlanStep {
     pub(crate) id: MigrationId,
     pub(crate) atomic: bool,
     pub(crate) file: Option<String>,
-    source_sha256: Option<String>,
+    pub(crate) source_sha256: Option<String>,
     pub(crate) operations: Vec<Operation>,
     /// `describe()` of the operations without a way back.
     pub(crate) irreversible: Vec<String>,

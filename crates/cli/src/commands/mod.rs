@@ -7,6 +7,7 @@ mod finish;
 mod locks;
 mod pages;
 mod preview;
+mod previous;
 mod report;
 mod run;
 mod status;

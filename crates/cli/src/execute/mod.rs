@@ -6,6 +6,7 @@
 mod guard;
 mod monitor;
 mod progress;
+pub(crate) mod resume;
 mod settle;
 
 use std::time::Duration;

@@ -138,6 +138,7 @@ fn planned() -> Planned {
         app: app.into(),
         name: name.into(),
         atomic: true,
+        sha256: None,
         operations: vec![operation.into()],
         irreversible: vec![],
     };

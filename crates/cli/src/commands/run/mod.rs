@@ -110,10 +110,7 @@ impl Run<'_> {
         if pending.plan.is_empty() {
             return Ok(());
         }
-        // a dry run that takes no backup only reads: it disturbs nobody, and nobody it
-        let reads_only =
-            self.settings.mode == Mode::DryRun && self.settings.backup_first != BackupFirst::Yes;
-        let lock = if reads_only {
+        let lock = if self.reads_only() {
             None
         } else {
             Some(self.lock(&pending).await?)
@@ -123,6 +120,11 @@ impl Run<'_> {
             lock.release().await;
         }
         result
+    }
+
+    /// A dry run that takes no backup only reads: it disturbs nobody, and nobody it.
+    fn reads_only(&self) -> bool {
+        self.settings.mode == Mode::DryRun && self.settings.backup_first != BackupFirst::Yes
     }
 
     /// Everything that follows from a plan, under the advisory lock.

@@ -5,6 +5,7 @@
 use super::Run;
 use super::after::objection;
 use crate::backup;
+use crate::commands::previous::{self, Asked, Place};
 use crate::commands::steps::{self, Observed};
 use crate::database::{self, query_failure};
 use crate::django::ProjectFacts;
@@ -58,6 +59,8 @@ impl Run<'_> {
                 &observed,
             )));
         self.reporter.emit(EventKind::Planned(planned(&plan)));
+        let looked = self.tell_previous(&observed);
+        self.context.signals.or_stop(looked).await?;
         for finding in observed.reach.unfollowed() {
             let level = match finding.severity {
                 Severity::Note => NoteLevel::Note,
@@ -71,7 +74,9 @@ impl Run<'_> {
         if !plan.is_empty() {
             self.same_plan(&plan)?;
             database::permitted(&observed.observer, &observed.server, &plan).await?;
-            facts.database().map_or(Ok(()), |django| database::can_run(django, &plan))?;
+            facts
+                .database()
+                .map_or(Ok(()), |django| database::can_run(django, &plan))?;
         }
         let leftovers = Leftovers::read(&observed.observer).await?;
         let needs_pg_dump = self.settings.backup_first == BackupFirst::Yes && !plan.is_empty();
@@ -89,6 +94,45 @@ impl Run<'_> {
             leftovers,
             pg_dump,
         })
+    }
+
+    /// What became of runs that were killed. Their sessions are waited for, unless this run only reads.
+    async fn tell_previous(&self, observed: &Observed) -> Result<(), Failure> {
+        let target = observed.reach.describe();
+        let asked = asked(observed, &target);
+        let root = self.settings.django.root.as_path();
+        let place = Place {
+            runs: root.join(&self.settings.run_dir),
+            root,
+            ours: Some(&self.folder.id),
+            host: &self.context.host,
+            database: Some(asked),
+        };
+        let mut found = match previous::look(&place).await {
+            Ok(found) => found,
+            Err(failure) => {
+                let message = format!(
+                    "what became of earlier runs is not known: {}",
+                    failure.message
+                );
+                self.note(NoteLevel::Warning, message);
+                return Ok(());
+            }
+        };
+        let theirs: Vec<i32> = found
+            .iter()
+            .flat_map(|p| &p.backends)
+            .map(|b| b.pid)
+            .collect();
+        if !theirs.is_empty() && !self.reads_only() {
+            self.working("waiting for the session of a run that was killed");
+            previous::wait_until_gone(asked, |backend| theirs.contains(&backend.pid)).await?;
+            found = previous::look(&place).await?;
+        }
+        for (level, message) in found.iter().flat_map(|previous| previous.notes()) {
+            self.note(level, message);
+        }
+        Ok(())
     }
 
     /// Who would keep the plan's statements from their locks at this moment. The guard waits for them later; that it may
@@ -173,14 +217,30 @@ impl Run<'_> {
         }
     }
 
+    /// The lock, once nothing that an earlier run started is still at work.
     pub(super) async fn lock(&self, pending: &Pending) -> Result<MigrationLock, Failure> {
-        let (reach, host) = (&pending.observed.reach, &self.context.host);
-        let taken = MigrationLock::take(reach, &self.folder.id, host);
+        let Pending { observed, plan, .. } = pending;
+        let (reach, host) = (&observed.reach, &self.context.host);
+        let taken = MigrationLock::take(reach, &self.folder.id, &plan.fingerprint, host);
         let lock = self.context.signals.or_stop(taken).await?;
+        let target = reach.describe();
+        let gone = previous::wait_until_gone(asked(observed, &target), |_| true);
+        if let Err(failure) = self.context.signals.or_stop(gone).await {
+            lock.release().await;
+            return Err(failure);
+        }
         self.reporter.emit(EventKind::LockTaken {
             holder: lock.holder.clone(),
         });
         Ok(lock)
+    }
+}
+
+fn asked<'a>(observed: &'a Observed, target: &'a str) -> Asked<'a> {
+    Asked {
+        target,
+        name: &observed.server.database,
+        session: &observed.observer,
     }
 }
 
@@ -189,6 +249,7 @@ fn planned(plan: &Plan) -> Planned {
         app: s.id.app.0.clone(),
         name: s.id.name.0.clone(),
         atomic: s.atomic,
+        sha256: s.source_sha256.clone(),
         operations: s.operations.iter().map(|o| o.describe.clone()).collect(),
         irreversible: s.irreversible.clone(),
     };
