@@ -145,6 +145,8 @@ struct Other<'a> {
     prepared: Option<&'a str>,
     locks: Vec<Lock<'a>>,
     xact_age_ms: Option<u128>,
+    /// For a lock, itself.
+    waits: bool,
     session: Option<Session<'a>>,
     remedy: RemedyPart,
 }
@@ -342,6 +344,7 @@ fn other(other: &InTheWay) -> Other<'_> {
         prepared: gid,
         locks: other.locks.iter().map(lock).collect(),
         xact_age_ms: ms(other.age),
+        waits: other.waits,
         session: other.session.as_ref().map(session),
         remedy: remedy(&other.remedy),
     }

@@ -34,7 +34,7 @@ pub(crate) struct WantedLock {
 #[derive(Debug, Clone)]
 pub(crate) struct Readiness {
     pub(crate) wanted: Vec<WantedLock>,
-    /// The oldest transaction first, after those that will not end by themselves.
+    /// The oldest transaction first, after prepared ones and before those that wait for a lock themselves.
     pub(crate) in_the_way: Vec<InTheWay>,
     /// Transactions that began within the last second.
     pub(crate) passing: usize,
@@ -51,6 +51,8 @@ pub(crate) struct InTheWay {
     pub(crate) locks: Vec<HeldLock>,
     /// How long its transaction is open; none where that may not be seen.
     pub(crate) age: Option<Duration>,
+    /// It stands in the queue of a lock itself: its end would help nobody for long.
+    pub(crate) waits: bool,
     pub(crate) remedy: Remedy,
 }
 
@@ -113,7 +115,9 @@ impl Readiness {
                 false => in_the_way.push(one(held, prepared, us, literals)),
             }
         }
-        in_the_way.sort_by_key(|other: &InTheWay| (other.pid != 0, std::cmp::Reverse(other.age)));
+        in_the_way.sort_by_key(|other: &InTheWay| {
+            (other.waits, other.pid != 0, std::cmp::Reverse(other.age))
+        });
         Self {
             wanted,
             in_the_way,
@@ -128,8 +132,12 @@ impl Readiness {
     /// One for each transaction in the way.
     pub(crate) fn findings(&self) -> Vec<Finding> {
         let finding = |other: &InTheWay| {
-            let mut finding =
-                findings::with(beyond::finding("ddl-blocked", other.told()), &other.remedy);
+            let finding = beyond::finding("ddl-blocked", other.told());
+            let mut finding = match other.waits {
+                // the general remedy: what it waits for has its own
+                true => finding,
+                false => findings::with(finding, &other.remedy),
+            };
             finding.relation = other
                 .locks
                 .first()
@@ -174,7 +182,11 @@ impl InTheWay {
     }
 
     fn told(&self) -> String {
-        format!("{}, {}", self.who(), self.has())
+        let waits = match self.waits {
+            true => ", waits for a lock itself",
+            false => "",
+        };
+        format!("{}, {}{waits}", self.who(), self.has())
     }
 }
 
@@ -246,7 +258,10 @@ fn one(held: Vec<Held>, prepared: &[PreparedTransaction], us: &Us, literals: Lit
             .as_ref()
             .and_then(|session| session.detail.seen()?.xact_age),
     };
+    let seen = session.as_ref().and_then(|session| session.detail.seen());
+    let waits = seen.is_some_and(|detail| detail.wait_event_type.as_deref() == Some("Lock"));
     InTheWay {
+        waits,
         pid,
         session,
         prepared,

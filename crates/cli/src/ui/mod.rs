@@ -20,4 +20,4 @@ pub(crate) use jsonl::JsonLines;
 pub(crate) use locks::locks;
 pub(crate) use preview::{Rescue, asking, destroyed, preview, verdict};
 pub(crate) use terminal::{Terminal, Volume, parameters, spinner};
-pub(crate) use wrap::{wrapped, wrapped_sql};
+pub(crate) use wrap::{fitted, hanging, wrapped, wrapped_sql};

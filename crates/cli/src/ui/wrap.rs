@@ -10,16 +10,38 @@ pub(crate) fn wrapped(indent: &str, text: &str) -> String {
     wrapped_to(width(), indent, text)
 }
 
+/// `text` behind `first`, its further lines behind `further`: in the branches of a tree.
+pub(crate) fn hanging(first: &str, further: &str, text: &str) -> String {
+    hanging_to(width(), first, further, text)
+}
+
+/// As much of `text` as fits on the line behind `indent`.
+pub(crate) fn fitted(indent: &str, text: &str) -> String {
+    let room = width().map_or(usize::MAX, |width| {
+        width.max(40) - indent.chars().count().min(30)
+    });
+    match text.char_indices().nth(room) {
+        None => text.to_owned(),
+        Some(_) => {
+            let kept: String = text.chars().take(room - 1).collect();
+            format!("{kept}…")
+        }
+    }
+}
+
 fn wrapped_to(width: Option<usize>, indent: &str, text: &str) -> String {
+    hanging_to(width, indent, &format!("{indent}  "), text)
+}
+
+fn hanging_to(width: Option<usize>, first: &str, further: &str, text: &str) -> String {
     let Some(width) = width else {
-        return format!("{indent}{text}");
+        return format!("{first}{text}");
     };
-    let deeper = format!("{indent}  ");
     let lines = text.lines().map(|line| {
         // hyphens stand in names and paths, which are copied
         let options = textwrap::Options::new(width.max(40))
-            .initial_indent(indent)
-            .subsequent_indent(&deeper)
+            .initial_indent(first)
+            .subsequent_indent(further)
             .word_splitter(textwrap::WordSplitter::NoHyphenation)
             .word_separator(textwrap::WordSeparator::AsciiSpace)
             .break_words(false);

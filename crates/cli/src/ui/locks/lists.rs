@@ -3,7 +3,7 @@
 use pgdriver::activity::{SessionInfo, SessionKind};
 
 use super::tree::query;
-use super::{ROWS, more, remedy};
+use super::{ROWS, faint, more, remedy};
 use crate::locks::{Readiness, Snapshot, words};
 use crate::ui::style::{Look, paint};
 use crate::ui::{count, wrapped};
@@ -92,11 +92,11 @@ fn list(snapshot: &Snapshot, title: &str, sessions: &[&SessionInfo]) -> Option<S
                 paint(Look::Warning, words::doing(session))
             ),
         ));
-        lines.extend(query(session).map(|query| wrapped("    ", &paint(Look::Faint, query))));
+        lines.extend(query(session).map(faint));
         let sql = snapshot.remedy(session).sql();
         lines.extend(
             sql.into_iter()
-                .map(|sql| format!("    {};", paint(Look::Good, sql))),
+                .map(|sql| format!("    {}", paint(Look::Good, format!("{sql};")))),
         );
     }
     lines.extend(more(sessions.len(), "session").map(|text| format!("  {text}")));
@@ -104,11 +104,20 @@ fn list(snapshot: &Snapshot, title: &str, sessions: &[&SessionInfo]) -> Option<S
 }
 
 pub(super) fn prepared(snapshot: &Snapshot) -> Option<String> {
-    if snapshot.prepared.is_empty() {
+    let is_root = |gid: &str| {
+        let mut roots = snapshot
+            .roots
+            .iter()
+            .filter_map(|root| root.prepared.as_ref());
+        roots.any(|prepared| prepared.gid == gid)
+    };
+    let others = snapshot.prepared.iter().filter(|one| !is_root(&one.gid));
+    let others: Vec<_> = others.collect();
+    if others.is_empty() {
         return None;
     }
     let mut lines = vec![paint(Look::Heading, "Prepared transactions")];
-    for one in snapshot.prepared.iter().take(ROWS) {
+    for one in others.iter().take(ROWS) {
         let on = match one.relations.as_slice() {
             [] => String::new(),
             relations => format!(", locks {}", relations.join(", ")),
@@ -124,9 +133,7 @@ pub(super) fn prepared(snapshot: &Snapshot) -> Option<String> {
         ));
         lines.extend(remedy("    ", &snapshot.us.remedy_for_prepared(one)));
     }
-    lines.extend(
-        more(snapshot.prepared.len(), "prepared transaction").map(|text| format!("  {text}")),
-    );
+    lines.extend(more(others.len(), "prepared transaction").map(|text| format!("  {text}")));
     Some(lines.join("\n"))
 }
 

@@ -9,7 +9,7 @@ mod tree;
 
 use super::count;
 use super::style::{Look, paint};
-use super::wrapped;
+use super::{fitted, wrapped};
 use crate::locks::{Readiness, Snapshot, words};
 
 /// Rows of a list, and waiters under one blocker.
@@ -60,6 +60,11 @@ fn hidden(snapshot: &Snapshot) -> Option<String> {
         paint(Look::Name, words::grant_to_see(role)),
     );
     (hidden > 0).then(|| wrapped("", &text))
+}
+
+/// A query on the line below its session.
+fn faint(query: String) -> String {
+    format!("    {}", paint(Look::Faint, fitted("    ", &query)))
 }
 
 /// Statements that somebody pastes: each on a line of its own, never broken.

@@ -1,9 +1,9 @@
 //! Readiness: whether the DDL would have its locks now, and who stands in the way.
 
-use super::{ROWS, more, remedy};
+use super::{ROWS, faint, more, remedy};
 use crate::locks::{InTheWay, Readiness, WantedLock};
 use crate::ui::style::{Look, paint};
-use crate::ui::{count, one_line, wrapped};
+use crate::ui::{count, wrapped};
 
 pub(super) fn readiness(readiness: &Readiness) -> String {
     let mut lines = vec![paint(Look::Heading, "Wanted")];
@@ -55,12 +55,11 @@ fn other(lines: &mut Vec<String>, other: &InTheWay) {
     ));
     lines.push(wrapped("    ", &other.has()));
     let query = other.session.as_ref().and_then(super::tree::query);
-    lines.extend(query.map(|query| {
-        wrapped(
-            "    ",
-            &paint(Look::Faint, one_line(&query, super::tree::QUERY)),
-        )
-    }));
+    lines.extend(query.map(faint));
+    if other.waits {
+        let text = "waits for a lock itself: it goes once that one lets go";
+        return lines.push(wrapped("    ", &paint(Look::Faint, text)));
+    }
     lines.extend(remedy("    ", &other.remedy));
 }
 

@@ -3,7 +3,7 @@
 use super::{ROWS, remedy};
 use crate::locks::{Hold, Node, Root, Snapshot, what, words};
 use crate::ui::style::{Look, paint};
-use crate::ui::{count, one_line, wrapped};
+use crate::ui::{count, fitted, hanging, one_line, wrapped};
 
 /// Characters of a query on a screen.
 pub(super) const QUERY: usize = 120;
@@ -12,7 +12,7 @@ pub(super) fn root(snapshot: &Snapshot, root: &Root) -> String {
     let mut lines = vec![wrapped("", &title(snapshot, root))];
     lines.push(wrapped("  ", &stands_in_the_way(root)));
     if let Some(query) = snapshot.session(root.pid()).and_then(query) {
-        lines.push(wrapped("  ", &paint(Look::Faint, query)));
+        lines.push(format!("  {}", paint(Look::Faint, fitted("  ", &query))));
     }
     lines.extend(remedy("  ", &root.remedy));
     below(&mut lines, snapshot, &root.tree, "  ");
@@ -89,6 +89,7 @@ fn hold(hold: &Hold) -> String {
 fn below(lines: &mut Vec<String>, snapshot: &Snapshot, node: &Node, indent: &str) {
     let shown = node.children.len().min(ROWS);
     let rest = &node.children[shown..];
+    let mut before = None;
     for (at, child) in node.children[..shown].iter().enumerate() {
         let last = at + 1 == shown && rest.is_empty();
         let (branch, trunk) = if last {
@@ -96,11 +97,19 @@ fn below(lines: &mut Vec<String>, snapshot: &Snapshot, node: &Node, indent: &str
         } else {
             ("├─ ", "│  ")
         };
-        lines.push(format!("{indent}{branch}{}", waiter(snapshot, child)));
-        let deeper = format!("{indent}{trunk}");
-        if let Some(query) = snapshot.session(child.pid).and_then(query) {
+        let (first, deeper) = (format!("{indent}{branch}"), format!("{indent}{trunk}"));
+        lines.push(hanging(
+            &first,
+            &format!("{deeper}  "),
+            &waiter(snapshot, child),
+        ));
+        // the same page of a site waits many times
+        let query = snapshot.session(child.pid).and_then(query);
+        if let Some(query) = query.as_ref().filter(|_| query != before) {
+            let query = fitted(&deeper, query);
             lines.push(format!("{deeper}{}", paint(Look::Faint, query)));
         }
+        before = query;
         below(lines, snapshot, child, &deeper);
     }
     if !rest.is_empty() {
