@@ -52,7 +52,8 @@ pub(super) fn median(costs: &[Cost]) -> Cost {
     }
 }
 
-fn middle(values: impl Iterator<Item = f64>) -> f64 {
+/// The median.
+pub(super) fn middle(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     match values.len() {

@@ -4,6 +4,7 @@
 //! not hold fails the command. Absent here: micro-benchmarks, and any comparison with a figure of yesterday.
 
 mod check;
+mod locks;
 mod machine;
 mod measure;
 mod preview;
@@ -27,6 +28,7 @@ enum What {
     Preview(preview::Args),
     Check(check::Args),
     Start(start::Args),
+    Locks(locks::Args),
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
@@ -34,6 +36,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         What::Preview(args) => preview::run(args),
         What::Check(args) => check::run(args),
         What::Start(args) => start::run(args),
+        What::Locks(args) => locks::run(args),
     }
 }
 
@@ -81,6 +84,13 @@ impl Promise {
         Self {
             text: format!("{what}: {found:.2}, promised at most {wanted}"),
             holds: found <= wanted,
+        }
+    }
+
+    fn that(what: &str, holds: bool) -> Self {
+        Self {
+            text: what.to_owned(),
+            holds,
         }
     }
 }
