@@ -9,6 +9,7 @@ mod activity_scenes;
 mod advisory;
 mod catalog;
 mod connect;
+mod failures;
 mod history;
 mod libpq;
 mod observers;
