@@ -6,8 +6,9 @@
 use tokio::join;
 
 use super::{
-    AutovacuumWorker, DatabaseAge, RoleFacts, Setting, Slot, Synchronous, TableAge,
-    autovacuum_workers, database_ages, role, slots, synchronous, table_ages, timeouts,
+    AutovacuumWorker, DatabaseAge, RoleFacts, SessionCounts, Setting, Slot, Synchronous, TableAge,
+    autovacuum_workers, database_ages, role, session_counts, slots, synchronous, table_ages,
+    timeouts,
 };
 use crate::catalog::{
     InvalidIndex, UnvalidatedConstraint, invalid_indexes, unvalidated_constraints,
@@ -34,6 +35,8 @@ pub struct Health {
     pub role: Known<RoleFacts>,
     /// [`super::settings::TIMEOUTS`]
     pub timeouts: Known<Vec<Setting>>,
+    /// Sessions of this database in numbers.
+    pub sessions: Known<SessionCounts>,
     /// Whom a commit waits for.
     pub synchronous: Known<Synchronous>,
     /// Replication slots of the cluster.
@@ -56,9 +59,10 @@ pub struct Health {
 
 /// Looks at everything. An error only where the session is gone.
 pub async fn health(session: &Session) -> Result<Health, QueryError> {
-    let (role, timeouts, synchronous, slots, autovacuum, databases) = join!(
+    let (role, timeouts, sessions, synchronous, slots, autovacuum, databases) = join!(
         role(session),
         timeouts(session),
+        session_counts(session),
         synchronous(session),
         slots(session),
         autovacuum_workers(session),
@@ -74,6 +78,7 @@ pub async fn health(session: &Session) -> Result<Health, QueryError> {
     Ok(Health {
         role: known(role)?,
         timeouts: known(timeouts)?,
+        sessions: known(sessions)?,
         synchronous: known(synchronous)?,
         slots: known(slots)?,
         autovacuum: known(autovacuum)?,
@@ -103,6 +108,7 @@ impl Health {
         [
             reason(&self.role),
             reason(&self.timeouts),
+            reason(&self.sessions),
             reason(&self.synchronous),
             reason(&self.slots),
             reason(&self.autovacuum),

@@ -8,6 +8,7 @@ mod health;
 mod prepared;
 mod replication;
 mod role;
+mod sessions;
 pub mod settings;
 mod wraparound;
 
@@ -24,6 +25,7 @@ pub use replication::{
     synchronous,
 };
 pub use role::{Grant, Limit, RoleFacts, role};
+pub use sessions::{SessionCounts, session_counts};
 pub use settings::{Setting, SettingOrigin, timeouts};
 pub use wraparound::{Age, DatabaseAge, FAILSAFE_AGE, TableAge, database_ages, table_ages};
 

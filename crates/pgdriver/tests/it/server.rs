@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use pgdriver::server::{self, ServerFacts};
 
-use crate::{PLAIN, databases, observer, options, plain_dsn};
+use xtask::servers::{available, shared};
+
+use crate::{PLAIN, databases, leave_running, observer, options, plain_dsn};
 
 #[tokio::test]
 async fn facts_for_a_superuser() {
@@ -82,5 +84,47 @@ async fn facts_that_are_hidden_are_none() {
             .execute("REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC")
             .unwrap();
         assert_eq!(plain_facts(&dsn).await.system_identifier, None);
+    }
+}
+
+#[tokio::test]
+async fn sessions_in_numbers() {
+    for major in available() {
+        let database = shared(*major).database().unwrap();
+        let session = observer(&database).await;
+        let none = server::session_counts(&session).await.unwrap();
+        assert_eq!((none.all, none.oldest_transaction), (0, None));
+        leave_running(&database, "BEGIN; CREATE TABLE item ()", "").await;
+        leave_running(&database, "", "SELECT pg_sleep(60)").await;
+        let plain = plain_dsn(database.server(), database.name());
+        let plain = pgdriver::connect_observer(&options(&plain)).await.unwrap();
+        // the sleeper may not have begun yet
+        let mut counted = server::session_counts(&session).await.unwrap();
+        for _ in 0..500 {
+            if counted.active == 1 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            counted = server::session_counts(&session).await.unwrap();
+        }
+        assert_eq!(counted.active, 1, "{counted:?}");
+        assert_eq!(
+            (counted.all, counted.hidden),
+            (3, 0),
+            "the plain role's own, too"
+        );
+        assert_eq!(counted.idle_in_transaction, 1);
+        assert!(counted.longest_idle.is_some() && counted.xmin_age.is_some());
+        assert!(
+            counted.oldest_transaction >= counted.longest_idle,
+            "{counted:?}"
+        );
+
+        let seen = server::session_counts(&plain).await.unwrap();
+        assert_eq!((seen.all, seen.hidden), (3, 3), "{seen:?}");
+        assert_eq!(
+            (seen.active, seen.idle_in_transaction, seen.longest_idle),
+            (0, 0, None)
+        );
     }
 }

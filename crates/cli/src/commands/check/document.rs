@@ -33,6 +33,13 @@ pub(super) fn document(server: &ServerFacts, health: &Health) -> Value {
         },
         "role": known(&health.role, |role| self::role(role, server.version_num)),
         "timeouts": each(&health.timeouts, timeout),
+        "sessions": known(&health.sessions, |s| json!({
+            "all": s.all, "hidden": s.hidden, "active": s.active,
+            "idle_in_transaction": s.idle_in_transaction,
+            "oldest_transaction_ms": s.oldest_transaction.map(ms),
+            "longest_idle_in_transaction_ms": s.longest_idle.map(ms),
+            "xmin_age": s.xmin_age,
+        })),
         "replicas": server.replicas.iter().map(replica).collect::<Vec<_>>(),
         "synchronous": known(&health.synchronous, synchronous),
         "slots": each(&health.slots, slot),

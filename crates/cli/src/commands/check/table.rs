@@ -7,8 +7,8 @@ use std::time::Duration;
 use pgdriver::catalog::InvalidIndex;
 use pgdriver::sequences::SequenceUse;
 use pgdriver::server::{
-    Age, AutovacuumWorker, Health, Known, Replica, RoleFacts, ServerFacts, Setting, Slot,
-    Synchronous,
+    Age, AutovacuumWorker, Health, Known, Replica, RoleFacts, ServerFacts, SessionCounts, Setting,
+    Slot, Synchronous,
 };
 use pgdriver::tables::TableSize;
 
@@ -25,6 +25,7 @@ pub(super) fn table(server: &ServerFacts, health: &Health) -> String {
     lines.server(server);
     lines.fact("role", &health.role, |role| self::role(role, server));
     lines.list("timeouts", &health.timeouts, timeout);
+    lines.fact("sessions", &health.sessions, |s| vec![sessions(s)]);
     let replicas = server.replicas.iter().map(replica).collect();
     lines.add("replicas", replicas);
     lines.fact("synchronous commit", &health.synchronous, |s| {
@@ -145,6 +146,30 @@ fn role(role: &RoleFacts, server: &ServerFacts) -> Vec<String> {
 fn timeout(setting: &Setting) -> String {
     let value = setting.duration().map_or("off".to_owned(), human);
     format!("{} = {value} ({})", setting.name, setting.origin)
+}
+
+fn sessions(sessions: &SessionCounts) -> String {
+    let mut parts = vec![
+        count(sessions.all.into(), "other session"),
+        format!("{} active", sessions.active),
+    ];
+    let idle = sessions
+        .longest_idle
+        .map(|age| format!(" (for up to {})", human(age)));
+    let idle = idle.unwrap_or_default();
+    parts.push(format!(
+        "{} idle in transaction{idle}",
+        sessions.idle_in_transaction
+    ));
+    parts.extend(
+        sessions
+            .oldest_transaction
+            .map(|age| format!("the oldest transaction is {} old", human(age))),
+    );
+    if sessions.hidden > 0 {
+        parts.push(format!("not permitted to see {}", sessions.hidden));
+    }
+    parts.join(", ")
 }
 
 fn replica(replica: &Replica) -> String {

@@ -57,3 +57,6 @@ fn told(code: &'static str, mut all: Vec<Finding>) -> Vec<Finding> {
     }
     all
 }
+
+#[cfg(test)]
+mod tests;
