@@ -172,7 +172,8 @@ async fn describe(session: &Session, edges: Vec<Edge>) -> Result<WaitGraph, Quer
     Ok(graph)
 }
 
-async fn asker(session: &Session) -> Result<Asker, QueryError> {
+/// Who asks: the role, its database, and the server's deadlock_timeout.
+pub async fn asker(session: &Session) -> Result<Asker, QueryError> {
     let row = ASKER.row(session, &[]).await?;
     Ok(Asker {
         role: row.get("role")?,
