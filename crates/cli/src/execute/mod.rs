@@ -28,6 +28,7 @@ use crate::signal::{Asked, Signals};
 use guard::{Guard, Sight, UnderWay};
 use monitor::Monitor;
 use progress::{End, Progress};
+use resume::BrokenRun;
 use settle::Seen;
 
 /// How long a stopped migration may take to roll back before its Python is killed.
@@ -40,6 +41,8 @@ pub(crate) struct Execution<'a> {
     pub(crate) guard: &'a GuardSettings,
     /// What the migrations are expected to do.
     pub(crate) preview: &'a Preview,
+    /// Runs that did not end well, the newest first.
+    pub(crate) earlier: &'a [BrokenRun],
     /// The server's; after it a waiter's deadlock check sends an autovacuum away.
     pub(crate) deadlock_timeout: Duration,
     pub(crate) reach: &'a Reach,

@@ -15,10 +15,12 @@ use pgdriver::{Permitted, PooledObserver};
 
 use super::guard::Root;
 use super::progress::Owner;
+use super::resume::{self, Before, BrokenRun};
 use crate::database::Reach;
 use crate::event::{Blocker, EventKind, LockWaiting, Place};
 use crate::exit::Class;
 use crate::failure::Failure;
+use crate::names::MigrationId;
 use crate::sql::Lock;
 
 /// How long a backend is waited for after its client is gone.
@@ -79,6 +81,24 @@ impl Monitor {
         Some(left.map(|index| index.name.to_string()).collect())
     }
 
+    /// What earlier runs have to do with a statement outside a transaction; none where they have nothing, or where the
+    /// catalog cannot be asked.
+    pub(super) async fn before(
+        &self,
+        earlier: &[BrokenRun],
+        id: &MigrationId,
+        sha256: Option<&str>,
+        sql: &str,
+    ) -> Option<Before> {
+        if earlier.is_empty() {
+            return None;
+        }
+        let found = resume::look(&self.session, &resume::claims(sql)?)
+            .await
+            .ok()?;
+        resume::before(earlier, id, sha256, sql, &found)
+    }
+
     /// Whose locks conflict with these. An error is the reason why that cannot be seen.
     pub(super) async fn in_the_way(
         &self,
@@ -94,6 +114,8 @@ impl Monitor {
     /// Those in the way, each session once; they are remembered for a failure.
     pub(super) fn in_one_line_each(&mut self, held: &[Held]) -> Vec<Blocker> {
         let mut blockers: Vec<Blocker> = Vec::new();
+        let mut held: Vec<&Held> = held.iter().collect();
+        held.sort_by_key(|held| std::cmp::Reverse(describe::age(held)));
         for held in held {
             let blocker = describe::holder(held);
             if !blockers.iter().any(|b| b.what == blocker.what) {

@@ -76,8 +76,9 @@ impl LockReport {
             {
                 last.waited_ms = wait.waited_ms;
                 for blocker in blockers {
-                    if !last.blockers.iter().any(|b| same_session(b, &blocker)) {
-                        last.blockers.push(blocker);
+                    match last.blockers.iter_mut().find(|b| same_session(b, &blocker)) {
+                        Some(known) => *known = blocker,
+                        None => last.blockers.push(blocker),
                     }
                 }
             }

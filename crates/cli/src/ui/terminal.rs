@@ -176,13 +176,29 @@ impl Terminal {
     }
 }
 
+/// Blockers that are named on the screen; the report has them all.
+const NAMED: usize = 3;
+
 fn waiting(wait: &LockWaiting) -> String {
     let relation = wait.relation.as_deref().unwrap_or("a lock");
     let place = match wait.place {
         Place::OutsideQueue => "waits outside the queue of",
         Place::InQueue => "waits for",
     };
-    let who: Vec<&str> = wait.blockers.iter().map(|b| b.what.as_str()).collect();
+    let mut who: Vec<String> = wait
+        .blockers
+        .iter()
+        .take(NAMED)
+        .map(|b| b.what.clone())
+        .collect();
+    if let Some(more) = wait
+        .blockers
+        .len()
+        .checked_sub(NAMED)
+        .filter(|more| *more > 0)
+    {
+        who.push(format!("{more} more"));
+    }
     format!(
         "{place} {relation} for {}: {}",
         seconds(wait.waited_ms as f64 / 1000.0),

@@ -14,6 +14,7 @@ use crate::consent::{self, Approved, Need};
 use crate::database;
 use crate::django::Django;
 use crate::event::{EventKind, NoteLevel, RunStarted, Step};
+use crate::execute::resume::BrokenRun;
 use crate::execute::{self, Execution};
 use crate::exit::Class;
 use crate::failure::Failure;
@@ -156,7 +157,8 @@ impl Run<'_> {
         database::same_history(&observer, &pending.facts).await?;
         drop(observer); // back to the pool
         let hear = self.context.hear_project();
-        let execution = self.execution(pending, preview, &hear);
+        let earlier = self.earlier(pending).await;
+        let execution = self.execution(pending, preview, &earlier, &hear);
         let apply = execute::execute(lock, &pending.plan, &approved, backup, &execution);
         let applied = self.step(Step::Apply, apply).await?;
         // from here on, whatever fails, the database has changed
@@ -324,6 +326,7 @@ impl Run<'_> {
         &'b self,
         pending: &'b Pending,
         preview: &'b Preview,
+        earlier: &'b [BrokenRun],
         hear: &'b dyn Fn(&str),
     ) -> Execution<'b> {
         Execution {
@@ -331,6 +334,7 @@ impl Run<'_> {
             target: &self.settings.target,
             guard: &self.settings.guard,
             preview,
+            earlier,
             deadlock_timeout: pending
                 .observed
                 .server

@@ -11,6 +11,7 @@ use crate::database::{self, query_failure};
 use crate::django::ProjectFacts;
 use crate::django::wire::Part;
 use crate::event::{EventKind, NoteLevel, Planned, PlannedMigration};
+use crate::execute::resume::BrokenRun;
 use crate::exit::Class;
 use crate::failure::Failure;
 use crate::gates;
@@ -100,14 +101,7 @@ impl Run<'_> {
     async fn tell_previous(&self, observed: &Observed) -> Result<(), Failure> {
         let target = observed.reach.describe();
         let asked = asked(observed, &target);
-        let root = self.settings.django.root.as_path();
-        let place = Place {
-            runs: root.join(&self.settings.run_dir),
-            root,
-            ours: Some(&self.folder.id),
-            host: &self.context.host,
-            database: Some(asked),
-        };
+        let place = self.place(asked);
         let mut found = match previous::look(&place).await {
             Ok(found) => found,
             Err(failure) => {
@@ -133,6 +127,28 @@ impl Run<'_> {
             self.note(level, message);
         }
         Ok(())
+    }
+
+    fn place<'b>(&'b self, asked: Asked<'b>) -> Place<'b> {
+        let root = self.settings.django.root.as_path();
+        Place {
+            runs: root.join(&self.settings.run_dir),
+            root,
+            ours: Some(&self.folder.id),
+            host: &self.context.host,
+            database: Some(asked),
+        }
+    }
+
+    /// Earlier runs that did not end well: what they did outside a transaction stays. A journal that cannot be read
+    /// proves nothing.
+    pub(super) async fn earlier(&self, pending: &Pending) -> Vec<BrokenRun> {
+        let target = pending.observed.reach.describe();
+        let place = self.place(asked(&pending.observed, &target));
+        let journals = previous::journals(&place).await;
+        journals
+            .map(|found| found.not_ended_well)
+            .unwrap_or_default()
     }
 
     /// Who would keep the plan's statements from their locks at this moment. The guard waits for them later; that it may

@@ -100,6 +100,7 @@ enum Asked {
 /// A statement before it runs.
 #[derive(Debug, Clone)]
 struct Announced {
+    number: u64,
     sql: String,
     in_transaction: bool,
     needs: Needs,
@@ -137,6 +138,8 @@ pub(super) struct Guard<'a> {
     ahead: BTreeMap<MigrationId, Vec<Lock>>,
     /// Migrations that can be run twice without a trace.
     retryable: BTreeSet<MigrationId>,
+    /// SHA-256 of the migrations' files.
+    files: BTreeMap<MigrationId, String>,
     gate: Gate,
     current: Option<Current>,
     question: Option<Question>,
@@ -166,6 +169,11 @@ impl<'a> Guard<'a> {
             forecast: Forecast::new(context),
             ahead: needs::ahead(around.preview),
             retryable: retryable.map(|step| step.id.clone()).collect(),
+            files: plan
+                .steps
+                .iter()
+                .filter_map(|step| Some((step.id.clone(), step.source_sha256.clone()?)))
+                .collect(),
             gate: Gate::new(around.guard.lock_timeout, around.deadlock_timeout),
             current: None,
             question: None,
@@ -207,12 +215,14 @@ impl<'a> Guard<'a> {
                 app, name, attempt, ..
             } => self.begins(MigrationId::new(app, name), *attempt),
             Answer::StatementStarted {
+                number,
                 sql,
                 in_transaction,
                 ..
             } => {
                 let needs = self.forecast.needs(sql);
                 self.ask(Asked::Statement(Announced {
+                    number: *number,
                     sql: sql.clone(),
                     in_transaction: *in_transaction,
                     needs,

@@ -14,7 +14,12 @@ use super::{
     Announced, Guard, Question, Running, Sight, Turn, WHILE_HOLDING, go, millis, say, stop, words,
 };
 use crate::django::wire::Word;
+use crate::event::EventKind;
+use crate::execute::resume::{Before, Proof};
+use crate::exit::Class;
+use crate::failure::Failure;
 use crate::sql::Lock;
+use crate::ui::one_line;
 
 impl Guard<'_> {
     /// Before a statement: at once, or once its locks are to be had.
@@ -25,12 +30,15 @@ impl Guard<'_> {
         sight: &mut Sight<'_>,
     ) -> Turn {
         let Announced {
+            number,
             sql,
             in_transaction,
             needs,
         } = statement.clone();
         if in_transaction {
             self.sample(sight).await;
+        } else if let Some(turn) = self.resumed(number, &sql, sight).await {
+            return turn;
         }
         let ceiling = self.around.guard.lock_timeout;
         let ceiling = (!ceiling.is_zero()).then_some(ceiling);
@@ -78,6 +86,37 @@ impl Guard<'_> {
             attempt,
         });
         go(timeouts(patience, self.around.guard.statement_timeout))
+    }
+
+    /// Outside a transaction, an earlier run may have done this already: that is for the catalog to say.
+    async fn resumed(&mut self, number: u64, sql: &str, sight: &mut Sight<'_>) -> Option<Turn> {
+        let id = &self.current.as_ref()?.id;
+        let sha256 = self.files.get(id).map(String::as_str);
+        match sight
+            .monitor
+            .before(self.around.earlier, id, sha256, sql)
+            .await?
+        {
+            Before::Done(Proof(proof)) => {
+                self.around.reporter.emit(EventKind::StatementSkipped {
+                    number,
+                    sql: sql.to_owned(),
+                    proof,
+                });
+                self.forecast.ran(sql);
+                Some(say(Word::Skip))
+            }
+            Before::Leftover { index, way_out } => Some(stop(
+                Failure::new(
+                    Class::MigrationFailed,
+                    format!(
+                        "{index} is INVALID, left by an earlier run, and in the way of: {}",
+                        one_line(sql, 200)
+                    ),
+                )
+                .hint(format!("take it out, then run again: {way_out}")),
+            )),
+        }
     }
 
     /// A transaction that holds locks may not stand at a gate for long: it lets go, and waits with nothing in hand. Where

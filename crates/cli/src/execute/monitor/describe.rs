@@ -2,6 +2,8 @@
 //!
 //! Pure. Absent here: queries; literals of other sessions' queries are never in these lines.
 
+use std::time::Duration;
+
 use pgdriver::QueryError;
 use pgdriver::activity::locks::Held;
 use pgdriver::activity::{SessionInfo, SessionKind, WaitGraph};
@@ -27,6 +29,15 @@ pub(super) fn holder(held: &Held) -> Blocker {
         pid: held.pid,
         what: format!("{what}{waits}"),
     }
+}
+
+/// Since its transaction began, as far as that is known; a prepared transaction is older than all.
+pub(super) fn age(held: &Held) -> Duration {
+    if held.pid == 0 {
+        return Duration::MAX;
+    }
+    let detail = held.session.as_ref().and_then(|s| s.detail.seen());
+    detail.and_then(|d| d.xact_age).unwrap_or_default()
 }
 
 /// A member of a wait graph.
