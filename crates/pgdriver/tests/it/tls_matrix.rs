@@ -315,18 +315,27 @@ async fn what_pg_hba_wants() {
     let (ours, other) = (authority("ours"), authority("other"));
     let shown = issued(&ours, &alternative("x", &["db.test"]));
     let roots = roots(&desk, &ours, &other);
+    // a role for each wish
+    let wishes = [
+        "hostssl all ROLE 127.0.0.1/32 trust\n",
+        "hostnossl all ROLE 127.0.0.1/32 trust\n",
+        "hostssl all ROLE 127.0.0.1/32 reject\nhost all ROLE 127.0.0.1/32 trust\n",
+        "hostssl all ROLE 127.0.0.1/32 scram-sha-256\nhostnossl all ROLE 127.0.0.1/32 trust\n",
+        "host elsewhere ROLE 127.0.0.1/32 trust\n",
+    ];
+    let role = |at: usize| format!("wish{at}");
+    let mut hba = "host all postgres 127.0.0.1/32 trust\n".to_owned();
+    for (at, wish) in wishes.iter().enumerate() {
+        hba.push_str(&wish.replace("ROLE", &role(at)));
+    }
     for major in MAJORS {
-        for hba in [
-            "hostssl all all 127.0.0.1/32 trust\n",
-            "hostnossl all all 127.0.0.1/32 trust\n",
-            "hostssl all all 127.0.0.1/32 reject\nhost all all 127.0.0.1/32 trust\n",
-            "hostssl all all 127.0.0.1/32 scram-sha-256\nhostnossl all all 127.0.0.1/32 trust\n",
-            "host elsewhere all 127.0.0.1/32 trust\n",
-        ] {
-            let server = start(major, Some(&shown), None, hba);
-            tally
-                .ask(hba, cells(&server, &MODES, &["db.test"], &roots))
-                .await;
+        let server = start(major, Some(&shown), None, &hba);
+        for (at, wish) in wishes.iter().enumerate() {
+            let role = role(at);
+            let sql = format!("CREATE ROLE {role} LOGIN");
+            server.execute("postgres", &sql).unwrap();
+            let asked = cells(&server, &MODES, &["db.test"], &roots);
+            tally.ask(wish, and(asked, &format!("user={role}"))).await;
         }
     }
     tally.same_in_all(MAJORS.len() * 5 * MODES.len() * roots.len());
@@ -469,24 +478,18 @@ async fn certificates_that_were_taken_back() {
         said: format!("{} sslcrl=/no/such.crl", root.said),
         ..root.clone()
     });
-    for shown in [
+    let served = [
         issued(&ours, &good),
         chained(issued(&between, &good)),
         version_1(&ours, "db.test"),
         self_signed(&marked_as_ca(good.clone())),
-    ] {
-        let server = start(MAJORS[0], Some(&shown), None, OPEN);
-        tally
-            .ask(
-                "revoked",
-                cells(
-                    &server,
-                    &["prefer", "require", "verify-full"],
-                    &["db.test"],
-                    &ways,
-                ),
-            )
-            .await;
+    ];
+    let wardrobe = Wardrobe::of(MAJORS[0], &served);
+    let modes = ["prefer", "require", "verify-full"];
+    for at in 0..served.len() {
+        wardrobe.wear(at).await;
+        let asked = cells(&wardrobe.server, &modes, &["db.test"], &ways);
+        tally.ask("revoked", asked).await;
     }
     tally.same_in_all(4 * 3 * ways.len());
 }
@@ -560,17 +563,27 @@ async fn passwords_and_channel_binding() {
             15 => &["scram-sha-256", "md5", "password", "trust"][..],
             _ => &["scram-sha-256", "md5"],
         };
+        let roles = |method: &str| {
+            ["scram", "md5", "bare", "nobody"].map(|role| format!("\"{method} {role}\""))
+        };
+        let mut hba = "host all postgres 127.0.0.1/32 trust\n".to_owned();
         for method in methods {
-            let hba = format!(
-                "local all all trust\nhost template1 all 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 {method}\n"
+            let roles = roles(method).join(",");
+            hba.push_str(&format!("host all {roles} 127.0.0.1/32 {method}\n"));
+        }
+        let server = start(major, Some(&shown), None, &hba);
+        let mut all = Vec::new();
+        for method in methods {
+            let roles = roles(method);
+            let [scram, md5, bare, _] = &roles;
+            let sql = format!(
+                "SET password_encryption = 'scram-sha-256'; CREATE ROLE {scram} LOGIN PASSWORD 'sesame'; \
+                 SET password_encryption = 'md5'; CREATE ROLE {md5} LOGIN PASSWORD 'sesame'; \
+                 CREATE ROLE {bare} LOGIN"
             );
-            let server = start(major, Some(&shown), None, &hba);
-            // the harness asks by TCP: the first database is open to it
-            let sql = "SET password_encryption = 'scram-sha-256'; CREATE ROLE scram LOGIN PASSWORD 'sesame'; \
-                       SET password_encryption = 'md5'; CREATE ROLE md5 LOGIN PASSWORD 'sesame'; CREATE ROLE bare LOGIN";
-            server.execute("template1", sql).unwrap();
-            let mut all = Vec::new();
-            for user in ["scram", "md5", "bare", "nobody"] {
+            server.execute("postgres", &sql).unwrap();
+            for role in &roles {
+                let user = role.replace('"', "'");
                 for password in ["password=sesame", "password=wrong", ""] {
                     for binding in ["disable", "prefer", "require"] {
                         let asked = cells(&server, &["disable", "require"], &["db.test"], &root);
@@ -579,8 +592,8 @@ async fn passwords_and_channel_binding() {
                     }
                 }
             }
-            tally.ask(method, all).await;
         }
+        tally.ask("passwords", all).await;
     }
     tally.same_in_all((4 + 2) * 4 * 3 * 3 * 2);
 }
