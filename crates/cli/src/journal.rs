@@ -194,7 +194,12 @@ impl Journal {
     pub(crate) fn write(&mut self, line: &Line) -> io::Result<()> {
         let mut text = serde_json::to_vec(line)?;
         text.push(b'\n');
-        self.file.write_all(&text)?;
+        let whole = self.file.metadata()?.len();
+        if let Err(e) = self.file.write_all(&text) {
+            // half a line would make the rest unreadable, should there be room again
+            let _ = self.file.set_len(whole);
+            return Err(e);
+        }
         match line.kind {
             EventKind::MigrationStarted { .. }
             | EventKind::MigrationApplied { .. }

@@ -21,6 +21,8 @@ use crate::ui::{one_line, seconds};
 
 /// Journals that are looked at.
 const JOURNALS: usize = 30;
+/// Ended without knowing whether its last commit arrived.
+const UNKNOWN: u8 = 52;
 /// Runs that are told.
 const TOLD: usize = 3;
 /// How long a killed run's backend is waited for.
@@ -89,11 +91,15 @@ pub(super) async fn journals(place: &Place<'_>) -> Result<Journals, Failure> {
         }
         match run.exit_code {
             Some(0) if !run.dry_run => break,
-            Some(_) => {
+            Some(code) => {
                 others_ended = true;
-                if !run.dry_run && run.reached_the_database() {
-                    found.not_ended_well.push(run);
+                if run.dry_run || !run.reached_the_database() {
+                    continue;
                 }
+                if code == UNKNOWN {
+                    found.cut_off.push(run.clone());
+                }
+                found.not_ended_well.push(run);
             }
             None if is_over(&run, place).await? => {
                 if run.reached_the_database() {

@@ -5,6 +5,7 @@
 //! connection was lost may be applied without a row.
 
 use super::progress::{Commit, Current, End, Progress};
+use super::resume::drop_index;
 use super::{Applied, Ended};
 use crate::django::wire::{Exception, ProblemClass};
 use crate::event::Blocker;
@@ -12,6 +13,7 @@ use crate::exit::{Changed, Class};
 use crate::failure::Failure;
 use crate::names::MigrationId;
 use crate::plan::Plan;
+use crate::sql::Relation;
 use crate::ui;
 
 /// What an observer saw.
@@ -43,33 +45,106 @@ pub(super) fn settle(
             })
             .map_err(|f| f.after_applying(Class::VerificationDiffers));
     }
-    let changed = changed(progress, known.as_ref().map(|ids| ids.len()).ok(), seen);
+    let by_whom = known
+        .as_ref()
+        .ok()
+        .map(|ids| ByWhom::of(ids, plan, progress));
+    let ours = by_whom.as_ref().map(|by| by.us.len());
+    let changed = changed(progress, ours, seen);
     let failure = reason(plan, progress, ended, seen.blockers);
-    let failure = match &known {
-        Ok(ids) => failure.source(
-            "applied",
-            format!(
-                "{} of {} migrations of the plan",
-                ids.len(),
-                plan.steps.len()
-            ),
-        ),
-        Err(why) => failure.source("applied", format!("unknown: {why}")),
+    let failure = match (&known, &by_whom) {
+        (Ok(_), Some(by)) => applied(failure, by, plan),
+        (Err(why), _) => failure.source("applied", format!("unknown: {why}")),
+        (Ok(_), None) => failure,
     };
-    Err(told(failure.changed(changed), progress, changed, seen))
+    let open = Open::of(progress, by_whom.as_ref());
+    Err(told(
+        failure.changed(changed),
+        progress,
+        changed,
+        seen,
+        open,
+    ))
 }
 
-/// Whether anything of the plan stayed.
+/// What of the plan is recorded: a plain `migrate` beside this run may have done some of it.
+#[derive(Debug, Default)]
+struct ByWhom<'a> {
+    us: Vec<&'a MigrationId>,
+    others: Vec<&'a MigrationId>,
+}
+
+impl<'a> ByWhom<'a> {
+    fn of(recorded: &'a [MigrationId], plan: &Plan, progress: &Progress) -> Self {
+        let told: Vec<&MigrationId> = plan.ids().take(progress.applied).collect();
+        let arrived = open(progress).filter(|current| match current.commit {
+            Commit::Sent | Commit::Arrived => true,
+            // whoever saw it fail has not recorded it
+            Commit::NotSent => !current.atomic && lost(progress),
+        });
+        let (us, others) = recorded
+            .iter()
+            .partition(|id| told.contains(id) || arrived.is_some_and(|c| c.id == **id));
+        Self { us, others }
+    }
+}
+
+fn applied(failure: Failure, by: &ByWhom<'_>, plan: &Plan) -> Failure {
+    let all = plan.steps.len();
+    let failure = failure.source(
+        "applied",
+        format!("{} of {all} migrations of the plan", by.us.len()),
+    );
+    if by.others.is_empty() {
+        return failure;
+    }
+    let others: Vec<String> = by.others.iter().map(ToString::to_string).collect();
+    failure.source("applied by somebody else meanwhile", others.join(", "))
+}
+
+fn open(progress: &Progress) -> Option<&Current> {
+    let failed = progress.failed_current.as_ref();
+    failed.or(progress.current.as_ref())
+}
+
+/// What the history has of the migration that was under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Open {
+    /// Nothing, or nobody could be asked.
+    NotRecorded,
+    /// Its commit arrived though nobody was told so.
+    RecordedByUs,
+    RecordedByOthers,
+}
+
+impl Open {
+    fn of(progress: &Progress, by: Option<&ByWhom<'_>>) -> Self {
+        match (open(progress), by) {
+            (Some(c), Some(by)) if by.us.contains(&&c.id) => Self::RecordedByUs,
+            (Some(c), Some(by)) if by.others.contains(&&c.id) => Self::RecordedByOthers,
+            _ => Self::NotRecorded,
+        }
+    }
+}
+
+/// Migrations of the plan that this run applied though Python did not live to say so.
+pub(super) fn arrived<'a>(
+    plan: &Plan,
+    progress: &Progress,
+    recorded: &'a [MigrationId],
+) -> Option<&'a MigrationId> {
+    let by = ByWhom::of(recorded, plan, progress);
+    let open = open(progress)?;
+    by.us.into_iter().find(|id| **id == open.id)
+}
+
+/// Whether anything of the plan stayed. `recorded` counts what this run applied.
 fn changed(progress: &Progress, recorded: Option<usize>, seen: &Seen<'_>) -> Changed {
-    let open: Option<&Current> = progress
-        .failed_current
-        .as_ref()
-        .or(progress.current.as_ref());
     // a server that does not answer any more cannot take back what Python was told is committed
     if recorded.unwrap_or(progress.applied) > 0 {
         return Changed::Yes;
     }
-    match open {
+    match open(progress) {
         None => Changed::No,
         Some(current)
             if !current.atomic && (current.statements > 0 || !seen.invalid.is_empty()) =>
@@ -215,8 +290,14 @@ fn is_connection_lost(exception: &Exception) -> bool {
 }
 
 /// The failure with what is true now and what to do next.
-fn told(failure: Failure, progress: &Progress, changed: Changed, seen: &Seen<'_>) -> Failure {
-    let hint = hint(&failure, progress, changed, seen);
+fn told(
+    failure: Failure,
+    progress: &Progress,
+    changed: Changed,
+    seen: &Seen<'_>,
+    recorded: Open,
+) -> Failure {
+    let hint = hint(&failure, progress, changed, seen, recorded);
     let mut failure = failure.hint(hint);
     if changed == Changed::Unknown && failure.class == Class::MigrationConnectionLost {
         failure.class = Class::OutcomeUnknown;
@@ -224,18 +305,35 @@ fn told(failure: Failure, progress: &Progress, changed: Changed, seen: &Seen<'_>
     failure
 }
 
-fn hint(failure: &Failure, progress: &Progress, changed: Changed, seen: &Seen<'_>) -> String {
-    let open = progress
-        .failed_current
-        .as_ref()
-        .or(progress.current.as_ref());
+fn hint(
+    failure: &Failure,
+    progress: &Progress,
+    changed: Changed,
+    seen: &Seen<'_>,
+    recorded: Open,
+) -> String {
+    let open = open(progress);
     let state = match (changed, open) {
+        (_, Some(c)) if recorded == Open::RecordedByUs => {
+            format!("`{}` is applied and recorded: its commit arrived", c.id)
+        }
+        (_, Some(c)) if recorded == Open::RecordedByOthers => {
+            let ours = match c.atomic || c.statements == 0 {
+                true => "what this run did of it was rolled back".to_owned(),
+                false => format!("{} of this run's statements of it stayed too", c.statements),
+            };
+            format!(
+                "`{}` was applied by somebody else at the same time, which the advisory lock does not prevent in a plain \
+                 `manage.py migrate`; {ours}",
+                c.id
+            )
+        }
         (Changed::No, None) => "nothing was applied".to_owned(),
         (Changed::No, Some(_)) => "it was rolled back whole and nothing stayed".to_owned(),
         (Changed::Yes, Some(c)) if !c.atomic && !seen.invalid.is_empty() => format!(
-            "`{}` is not atomic and left an INVALID index: DROP INDEX {} before you run again",
+            "`{}` is not atomic and left an INVALID index: {} before you run again",
             c.id,
-            seen.invalid.join(", ")
+            drop_indexes(seen.invalid)
         ),
         (Changed::Yes, Some(c)) if !c.atomic && c.statements > 0 => format!(
             "`{}` is not atomic: {} of its statements stayed. Look at what it left before you run again",
@@ -255,6 +353,9 @@ fn hint(failure: &Failure, progress: &Progress, changed: Changed, seen: &Seen<'_
         }
     };
     let next = match failure.class {
+        _ if recorded == Open::RecordedByOthers => {
+            "find out who migrates beside this tool, then run again"
+        }
         Class::MigrationIntegrity => {
             "mend the rows that the detail names, or change the migration to, then run again"
         }
@@ -273,6 +374,15 @@ fn hint(failure: &Failure, progress: &Progress, changed: Changed, seen: &Seen<'_
     format!("{state}; {next}")
 }
 
+/// Each with its exact way out.
+fn drop_indexes(names: &[String]) -> String {
+    let drop = |name: &String| match name.split_once('.') {
+        Some((schema, index)) => drop_index(&Relation::new(schema, index)),
+        None => drop_index(&Relation::unqualified(name)),
+    };
+    names.iter().map(drop).collect::<Vec<_>>().join(" ")
+}
+
 fn first_line(text: &str) -> &str {
     text.trim().lines().next().unwrap_or("")
 }
@@ -281,6 +391,7 @@ fn first_line(text: &str) -> &str {
 mod tests {
     use super::*;
     use crate::django::wire::{Answer, MigrateOutcome};
+    use crate::plan::PlanStep;
     use crate::signal::Asked;
     use std::collections::BTreeMap;
 
@@ -330,18 +441,114 @@ mod tests {
         }
     }
 
+    fn done(id: &MigrationId) -> Answer {
+        Answer::MigrationApplied {
+            app: id.app.0.clone(),
+            name: id.name.0.clone(),
+            backward: false,
+            seconds: 0.1,
+        }
+    }
+
+    fn plan<'a>(ids: impl Iterator<Item = &'a MigrationId>) -> Plan {
+        let step = |id: &MigrationId| PlanStep {
+            id: id.clone(),
+            atomic: true,
+            file: None,
+            source_sha256: None,
+            operations: vec![],
+            irreversible: vec![],
+        };
+        Plan {
+            steps: ids.map(step).collect(),
+            fingerprint: String::new(),
+            previous: BTreeMap::new(),
+        }
+    }
+
+    /// What is said of `shop.0002`, the only migration of the plan, which is recorded though it failed.
+    fn recorded_though(answers: &[Answer]) -> Failure {
+        let mut progress = Progress::default();
+        answers.iter().for_each(|a| progress.absorb(a));
+        let id = MigrationId::new("shop", "0002");
+        let ended = Ended {
+            crash: None,
+            asked: Asked::default(),
+            stopped_for: None,
+        };
+        let plan = plan([&id].into_iter());
+        let recorded = vec![id];
+        assert_eq!(
+            arrived(&plan, &progress, &recorded).is_some(),
+            changed(&progress, Some(0), &Seen::default()) != Changed::No
+        );
+        settle(&plan, &progress, &ended, Ok(recorded), &Seen::default()).expect_err("a failure")
+    }
+
+    #[test]
+    fn a_commit_that_arrived_is_said_to_have_arrived() {
+        let e = exception(
+            Some("57P01"),
+            "terminating connection due to administrator command",
+        );
+        let answers = [
+            started(true),
+            statement(1),
+            Answer::CommitStarted,
+            failed(&e),
+        ];
+        let failure = recorded_though(&answers);
+        assert_eq!(
+            (failure.class, failure.changed),
+            (Class::MigrationConnectionLost, Changed::Yes)
+        );
+        let hint = failure.hint.expect("a hint");
+        assert!(
+            hint.contains("`shop.0002` is applied and recorded"),
+            "{hint}"
+        );
+    }
+
+    #[test]
+    fn what_somebody_else_applied_meanwhile_is_not_ours() {
+        let e = exception(
+            Some("42701"),
+            "column \"x\" of relation \"shop_item\" already exists",
+        );
+        let failing = Answer::StatementFailed {
+            number: 1,
+            seconds: 0.1,
+            exception: e.clone(),
+            asks: false,
+        };
+        let failure = recorded_though(&[started(true), statement(1), failing, failed(&e)]);
+        assert_eq!(
+            (failure.class, failure.changed),
+            (Class::MigrationFailed, Changed::No)
+        );
+        let said = format!("{:?} {:?}", failure.sources, failure.hint);
+        for words in [
+            "0 of 1 migrations",
+            "applied by somebody else meanwhile",
+            "shop.0002",
+            "plain `manage.py migrate`",
+            "rolled back",
+        ] {
+            assert!(said.contains(words), "{words}: {said}");
+        }
+    }
+
     #[track_caller]
     fn check(answers: &[Answer], recorded: usize, class: Class, changed: Changed) {
         let mut progress = Progress::default();
-        answers.iter().for_each(|a| progress.absorb(a));
-        let plan = Plan {
-            steps: vec![],
-            fingerprint: String::new(),
-            previous: BTreeMap::new(),
-        };
-        let ids = (0..recorded)
-            .map(|n| MigrationId::new("shop", &n.to_string()))
+        // those that were applied before come first in the plan
+        let ids: Vec<MigrationId> = (0..recorded)
+            .map(|n| MigrationId::new("shop", &format!("000{n}")))
             .collect();
+        let open = MigrationId::new("shop", "0002");
+        let plan = plan(ids.iter().chain([&open]));
+        ids.iter().for_each(|id| progress.absorb(&done(id)));
+        answers.iter().for_each(|a| progress.absorb(a));
         let ended = Ended {
             crash: None,
             asked: Asked::default(),

@@ -77,10 +77,19 @@ impl Previous {
             None if run.reached_the_database() => String::new(),
             None => ": no migration had begun, and nothing of the database was changed".to_owned(),
         };
-        format!(
-            "run {} ({mode}, pid {} on {}, begun {}) was cut off {place}{how_far}; its last word is of {}",
-            run.run, run.pid, run.host, run.started_at, run.last_at
-        )
+        let who = format!(
+            "run {} ({mode}, pid {} on {}, begun {})",
+            run.run, run.pid, run.host, run.started_at
+        );
+        match run.exit_code {
+            Some(code) => format!(
+                "{who} ended with exit code {code}: it could not say what became of its last commit"
+            ),
+            None => format!(
+                "{who} was cut off {place}{how_far}; its last word is of {}",
+                run.last_at
+            ),
+        }
     }
 
     fn migration(&self, cut: &Cut) -> Vec<Note> {
