@@ -10,6 +10,8 @@ mod rows;
 mod screen;
 mod state;
 mod target;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use screen::{Pressed, Screen};
 pub(crate) use state::{Event, Link, Picture, State, Told, Wish};

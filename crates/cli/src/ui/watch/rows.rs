@@ -154,14 +154,14 @@ pub(super) fn list(snapshot: &Snapshot, sort: Sort, filter: &str) -> List {
     section(
         &mut lines,
         0,
-        "waiting for a lock, under whom they wait for",
+        "waiting for a lock, each under the one it waits for",
     );
     beside.retain(|row| row.matches(&filter));
     let start = lines.len();
     lines.extend(beside.into_iter().map(Line::Session));
     let old = format!(
-        "in a transaction for {} or more, or otherwise of note; nobody waits for them",
-        locks_age(locks::LONG)
+        "in a transaction for {} s or more, and nobody waits for them",
+        locks::LONG.as_secs()
     );
     section(&mut lines, start, &old);
     List { lines, all }
@@ -174,11 +174,12 @@ fn section(lines: &mut Vec<Line>, start: usize, title: &str) {
     }
 }
 
-/// `3.2s`, `3m05s`, `2h06m`, `3d04h`: as narrow as a column.
+/// `3.2s`, `12s`, `3m05s`, `2h06m`, `3d04h`: as narrow as a column.
 pub(super) fn locks_age(age: Duration) -> String {
     let whole = age.as_secs();
     match whole {
-        0..60 => format!("{:.1}s", age.as_secs_f64().min(59.9)).replace(".0s", "s"),
+        0..10 => format!("{:.1}s", age.as_secs_f64().min(9.9)),
+        10..60 => format!("{whole}s"),
         60..3600 => format!("{}m{:02}s", whole / 60, whole % 60),
         3600..86_400 => format!("{}h{:02}m", whole / 3600, whole / 60 % 60),
         _ => format!("{}d{:02}h", whole / 86_400, whole / 3600 % 24),

@@ -34,22 +34,19 @@ pub(super) fn header(state: &State, palette: Palette, area: Rect, buffer: &mut B
             about(&picture.snapshot)
         );
         left.push(span(about, style(Look::Faint)));
+        let pace = span(format!("{}  ", pace(state, picture)), style(Look::Faint));
         right = freshness(state, picture, palette);
+        let both: usize = left.iter().chain(&right).map(Span::width).sum();
+        if both + pace.width() + 2 <= usize::from(area.width) {
+            right.insert(0, pace);
+        }
     }
     put_both(buffer, area, 0, left, right);
-    match &state.picture {
-        Some(picture) => {
-            let left = counts(state, &picture.snapshot, palette);
-            let right = vec![span(pace(state, picture), style(Look::Faint))];
-            put_both(buffer, area, 1, left, right);
-        }
-        None => put(
-            buffer,
-            area,
-            1,
-            &Line::from(span("looking …", style(Look::Faint))),
-        ),
-    }
+    let second = match &state.picture {
+        Some(picture) => counts(state, &picture.snapshot, palette),
+        None => vec![span("looking …", style(Look::Faint))],
+    };
+    put(buffer, area, 1, &Line::from(second));
     if let Some((look, text)) = hindrance(state) {
         let text = cut(&text, usize::from(area.width));
         put(buffer, area, 2, &Line::from(span(text, style(look))));
@@ -96,10 +93,17 @@ fn counts(state: &State, snapshot: &Snapshot, palette: Palette) -> Vec<Span<'sta
     match (snapshot.waiters.len(), snapshot.roots.len()) {
         (0, _) => more(Look::Good, "nobody waits for a lock".to_owned()),
         (1, roots) => more(Look::Bad, format!("1 waits for {}", number(roots, "root"))),
-        (waiters, roots) => more(
-            Look::Bad,
-            format!("{waiters} wait for {}", number(roots, "root")),
-        ),
+        (waiters, roots) => {
+            let waiters = number(waiters, "");
+            more(
+                Look::Bad,
+                format!(
+                    "{} wait for {}",
+                    waiters.trim_end_matches([' ', 's']),
+                    number(roots, "root")
+                ),
+            );
+        }
     }
     let old = snapshot.long_idle().count();
     if old > 0 {

@@ -36,17 +36,17 @@ const ALL: [Column; 11] = [
     Column::Query,
 ];
 
-/// Who goes first where there is no room.
-const GIVEN_UP: [Column; 5] = [
-    Column::Client,
-    Column::Application,
-    Column::Behind,
-    Column::User,
-    Column::Age,
+/// Who goes first where there is no room, and how narrow the query has become then.
+const GIVEN_UP: [(Column, usize); 8] = [
+    (Column::Client, 24),
+    (Column::Application, 24),
+    (Column::Behind, 24),
+    (Column::User, 12),
+    (Column::State, 0),
+    (Column::Age, 0),
+    (Column::Mode, 0),
+    (Column::What, 0),
 ];
-
-/// A query narrower than this says nothing.
-const QUERY: usize = 24;
 
 impl Column {
     pub(super) fn title(self) -> &'static str {
@@ -121,8 +121,8 @@ pub(super) fn columns(list: &List, room: usize) -> Vec<(Column, usize)> {
         let fixed = found.iter().filter(|(column, _)| *column != Column::Query);
         fixed.map(|(_, width)| width + GAP).sum()
     };
-    for column in GIVEN_UP {
-        if used(&found) + QUERY <= room {
+    for (column, query) in GIVEN_UP {
+        if used(&found) + query <= room {
             break;
         }
         found.retain(|(other, _)| *other != column);

@@ -15,6 +15,7 @@ use crate::ui::watch::state::State;
 
 /// Where values begin.
 const INDENT: usize = 12;
+const NOTE: &str = "\n(literals are hidden; --show-literals shows them)";
 
 /// Three lines on the selected session, under a rule.
 pub(super) fn strip(state: &State, palette: Palette, area: Rect, buffer: &mut Buffer) {
@@ -41,16 +42,13 @@ pub(super) fn strip(state: &State, palette: Palette, area: Rect, buffer: &mut Bu
         value("who").unwrap_or_default(),
         value("does").unwrap_or_default()
     );
+    let query = value("query").unwrap_or_default();
+    let query = query.split(NOTE).next().unwrap_or_default();
+    let remedy = value("remedy").unwrap_or_default().replace('\n', "; ");
     let lines = [
         (Look::Strong, who),
-        (
-            Look::Plain,
-            ui::one_line(value("query").unwrap_or_default(), width),
-        ),
-        (
-            Look::Good,
-            format!("→ {}", value("remedy").unwrap_or_default()),
-        ),
+        (Look::Plain, ui::one_line(query, width)),
+        (Look::Good, format!("→ {remedy}")),
     ];
     for (row, (look, text)) in (1..area.height).zip(lines) {
         put(
@@ -158,9 +156,7 @@ fn of_session(session: &SessionInfo, snapshot: &Snapshot) -> Facts {
     }
     if let Some(detail) = detail {
         let note = match snapshot.view.literals {
-            Literals::Hidden if detail.query.contains('?') => {
-                "\n(literals are hidden; --show-literals shows them)"
-            }
+            Literals::Hidden if detail.query.contains('?') => NOTE,
             _ => "",
         };
         facts.push(("query", format!("{}{note}", detail.query)));
