@@ -61,6 +61,7 @@ struct Look {
     background: Color,
     bold: bool,
     dim: bool,
+    inverse: bool,
 }
 
 impl Look {
@@ -71,13 +72,29 @@ impl Look {
                 background: Color::Default,
                 bold: false,
                 dim: false,
+                inverse: false,
             },
             Some(c) => Self {
                 foreground: c.fgcolor(),
                 background: c.bgcolor(),
                 bold: c.bold(),
                 dim: c.dim(),
+                inverse: c.inverse(),
             },
+        }
+    }
+}
+
+impl Look {
+    /// Of the text, and of what is behind it.
+    fn colors(self) -> (&'static str, Option<&'static str>) {
+        let (front, back) = (color(self.foreground), color(self.background));
+        match self.inverse {
+            true => (
+                back.unwrap_or(BACKGROUND),
+                Some(front.unwrap_or(FOREGROUND)),
+            ),
+            false => (front.unwrap_or(FOREGROUND), back),
         }
     }
 }
@@ -111,7 +128,8 @@ impl Run {
     fn write(&self, out: &mut String, row: u16) {
         let x = MARGIN + f64::from(self.column) * CELL_WIDTH;
         let y = MARGIN + f64::from(row) * CELL_HEIGHT;
-        if let Some(fill) = color(self.look.background) {
+        let (text_color, fill) = self.look.colors();
+        if let Some(fill) = fill {
             let width = f64::from(self.cells) * CELL_WIDTH;
             let _ = writeln!(
                 out,
@@ -122,7 +140,7 @@ impl Run {
         if text.is_empty() {
             return;
         }
-        let fill = color(self.look.foreground).unwrap_or(FOREGROUND);
+        let fill = text_color;
         let weight = if self.look.bold {
             " font-weight=\"700\""
         } else {
@@ -173,5 +191,16 @@ mod tests {
         );
         assert!(svg.contains(COLORS[1]) && svg.contains("plain"), "{svg}");
         assert_eq!(svg.matches("<text").count(), 2);
+    }
+
+    #[test]
+    fn what_is_inverse_is_light_behind_dark() {
+        let size = |n| std::num::NonZero::new(n).expect("not zero");
+        let mut parser = vt100::Parser::new(size(5), size(20), 0);
+        parser.process(b"\x1b[7;31mselected\x1b[0m");
+        let svg = svg(parser.screen());
+        let behind = format!("height=\"{CELL_HEIGHT}\" fill=\"{}\"", COLORS[1]);
+        assert!(svg.contains(&behind), "{svg}");
+        assert!(svg.contains(&format!("fill=\"{BACKGROUND}\" ")), "{svg}");
     }
 }

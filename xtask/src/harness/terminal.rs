@@ -89,6 +89,19 @@ impl Terminal {
         typed.unwrap_or_else(|why| panic!("cannot type: {why}\n{}", self.screen()));
     }
 
+    /// Pulls the window to another size.
+    ///
+    /// # Panics
+    /// When the terminal is gone.
+    #[track_caller]
+    pub fn resize(&mut self, columns: u16, rows: u16) {
+        self.keyboard
+            .resize(Size::new(rows, columns))
+            .unwrap_or_else(|why| panic!("cannot resize: {why}"));
+        let mut seen = self.seen();
+        seen.screen.set_size(at_least_1(rows), at_least_1(columns));
+    }
+
     /// Sends a signal to the tool itself.
     ///
     /// # Panics
