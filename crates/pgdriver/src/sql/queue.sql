@@ -3,9 +3,10 @@
 -- worker: PostgreSQL names the leader.
 -- Privileges: none; `leader` of another role's worker needs pg_monitor.
 WITH somebody AS MATERIALIZED (
-  -- a sixth of the cost of pg_locks, for whoever may see all sessions
+  -- a tenth of the cost of pg_locks, for whoever may see all sessions
   SELECT NOT pg_has_role('pg_read_all_stats', 'USAGE')
-         OR EXISTS (SELECT FROM pg_stat_get_activity(NULL) a WHERE a.wait_event_type = 'Lock') AS waits
+         OR EXISTS (SELECT FROM pg_stat_get_backend_idset() AS b WHERE pg_stat_get_backend_wait_event_type(b) = 'Lock')
+         AS waits
 ), lock AS MATERIALIZED (
   SELECT ROW(l.locktype, l.database, l.relation, l.page, l.tuple, l.virtualxid, l.transactionid, l.classid,
              l.objid, l.objsubid) AS what,

@@ -2,9 +2,10 @@
 -- leader, while the one that waits is a worker. Costs more than blocking_edges.sql where many wait.
 -- Privileges: none.
 WITH somebody AS MATERIALIZED (
-  -- a sixth of the cost of pg_locks, for whoever may see all sessions
+  -- a tenth of the cost of pg_locks, for whoever may see all sessions
   SELECT NOT pg_has_role('pg_read_all_stats', 'USAGE')
-         OR EXISTS (SELECT FROM pg_stat_get_activity(NULL) a WHERE a.wait_event_type = 'Lock') AS waits
+         OR EXISTS (SELECT FROM pg_stat_get_backend_idset() AS b WHERE pg_stat_get_backend_wait_event_type(b) = 'Lock')
+         AS waits
 ), waiter AS MATERIALIZED (
   SELECT DISTINCT l.pid FROM pg_locks l WHERE (SELECT s.waits FROM somebody s) AND NOT l.granted AND l.pid IS NOT NULL
 ), edge AS MATERIALIZED (

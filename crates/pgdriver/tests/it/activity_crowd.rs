@@ -12,7 +12,7 @@ use pgdriver::catalog::RelationName;
 use xtask::env::Env;
 use xtask::servers::{Database, Options, TempServer};
 
-use crate::{options, superuser};
+use crate::{PLAIN, options, superuser};
 
 const INTERVAL: Duration = Duration::from_millis(50);
 const SLACK: Duration = Duration::from_millis(10);
@@ -86,14 +86,12 @@ async fn seen_after(database: &Database, observer: &Session) -> Vec<Duration> {
         let (pid, cancel) = (waiter.pid(), waiter.cancel_token());
         let mut ticks = tokio::time::interval(INTERVAL);
         ticks.tick().await;
-        let wait = activity::wait_of(observer, pid).await.unwrap().unwrap();
-        assert!(!wait.seen().unwrap().is_for_lock());
+        assert!(!activity::is_blocked(observer, pid).await.unwrap());
         let begun = Instant::now();
         let running = tokio::spawn(async move { waiter.execute("SELECT * FROM own").await });
         loop {
             ticks.tick().await;
-            let wait = activity::wait_of(observer, pid).await.unwrap().unwrap();
-            if wait.seen().unwrap().is_for_lock() {
+            if activity::is_blocked(observer, pid).await.unwrap() {
                 break;
             }
         }
@@ -117,10 +115,18 @@ async fn heavy_an_observer_among_a_thousand_sessions() {
             .unwrap();
         let mut crowd = Vec::new();
         println!("PostgreSQL {major}, {LOCKS} locks each; medians in ms");
-        println!("| sessions | own wait | queue behind | in the way | wait graph | sessions |");
+        println!(
+            "| sessions | own wait | its state | queue behind | in the way | wait graph | sessions |"
+        );
+        let dsn = server.dsn_as(PLAIN, "", database.name());
+        database
+            .execute(&format!("CREATE ROLE {PLAIN} LOGIN"))
+            .unwrap();
+        let plain = pgdriver::connect_observer(&options(&dsn)).await.unwrap();
         for many in [10, 100, 500, 1000] {
             join(&database, &mut crowd, many).await;
-            costs(&observer, crowd[0].pid(), many).await;
+            costs(&observer, &crowd, "").await;
+            costs(&plain, &crowd, " (plain role)").await;
         }
 
         let times = seen_after(&database, &observer).await;
@@ -140,14 +146,16 @@ async fn heavy_an_observer_among_a_thousand_sessions() {
     }
 }
 
-async fn costs(observer: &Session, pid: i32, many: usize) {
+async fn costs(observer: &Session, crowd: &[Session], who: &str) {
+    let (many, pid) = (crowd.len(), crowd[0].pid());
     let wanted: Vec<Wanted> = (0..5)
         .map(|n| Wanted {
             relation: RelationName::parse(&format!("t{n}")),
             mode: LockMode::ShareUpdateExclusive,
         })
         .collect();
-    let own = median(50, || activity::wait_of(observer, pid)).await;
+    let own = median(50, || activity::is_blocked(observer, pid)).await;
+    let state = median(50, || activity::wait_of(observer, pid)).await;
     let queue = median(20, || async {
         queue_behind(observer, pid, 100).await.unwrap()
     })
@@ -162,14 +170,17 @@ async fn costs(observer: &Session, pid: i32, many: usize) {
     .await;
     let sessions = median(20, || async {
         let all = activity::sessions(observer).await.unwrap();
-        let clients = all.iter().filter(|one| one.kind() == SessionKind::Client);
+        let clients = all
+            .iter()
+            .filter(|one| matches!(one.kind(), SessionKind::Client | SessionKind::Unknown));
         assert!(clients.count() >= many);
     })
     .await;
     let ms = |time: Duration| time.as_secs_f64() * 1000.0;
     println!(
-        "| {many} | {:.2} | {:.2} | {:.2} | {:.2} | {:.2} |",
+        "| {many}{who} | {:.2} | {:.2} | {:.2} | {:.2} | {:.2} | {:.2} |",
         ms(own),
+        ms(state),
         ms(queue),
         ms(way),
         ms(graph),
@@ -177,13 +188,17 @@ async fn costs(observer: &Session, pid: i32, many: usize) {
     );
 }
 
-/// The share of a core that the observer's server process uses while it looks at one session and nothing waits.
+/// The share of a core that the observer's server process uses while it looks at one session in every interval, counts
+/// those behind it now and then, and nothing waits.
 async fn idle(observer: &Session, pid: i32) -> f64 {
     let (begun, before) = (Instant::now(), cpu(observer.pid()));
     let mut ticks = tokio::time::interval(INTERVAL);
-    while begun.elapsed() < Duration::from_secs(15) {
+    for look in 0..300 {
         ticks.tick().await;
-        activity::wait_of(observer, pid).await.unwrap();
+        assert!(!activity::is_blocked(observer, pid).await.unwrap());
+        if look % 6 == 0 {
+            queue_behind(observer, pid, 100).await.unwrap();
+        }
     }
     (cpu(observer.pid()) - before).as_secs_f64() / begun.elapsed().as_secs_f64()
 }

@@ -97,6 +97,7 @@ impl Scene {
         let mut direct = direct.to_vec();
         direct.sort_by_key(|(pid, _)| *pid);
         for session in [&self.observer, &self.plain] {
+            assert!(activity::is_blocked(session, waiter).await.unwrap());
             let near = activity::blockers_of(session, waiter).await.unwrap();
             let whole = activity::wait_graph(session).await.unwrap();
             for graph in [near, whole] {
