@@ -161,7 +161,8 @@ impl Terminal {
         };
         let verdict = paint(look, &preview.verdict);
         let asking = if asks > 0 {
-            format!(", {} that ask", count(asks as u64, "finding"))
+            let ask = if asks == 1 { "asks" } else { "ask" };
+            format!(", {} that {ask}", count(asks as u64, "finding"))
         } else {
             String::new()
         };

@@ -232,14 +232,7 @@ impl<'a> Guard<'a> {
             Answer::StatementFinished { .. } => self.finished(),
             Answer::StatementFailed {
                 exception, asks, ..
-            } => {
-                self.leaves_queue();
-                if *asks {
-                    self.ask(Asked::Failed(Box::new(exception.clone())));
-                } else {
-                    self.running = None;
-                }
-            }
+            } => self.failed(exception, *asks),
             Answer::AttemptFailed(failed) => {
                 self.running = None;
                 if failed.exception.sqlstate.as_deref() == Some("55P03") {
@@ -298,16 +291,41 @@ impl<'a> Guard<'a> {
             return;
         };
         self.forecast.ran(&running.sql);
-        if running.needs.way == Way::Ordinary {
-            let at = self.at(running.sent + running.waited);
-            for lock in &running.needs.strong {
-                let mode = words::mode(lock.mode).pg_locks();
-                self.timeline
-                    .holds(&lock.relation.to_string(), mode, at, words::stronger);
-            }
-        }
+        self.took_its_locks(&running);
         if !running.in_transaction {
             self.release(Ended::Committed);
+        }
+    }
+
+    fn failed(&mut self, exception: &Exception, asks: bool) {
+        let queued = self.running.as_ref().is_some_and(|r| r.queued.is_some());
+        self.leaves_queue();
+        // what failed in the queue never had its locks
+        if !queued
+            && exception.sqlstate.as_deref() != Some("55P03")
+            && let Some(running) = self.running.take()
+        {
+            self.took_its_locks(&running);
+            self.running = Some(running);
+        }
+        if asks {
+            self.release(Ended::RolledBack);
+            self.ask(Asked::Failed(Box::new(exception.clone())));
+        } else {
+            self.running = None;
+        }
+    }
+
+    /// What it was foreseen to lock is held since it left the queue.
+    fn took_its_locks(&mut self, running: &Running) {
+        if running.needs.way != Way::Ordinary {
+            return;
+        }
+        let at = self.at(running.sent + running.waited);
+        for lock in &running.needs.strong {
+            let mode = words::mode(lock.mode).pg_locks();
+            self.timeline
+                .holds(&lock.relation.to_string(), mode, at, words::stronger);
         }
     }
 
