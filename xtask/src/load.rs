@@ -31,9 +31,13 @@ pub use self::suffered::{Answered, Suffered, USUAL};
 /// How long clients may take to connect, and to get their last answers once they are told to stop.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+const NAME: &str = "SET application_name = 'load'";
+
 /// What every client does, again and again.
 #[derive(Debug, Clone)]
 pub struct Load {
+    /// Before anything else; all clients have done it when they start.
+    setup: String,
     sql: String,
     pause: Duration,
     own: Duration,
@@ -44,6 +48,7 @@ impl Load {
     /// A short read, 20 ms after the answer to the one before.
     pub fn reads(sql: &str) -> Self {
         Self {
+            setup: NAME.to_owned(),
             sql: sql.to_owned(),
             pause: Duration::from_millis(20),
             own: Duration::ZERO,
@@ -56,6 +61,7 @@ impl Load {
     pub fn long_reads(sql: &str, hold: Duration) -> Self {
         let seconds = hold.as_secs_f64();
         Self {
+            setup: NAME.to_owned(),
             sql: format!("BEGIN; {sql}; SELECT pg_sleep({seconds}); COMMIT"),
             pause: Duration::ZERO,
             own: hold,
@@ -63,11 +69,12 @@ impl Load {
         }
     }
 
-    /// A session that does nothing, after this.
+    /// A session that does nothing more, after this.
     pub fn idle(sql: &str) -> Self {
         Self {
-            pause: Duration::MAX,
-            ..Self::reads(sql)
+            setup: format!("{NAME}; {sql}"),
+            offset: |_| Duration::MAX,
+            ..Self::reads("")
         }
     }
 }
@@ -95,7 +102,7 @@ struct State {
 }
 
 impl Clients {
-    /// Connects so many clients, and returns once each has its first answer or, with an offset of its own, is about to.
+    /// Connects so many clients, and returns once they are at work.
     ///
     /// # Errors
     /// When one cannot connect.
@@ -151,7 +158,7 @@ fn work(dsn: &str, count: usize, load: &Load, state: &Arc<State>) -> Result<Suff
     runtime.block_on(async {
         let mut tasks = Vec::new();
         for number in 0..count {
-            let client = connect(dsn).await?;
+            let client = connect(dsn, &load.setup).await?;
             state.connected.fetch_add(1, Ordering::AcqRel);
             tasks.push(tokio::spawn(one(
                 number,
@@ -168,14 +175,15 @@ fn work(dsn: &str, count: usize, load: &Load, state: &Arc<State>) -> Result<Suff
     })
 }
 
-async fn connect(dsn: &str) -> Result<Client> {
+async fn connect(dsn: &str, setup: &str) -> Result<Client> {
     let (client, connection) = tokio_postgres::connect(dsn, NoTls)
         .await
         .context("a client cannot connect")?;
     tokio::spawn(connection);
     client
-        .batch_execute("SET application_name = 'load'")
-        .await?;
+        .batch_execute(setup)
+        .await
+        .with_context(|| setup.to_owned())?;
     Ok(client)
 }
 

@@ -11,6 +11,7 @@ use xtask::load::{Clients, Load};
 
 use super::super::Promise;
 use super::Outcome;
+use super::queue::ADD_COLUMN;
 use super::stage::{Side, Site, Stage};
 use super::watched::Watched;
 
@@ -73,10 +74,7 @@ fn operations() -> String {
         .map(|n| format!("migrations.RunSQL('DO $$ BEGIN LOCK TABLE wait_{n}; END $$'), "))
         .collect();
     let seconds = QUIET.as_secs() + 3;
-    format!(
-        "{waits}migrations.RunSQL('ALTER TABLE shop_item ADD COLUMN colour text'), \
-         migrations.RunSQL('SELECT pg_sleep({seconds})')"
-    )
+    format!("{waits}{ADD_COLUMN}, migrations.RunSQL('SELECT pg_sleep({seconds})')")
 }
 
 fn tables() -> String {
