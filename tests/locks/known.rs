@@ -290,7 +290,7 @@ fn with_a_relation_only_what_concerns_it() {
 fn a_literal_is_seen_only_where_it_was_asked_for() {
     let database = database(15);
     let secret = "sesame-4711";
-    let _idle = leave(
+    let idle = leave(
         &database,
         "idle",
         &format!("BEGIN; UPDATE customer SET name = '{secret}' /* {secret} */"),
@@ -303,6 +303,8 @@ fn a_literal_is_seen_only_where_it_was_asked_for() {
         &format!("UPDATE customer SET name = E'{secret}' WHERE id = 1"),
     );
     waits(&database, &waiter);
+    // until then it passes by, and readiness only counts it
+    scene::is_old(&database, idle.pid, 1.0);
     let cli = cli(&database);
     let json = cli.clone().args(["--format", "json"]);
     for hidden in [

@@ -30,6 +30,7 @@ struct Masker<'a> {
 }
 
 /// Where a quoted text ends.
+#[derive(Clone, Copy)]
 enum End {
     At(usize),
     /// The server cut it off.
@@ -45,7 +46,7 @@ impl Masker<'_> {
             match c {
                 c if c.is_whitespace() => self.blank(c.len_utf8()),
                 '-' if self.rest.starts_with("--") => {
-                    self.blank(self.rest.find('\n').unwrap_or(self.rest.len()))
+                    self.blank(self.rest.find('\n').unwrap_or(self.rest.len()));
                 }
                 '/' if self.rest.starts_with("/*") => self.blank(comment(self.rest)),
                 '\'' => self.literal(0, plain(&self.rest[1..]))?,

@@ -46,6 +46,14 @@ pub(crate) async fn locks(
     };
     let place = place::find(django, needs, &mut layers, context).await?;
     let session = &*place.observer;
+    let scope = match all_databases {
+        true => Scope::Cluster,
+        false => Scope::Database,
+    };
+    let literals = match show_literals {
+        true => Literals::Shown,
+        false => Literals::Hidden,
+    };
     let prepared = async {
         let us = Us::of(session).await.map_err(|e| query_failure(&e))?;
         let relation = match &relation {
@@ -53,23 +61,17 @@ pub(crate) async fn locks(
             None => None,
         };
         let view = View {
-            scope: if all_databases {
-                Scope::Cluster
-            } else {
-                Scope::Database
-            },
-            literals: if show_literals {
-                Literals::Shown
-            } else {
-                Literals::Hidden
-            },
+            scope,
+            literals,
             relation,
         };
         Ok::<_, Failure>((us, view))
     };
     let (us, view) = context.signals.or_stop(prepared).await?;
     if let Some(interval) = watched {
-        let Place { reach, observer, .. } = place;
+        let Place {
+            reach, observer, ..
+        } = place;
         // the screen's own observer takes it up
         drop(observer);
         return watch::watch(&reach, us, view, interval, context).await;
@@ -87,14 +89,12 @@ pub(crate) async fn locks(
     let looked = context.signals.or_stop(look);
     let (snapshot, readiness) = steps::working(context, "looking at the locks", looked).await?;
     show(&snapshot, readiness.as_ref(), &place, format, context);
-    let own = readiness.iter().flat_map(Readiness::findings);
-    let worst = snapshot
-        .findings
-        .iter()
-        .cloned()
-        .chain(own)
-        .map(|finding| finding.severity)
-        .max();
+    // who asks whether some DDL could go ahead asks about nothing else
+    let findings = match &readiness {
+        Some(readiness) => readiness.findings(),
+        None => snapshot.findings,
+    };
+    let worst = findings.iter().map(|finding| finding.severity).max();
     let over = worst.is_some_and(|worst| preview::reaches(worst, fail_on));
     Ok(if over {
         Class::Findings.code(Changed::No)

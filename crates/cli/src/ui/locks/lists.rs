@@ -92,7 +92,7 @@ fn list(snapshot: &Snapshot, title: &str, sessions: &[&SessionInfo]) -> Option<S
                 paint(Look::Warning, words::doing(session))
             ),
         ));
-        lines.extend(query(session).map(faint));
+        lines.extend(query(session).as_deref().map(faint));
         let sql = snapshot.remedy(session).sql();
         lines.extend(
             sql.into_iter()

@@ -63,8 +63,8 @@ fn hidden(snapshot: &Snapshot) -> Option<String> {
 }
 
 /// A query on the line below its session.
-fn faint(query: String) -> String {
-    format!("    {}", paint(Look::Faint, fitted("    ", &query)))
+fn faint(query: &str) -> String {
+    format!("    {}", paint(Look::Faint, fitted("    ", query)))
 }
 
 /// Statements that somebody pastes: each on a line of its own, never broken.

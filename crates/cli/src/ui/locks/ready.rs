@@ -55,7 +55,7 @@ fn other(lines: &mut Vec<String>, other: &InTheWay) {
     ));
     lines.push(wrapped("    ", &other.has()));
     let query = other.session.as_ref().and_then(super::tree::query);
-    lines.extend(query.map(faint));
+    lines.extend(query.as_deref().map(faint));
     if other.waits {
         let text = "waits for a lock itself: it goes once that one lets go";
         return lines.push(wrapped("    ", &paint(Look::Faint, text)));
