@@ -3,10 +3,10 @@
 //! Absent here: guesses. What is pending, missing on disk or replaced by a squash stands in files that only Django
 //! can read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pgdriver::history::{self, AppliedMigration, History};
-use pgdriver::{QueryError, Session};
+use pgdriver::{QueryError, Session, server};
 
 use super::Context;
 use super::row::{self, Document, Place, Row, Source};
@@ -48,6 +48,7 @@ struct Recorded {
     target: String,
     history: Option<History>,
     elsewhere: Vec<String>,
+    standby: bool,
 }
 
 impl Recorded {
@@ -61,6 +62,7 @@ impl Recorded {
             has_table: self.history.is_some(),
             schema: self.history.as_ref().map(|history| history.schema.clone()),
             elsewhere: self.elsewhere.clone(),
+            standby: self.standby,
         }
     }
 }
@@ -72,7 +74,11 @@ async fn read(direct: &Direct) -> Result<Recorded, Failure> {
     let elsewhere = history::elsewhere(session)
         .await
         .map_err(|e| query_failure(&e))?;
+    let standby = server::standby(session)
+        .await
+        .map_err(|e| query_failure(&e))?;
     Ok(Recorded {
+        standby: standby.is_some(),
         target: direct.reach.describe(),
         history,
         elsewhere,
@@ -118,35 +124,45 @@ fn rows(recorded: &[AppliedMigration], app: Option<&str>) -> Vec<Row> {
 }
 
 fn text(recorded: &Recorded, rows: &[Row], app: Option<&str>) -> String {
-    let target = &recorded.target;
-    let elsewhere = recorded.elsewhere.join(", ");
-    if recorded.history.is_none() {
-        let said = format!("no table django_migrations in {target}: nothing is recorded there");
-        return match elsewhere.is_empty() {
-            true => said,
-            false => format!(
-                "no table django_migrations on the search path of {target}; there is one in schema {elsewhere}"
-            ),
-        };
+    let mut out = match &recorded.history {
+        None => nowhere(recorded),
+        Some(_) => there(recorded, rows, app),
+    };
+    if recorded.standby {
+        out.push_str("\na standby answered: what the primary recorded last may be missing");
     }
+    out
+}
+
+fn nowhere(recorded: &Recorded) -> String {
+    let target = &recorded.target;
+    match recorded.elsewhere.join(", ").as_str() {
+        "" => format!("no table django_migrations in {target}: nothing is recorded there"),
+        schemas => format!(
+            "no table django_migrations on the search path of {target}; there is one in schema {schemas}"
+        ),
+    }
+}
+
+fn there(recorded: &Recorded, rows: &[Row], app: Option<&str>) -> String {
     let mut out = row::list(rows, Source::Database);
     if let (Some(app), true) = (app, rows.is_empty()) {
-        let mut apps: Vec<&str> = recorded.rows().iter().map(|r| r.app.as_str()).collect();
-        apps.sort_unstable();
-        apps.dedup();
-        let apps = apps.join(", ");
+        let apps: BTreeSet<&str> = recorded.rows().iter().map(|r| r.app.as_str()).collect();
+        let apps = apps.into_iter().collect::<Vec<_>>().join(", ");
         out.push_str(&format!(
             "nothing is recorded of `{app}`; recorded are: {apps}\n"
         ));
     }
-    if !elsewhere.is_empty() {
+    if !recorded.elsewhere.is_empty() {
+        let schemas = recorded.elsewhere.join(", ");
         out.push_str(&format!(
-            "another django_migrations is in schema {elsewhere}, off the search path\n"
+            "another django_migrations is in schema {schemas}, off the search path\n"
         ));
     }
     let applied = count(rows.len() as u64, "migration");
     out.push_str(&format!(
-        "{applied} recorded in {target}; what is pending, missing on disk or replaced by a squash is unknown without Django"
+        "{applied} recorded in {}; what is pending, missing on disk or replaced by a squash is unknown without Django",
+        recorded.target
     ));
     out
 }

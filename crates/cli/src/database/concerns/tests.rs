@@ -250,6 +250,29 @@ fn autovacuum_that_does_not_give_way_in_this_database() {
         health,
         &[("wraparound-vacuum", "process 5: VACUUM public.item")],
     );
+
+    // what may not be seen is told by the age of the table
+    let hidden = |age| {
+        let mut health = sound();
+        health.autovacuum = Ok(vec![AutovacuumWorker {
+            detail: Permitted::NotPermitted,
+            ..worker("shop", true)
+        }]);
+        health.tables = Ok(vec![TableAge {
+            name: RelationName::new("public", "item"),
+            xids: old(age),
+            multixacts: YOUNG,
+        }]);
+        health
+    };
+    check(hidden(190_000_000), &[]);
+    check(
+        hidden(210_000_000),
+        &[
+            ("wraparound-vacuum", "works on public.item, which is due"),
+            ("wraparound-vacuum-due", "public.item"),
+        ],
+    );
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Autovacuum that does not give way, and how near the end of the transaction ids is.
 
 use pgdriver::catalog::RelationName;
-use pgdriver::server::{Age, FAILSAFE_AGE, Health, ServerFacts, TableAge};
+use pgdriver::server::{Age, AutovacuumWorker, FAILSAFE_AGE, Health, ServerFacts, TableAge};
 
 use super::{about, told};
 use crate::hazards::{Finding, beyond};
@@ -11,17 +11,28 @@ pub(super) fn workers(server: &ServerFacts, health: &Health) -> Vec<Finding> {
     let workers = health.autovacuum.as_deref().unwrap_or_default().iter();
     workers
         .filter(|worker| worker.database.as_deref() == Some(&server.database))
-        .filter_map(|worker| {
-            let detail = worker.detail.seen()?;
-            detail.to_prevent_wraparound.then(|| {
-                let message = format!("autovacuum process {}: {}", worker.pid, detail.work);
-                match &worker.table {
-                    Some(table) => about("wraparound-vacuum", message, table),
-                    None => beyond::finding("wraparound-vacuum", message),
-                }
-            })
+        .filter_map(|worker| Some((worker, stubborn(worker, health)?)))
+        .map(|(worker, work)| {
+            let message = format!("autovacuum process {}: {work}", worker.pid);
+            match &worker.table {
+                Some(table) => about("wraparound-vacuum", message, table),
+                None => beyond::finding("wraparound-vacuum", message),
+            }
         })
         .collect()
+}
+
+/// What a worker does that will not give way. Where that may not be seen, the age of its table tells.
+fn stubborn(worker: &AutovacuumWorker, health: &Health) -> Option<String> {
+    if let Some(detail) = worker.detail.seen() {
+        return detail.to_prevent_wraparound.then(|| detail.work.clone());
+    }
+    let table = worker.table.as_ref()?;
+    let ages = health.tables.as_deref().unwrap_or_default();
+    let age = ages.iter().find(|age| age.name == *table)?;
+    due(age).map(|_| {
+        format!("works on {table}, which is due to prevent wraparound (not permitted to see more)")
+    })
 }
 
 pub(super) fn databases(health: &Health) -> Vec<Finding> {
