@@ -1,7 +1,10 @@
 //! Databases that are reached and not fit for a run: 31. And other ways to the same one: `--dsn`.
 
 use super::halt::{halts, no_secret};
-use crate::support::{Env, Options, Project, TempServer, cli, django, shared, shop, shop_with};
+use crate::support::{
+    Env, Options, PoolMode, Project, TempServer, cli, django, lead_through, pooler, shared, shop,
+    shop_with,
+};
 
 #[test]
 fn a_database_that_is_not_postgresql() {
@@ -214,4 +217,55 @@ fn a_standby_takes_no_changes() {
     shop.write_file("config/settings.py", &format!("{text}\n{write}\n"))
         .unwrap();
     halts(&shop, &["run"], 31, "standby").says(&["session is read-only", "target_session_attrs"]);
+}
+
+#[test]
+fn a_backup_through_a_transaction_pooler() {
+    let shop = shop("5.2", 15);
+    let Some(pooler) = pooler(shop.server(), PoolMode::Transaction) else {
+        return;
+    };
+    lead_through(&shop, &pooler);
+    // all of its pending migrations in a transaction, so that only the backup is in question
+    shop.write_file(
+        "shop/migrations/0005_item_name_idx.py",
+        &shop
+            .read_file("shop/migrations/0005_item_name_idx.py")
+            .unwrap()
+            .replace("atomic = False", "")
+            .replace("AddIndexConcurrently", "AddIndex"),
+    )
+    .unwrap();
+    for command in [&["run"][..], &["run", "--apply", "--yes"], &["backup"], &["check"]] {
+        halts(&shop, command, 31, "pooler").says(&[
+            "transaction pooler",
+            "pg_dump",
+            "--dsn postgresql://HOST:PORT of the server itself",
+        ]);
+    }
+    // to say that there is none is another matter
+    let direct = shop.server().dsn(shop.database.name());
+    cli(&shop).args(["check", "--dsn", &direct]).run().expect(0);
+    cli(&shop)
+        .args(["run", "--no-backup", "--acknowledge-no-backup"])
+        .run()
+        .expect(0);
+}
+
+#[test]
+fn a_migration_outside_a_transaction_through_a_transaction_pooler() {
+    let shop = shop("5.2", 15);
+    let Some(pooler) = pooler(shop.server(), PoolMode::Transaction) else {
+        return;
+    };
+    lead_through(&shop, &pooler);
+    let direct = shop.server().dsn(shop.database.name());
+    for command in [&["run"][..], &["run", "--apply", "--yes"]] {
+        let arguments = [command, &["--dsn", &direct]].concat();
+        halts(&shop, &arguments, 31, "pooler").says(&[
+            "shop.0005_item_name_idx",
+            "atomic = False",
+            "no timeout",
+        ]);
+    }
 }

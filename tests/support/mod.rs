@@ -19,7 +19,9 @@
 pub(crate) use xtask::env::{Env, PgInstall, Venv};
 pub(crate) use xtask::harness::{Filters, Ran, Terminal, TestCli};
 pub(crate) use xtask::project::{App, Builder, Project, SHOP_APPLIED, SHOP_PENDING, Shop};
-pub(crate) use xtask::servers::{Database, Options, Server, TempServer, available, shared};
+pub(crate) use xtask::servers::{
+    Database, Options, PoolMode, Pooler, Server, TempServer, available, shared,
+};
 
 use std::path::Path;
 
@@ -87,6 +89,34 @@ pub(crate) fn project(
         ))
     };
     made().unwrap_or_else(|why| panic!("no project: {why:#}"))
+}
+
+/// A PgBouncer before this server. Where none can be had, that is said aloud and the test ends; Debian has a package, so
+/// that root, who may fetch it, must have it there.
+#[track_caller]
+#[expect(clippy::print_stderr, reason = "says what was not tested")]
+pub(crate) fn pooler(server: &Server, mode: PoolMode) -> Option<Pooler> {
+    match environment().pgbouncer() {
+        Ok(program) => {
+            let started = Pooler::start(&program, server, mode);
+            Some(started.unwrap_or_else(|why| panic!("no PgBouncer: {why:#}")))
+        }
+        Err(why) => {
+            let expected = rustix::process::getuid().is_root() && Path::new("/etc/debian_version").exists();
+            assert!(!expected, "{why:#}");
+            eprintln!("NOT TESTED, no PgBouncer here: {why:#}");
+            None
+        }
+    }
+}
+
+/// Lets the project's settings lead through the pooler.
+#[track_caller]
+pub(crate) fn lead_through(project: &Project, pooler: &Pooler) {
+    let text = project.read_file("config/settings.py").expect("settings");
+    let (host, port) = (pooler.host(), pooler.port());
+    let text = format!("{text}\nDATABASES['default'].update(HOST={host:?}, PORT='{port}')\n");
+    project.write_file("config/settings.py", &text).expect("settings");
 }
 
 #[track_caller]

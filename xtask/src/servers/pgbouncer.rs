@@ -104,6 +104,49 @@ impl Pooler {
         self.port
     }
 
+    /// What a client would find in each server connection of the pool: one row of the query's columns for each, the
+    /// backend's pid first. All of them are held at the same time, so that none is seen twice.
+    ///
+    /// # Errors
+    /// What PgBouncer or the server said.
+    pub fn visit(
+        &self,
+        server: &Server,
+        database: &str,
+        columns: &str,
+    ) -> Result<Vec<Vec<String>>> {
+        let query = format!("BEGIN; SELECT pg_backend_pid(), {columns}");
+        let visit = || -> Result<Vec<Vec<String>>> {
+            let mut clients = Vec::new();
+            let mut rows = Vec::new();
+            for _ in 0..Self::POOL_SIZE {
+                let mut client = postgres::Config::new()
+                    .host(self.host())
+                    .port(self.port)
+                    .user(server.user())
+                    .password(server.password())
+                    .dbname(database)
+                    .connect(postgres::NoTls)?;
+                for message in client.simple_query(&query)? {
+                    if let postgres::SimpleQueryMessage::Row(row) = message {
+                        let text = |at| row.get(at).unwrap_or_default().to_owned();
+                        rows.push((0..row.len()).map(text).collect());
+                    }
+                }
+                clients.push(client);
+            }
+            for client in &mut clients {
+                client.simple_query("ROLLBACK")?;
+            }
+            Ok(rows)
+        };
+        // a blocking client must not be dropped inside an async runtime
+        std::thread::scope(|scope| match scope.spawn(visit).join() {
+            Ok(done) => done,
+            Err(panic) => std::panic::resume_unwind(panic),
+        })
+    }
+
     /// What it logged so far.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
