@@ -46,9 +46,9 @@ const RAREST: Duration = Duration::from_millis(300);
 /// The rarest look at the gate, where nobody waits behind us.
 const RAREST_AT_GATE: Duration = Duration::from_millis(500);
 const SOONEST: Duration = Duration::from_millis(20);
-/// A wait is told when it took this long, then every second.
+/// A wait is told when it took this long, then so often that nobody waits a second for word.
 const TELL_AFTER: Duration = Duration::from_millis(200);
-const TELL: Duration = Duration::from_secs(1);
+const TELL: Duration = Duration::from_millis(700);
 /// How long a transaction that holds locks waits at a gate before it is rolled back.
 const WHILE_HOLDING: Duration = Duration::from_millis(300);
 /// The server's own lock_timeout is expected to have ended a wait by then.
