@@ -41,7 +41,7 @@ pub struct Pooler {
 }
 
 impl Pooler {
-    /// Server connections for each user and database.
+    /// Server connections for each user and database in transaction pooling; PgBouncer's default otherwise.
     pub const POOL_SIZE: usize = 3;
 
     /// Starts one before this server and waits until it takes connections.
@@ -171,13 +171,16 @@ impl Pooler {
 }
 
 fn settings(server: &Server, mode: PoolMode, port: u16) -> String {
+    let size = match mode {
+        PoolMode::Session => 20,
+        PoolMode::Transaction => Pooler::POOL_SIZE,
+    };
     format!(
         "[databases]\n* = host={} port={}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n\
          unix_socket_dir =\nauth_type = scram-sha-256\nauth_file = users.txt\npool_mode = {}\n\
-         default_pool_size = {}\n",
+         default_pool_size = {size}\n",
         server.host(),
         server.port(),
         mode.name(),
-        Pooler::POOL_SIZE
     )
 }
