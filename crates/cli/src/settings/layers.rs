@@ -163,6 +163,8 @@ impl Layers {
         } else {
             text
         };
+        // a setting may be looked at before it is taken
+        self.taken.retain(|(key, ..)| *key != row.key);
         self.taken.push((row.key, shown, origin));
         Ok(Some(value))
     }
