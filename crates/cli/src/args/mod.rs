@@ -65,6 +65,7 @@ pub(crate) enum Command {
     ///
     /// Needs no Django. Where it looks, the first that is said: --dsn; the project, where one of its flags is given;
     /// DATABASE_URL; libpq's PGHOST, PGHOSTADDR, PGDATABASE or PGSERVICE; the project in this folder; libpq's defaults.
+    /// A dsn in the settings counts as another way to the project's database, without a project as --dsn.
     /// stderr says which it was. --readiness without names always asks the project.
     Locks(Box<LocksArgs>),
     /// Take a backup now, or look at those there are

@@ -20,9 +20,7 @@ pub(crate) struct Document<'a> {
     sessions: Vec<Session<'a>>,
     blocking: Vec<Blocking<'a>>,
     findings: Vec<Finding>,
-    database: &'a str,
-    role: &'a str,
-    connection: Connection<'a>,
+    connection: ConnectionPart<'a>,
     roots: Vec<RootPart<'a>>,
     prepared_transactions: Vec<Prepared<'a>>,
     /// Sessions of other databases that were left out.
@@ -40,6 +38,15 @@ pub(crate) struct Document<'a> {
 pub(crate) struct Connection<'a> {
     pub(crate) target: &'a str,
     pub(crate) from: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+struct ConnectionPart<'a> {
+    #[serde(flatten)]
+    connection: Connection<'a>,
+    database: &'a str,
+    role: &'a str,
+    server_version: &'a str,
 }
 
 #[derive(Debug, Serialize)]
@@ -169,9 +176,12 @@ pub(crate) fn document<'a>(
             .map(|waiter| blocking(snapshot, waiter))
             .collect(),
         findings,
-        database: &snapshot.us.asker.database,
-        role: &snapshot.us.asker.role,
-        connection,
+        connection: ConnectionPart {
+            connection,
+            database: &snapshot.us.asker.database,
+            role: &snapshot.us.asker.role,
+            server_version: &snapshot.us.version,
+        },
         roots: snapshot.roots.iter().map(root).collect(),
         prepared_transactions: snapshot
             .prepared

@@ -39,8 +39,11 @@ pub(super) enum Needs {
 }
 
 /// What decides.
+#[derive(Default)]
 struct Hints {
-    dsn: bool,
+    dsn_flag: bool,
+    /// In DJANGO_MIGRATE_DSN or pyproject.toml: beside a project another way to the project's database, alone a way.
+    dsn_setting: bool,
     /// A flag that only means something to a project.
     project_flag: bool,
     /// DATABASE_URL, or a variable of libpq that names a server or a database.
@@ -58,19 +61,19 @@ const PLACES: [&str; 5] = [
 ];
 
 fn way(needs: Needs, hints: &Hints) -> Way {
-    match hints {
-        _ if needs == Needs::Plan => Way::Project,
-        Hints { dsn: true, .. } => Way::Direct,
-        Hints {
-            project_flag: true, ..
-        } => Way::Project,
-        Hints {
-            environment: true, ..
-        } => Way::Direct,
-        Hints {
-            project_here: true, ..
-        } => Way::Project,
-        _ => Way::Direct,
+    let Hints {
+        dsn_flag,
+        dsn_setting,
+        project_flag,
+        environment,
+        project_here,
+    } = *hints;
+    match needs {
+        Needs::Plan => Way::Project,
+        Needs::Connection if dsn_flag => Way::Direct,
+        Needs::Connection if project_flag || (dsn_setting && project_here) => Way::Project,
+        Needs::Connection if environment || !project_here => Way::Direct,
+        Needs::Connection => Way::Project,
     }
 }
 
@@ -89,8 +92,11 @@ pub(super) async fn find(
         dsn,
     } = &args;
     let is_set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let dsn_flag = dsn.is_some();
+    let found = settings::dsn(args.dsn.clone(), layers)?;
     let hints = Hints {
-        dsn: dsn.is_some(),
+        dsn_flag,
+        dsn_setting: found.is_some() && !dsn_flag,
         project_flag: [database, settings, pythonpath, python, entry]
             .into_iter()
             .any(Option::is_some),
@@ -98,19 +104,14 @@ pub(super) async fn find(
         project_here: layers.root().join("manage.py").is_file(),
     };
     match way(needs, &hints) {
-        Way::Direct => direct(args.dsn, layers, context).await,
+        Way::Direct => direct(found.as_deref(), layers, context).await,
         Way::Project => project(args, needs, layers, context).await,
     }
 }
 
-async fn direct(
-    dsn: Option<String>,
-    layers: &mut Layers,
-    context: &Context,
-) -> Result<Place, Failure> {
-    let dsn = settings::dsn(dsn, layers)?;
+async fn direct(dsn: Option<&str>, layers: &Layers, context: &Context) -> Result<Place, Failure> {
     steps::tell_settings(layers, context);
-    let direct = Direct::of(dsn.as_deref())?;
+    let direct = Direct::of(dsn)?;
     let observer = context.signals.or_stop(direct.observer()).await?;
     Ok(Place {
         observer,
@@ -166,23 +167,51 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(dsn: bool, project_flag: bool, environment: bool, project_here: bool, expected: Way) {
-        let hints = Hints {
-            dsn,
-            project_flag,
-            environment,
-            project_here,
-        };
+    fn check(hints: Hints, expected: Way) {
         assert_eq!(way(Needs::Connection, &hints), expected);
         assert_eq!(way(Needs::Plan, &hints), Way::Project);
     }
 
     #[test]
     fn the_nearest_word_wins() {
-        check(true, true, true, true, Way::Direct);
-        check(false, true, true, true, Way::Project);
-        check(false, false, true, true, Way::Direct);
-        check(false, false, false, true, Way::Project);
-        check(false, false, false, false, Way::Direct);
+        let all = || Hints {
+            dsn_flag: true,
+            dsn_setting: true,
+            project_flag: true,
+            environment: true,
+            project_here: true,
+        };
+        check(all(), Way::Direct);
+        let said = || Hints {
+            dsn_flag: false,
+            dsn_setting: false,
+            ..all()
+        };
+        check(said(), Way::Project);
+        let here = || Hints {
+            project_flag: false,
+            ..said()
+        };
+        check(here(), Way::Direct);
+        check(
+            Hints {
+                environment: false,
+                ..here()
+            },
+            Way::Project,
+        );
+        check(Hints::default(), Way::Direct);
+    }
+
+    #[test]
+    fn a_dsn_in_the_settings_of_a_project_is_another_way_to_its_database() {
+        let setting = |project_here| Hints {
+            dsn_setting: true,
+            environment: true,
+            project_here,
+            ..Hints::default()
+        };
+        check(setting(true), Way::Project);
+        check(setting(false), Way::Direct);
     }
 }

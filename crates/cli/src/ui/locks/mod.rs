@@ -36,7 +36,7 @@ pub(crate) fn locks(snapshot: &Snapshot, readiness: Option<&Readiness>) -> Strin
         parts.extend(lists::autovacuum(snapshot));
     }
     parts.extend(hidden(snapshot));
-    parts.push(lists::summary(snapshot, readiness));
+    parts.push(wrapped("", &lists::summary(snapshot, readiness)));
     parts.join("\n\n")
 }
 
