@@ -159,16 +159,11 @@ impl Monitor {
         describe::outcome(activity::terminate_backend(&self.session, pid).await)
     }
 
-    /// Whether a backend stands in a lock's queue, as cheaply as the server can say it.
+    /// Whether a backend stands in a lock's queue, as cheaply as the server can say it, to every role.
     pub(super) async fn waits_for_lock(&self, pid: i32) -> bool {
-        match activity::wait_of(&self.session, pid).await {
-            Ok(Some(Permitted::Seen(wait))) => wait.is_for_lock(),
-            // another role's session: who waits behind whom is visible to all
-            Ok(Some(Permitted::NotPermitted)) => activity::blockers_of(&self.session, pid)
-                .await
-                .is_ok_and(|graph| !graph.direct(pid).is_empty()),
-            Ok(None) | Err(_) => false,
-        }
+        activity::is_blocked(&self.session, pid)
+            .await
+            .unwrap_or(false)
     }
 
     /// What a backend waits for, and behind whom; none where it does not wait any more.
