@@ -4,9 +4,12 @@ mod document;
 mod server;
 mod table;
 
+use std::path::Path;
+
 use pgdriver::activity;
 use serde::Serialize;
 
+use super::previous::{self, Asked, Place};
 use super::steps::Observed;
 use super::{Context, preview, status, steps};
 use crate::args::{CheckArgs, Format};
@@ -21,7 +24,7 @@ use crate::hazards::{Finding, Severity, beyond};
 use crate::locks::{self, LONG, Literals, Us, wanted};
 use crate::plan::Plan;
 use crate::preview::Verdict;
-use crate::settings::{self, BackupSettings, FailOn, Layers};
+use crate::settings::{self, BackupSettings, DjangoSettings, FailOn, Layers};
 use crate::ui::style::{Look, paint};
 use crate::ui::{self, count, out, seconds};
 
@@ -46,6 +49,7 @@ pub(crate) async fn check(
     )?;
     let fail_on = settings::fail_on(findings, FailOn::Stop, &mut layers)?;
     let backup = settings::backup(backup, &mut layers)?;
+    let runs = settings::run_dir(crate::args::RunDirArgs { run_dir: None }, &mut layers)?;
     let django = Django::locate(&settings::django(django, &mut layers)?)?;
     steps::tell_settings(&layers, context);
     let facts = steps::working(
@@ -57,7 +61,9 @@ pub(crate) async fn check(
     let mut checked = Checked::default();
     checked.project(&facts, &django);
     if checked.failure.is_none() {
-        checked.database(&facts, &django, &backup, context).await;
+        checked
+            .database(&facts, &django, &backup, &runs, context)
+            .await;
     }
     let verdict = checked.verdict();
     let Checked {
@@ -171,6 +177,7 @@ impl Checked {
         facts: &ProjectFacts,
         django: &Django,
         backup: &BackupSettings,
+        runs: &Path,
         context: &Context,
     ) {
         let observed = match steps::observe(facts, django, context).await {
@@ -186,6 +193,8 @@ impl Checked {
         }
         self.findings.extend(observed.reach.unfollowed());
         self.history(facts);
+        self.cut_off(&observed, &django.settings, runs, context)
+            .await;
         match server::look(&observed.observer, &observed.server).await {
             Ok(mut seen) => {
                 self.findings.append(&mut seen.findings);
@@ -200,6 +209,47 @@ impl Checked {
             "pg_dump",
             pg_dump.map(|p| format!("pg_dump {} ({})", p.version, p.path.display())),
         );
+    }
+
+    /// Runs that were killed, each with all that is true of it now.
+    async fn cut_off(
+        &mut self,
+        observed: &Observed,
+        settings: &DjangoSettings,
+        runs: &Path,
+        context: &Context,
+    ) {
+        let root = settings.root.as_path();
+        let target = observed.reach.describe();
+        let place = Place {
+            runs: root.join(runs),
+            root,
+            ours: None,
+            host: &context.host,
+            alias: &settings.database,
+            database: Some(Asked {
+                target: &target,
+                name: &observed.server.database,
+                session: &observed.observer,
+            }),
+        };
+        let messages = match previous::look(&place).await {
+            Ok(found) => found
+                .iter()
+                .map(|previous| {
+                    let notes = previous.notes().into_iter().map(|(_, message)| message);
+                    notes.collect::<Vec<_>>().join(". ")
+                })
+                .collect(),
+            Err(failure) => vec![format!(
+                "what became of earlier runs is not known: {}",
+                failure.message
+            )],
+        };
+        let findings = messages
+            .into_iter()
+            .map(|message| beyond::finding("run-cut-off", message));
+        self.findings.extend(findings);
     }
 
     fn history(&mut self, facts: &ProjectFacts) {

@@ -17,6 +17,7 @@ use crate::failure::Failure;
 use crate::journal::RunFolder;
 use crate::lock;
 use crate::names::MigrationId;
+use crate::settings::DjangoSettings;
 use crate::ui::{one_line, seconds};
 
 /// Journals that are looked at.
@@ -39,6 +40,8 @@ pub(super) struct Place<'a> {
     /// The asking run, where it is one.
     pub(super) ours: Option<&'a str>,
     pub(super) host: &'a str,
+    /// As Django names the database.
+    pub(super) alias: &'a str,
     pub(super) database: Option<Asked<'a>>,
 }
 
@@ -73,6 +76,27 @@ pub(super) async fn look(place: &Place<'_>) -> Result<Vec<Previous>, Failure> {
     Ok(all)
 }
 
+/// The same for who does not ask the database itself: who was cut off, and who tells what is true now.
+pub(super) async fn cut_off(runs: &Path, django: &DjangoSettings, host: &str) -> Vec<String> {
+    let root = django.root.as_path();
+    let place = Place {
+        runs: root.join(runs),
+        root,
+        ours: None,
+        host,
+        alias: &django.database,
+        database: None,
+    };
+    let found = journals(&place).await.unwrap_or_default().cut_off;
+    let told = |run: &BrokenRun| {
+        format!(
+            "note: {}; `django-migrate check` tells what is true of it now",
+            resume::head(run)
+        )
+    };
+    found.iter().take(TOLD).map(told).collect()
+}
+
 /// Reads the newest journals, back to the last run that applied its plan to the end.
 pub(super) async fn journals(place: &Place<'_>) -> Result<Journals, Failure> {
     let mut found = Journals::default();
@@ -86,7 +110,7 @@ pub(super) async fn journals(place: &Place<'_>) -> Result<Journals, Failure> {
             continue;
         };
         let elsewhere = |asked: Asked<'_>| run.target.as_deref().is_some_and(|t| t != asked.target);
-        if place.database.is_some_and(elsewhere) {
+        if run.alias != place.alias || place.database.is_some_and(elsewhere) {
             continue;
         }
         match run.exit_code {

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use row::{Document, Row, Source};
 
-use super::{Context, steps};
+use super::{Context, previous, steps};
 use crate::args::{Format, StatusArgs};
 use crate::django::wire::{MigrationState, Part};
 use crate::django::{Django, ProjectFacts};
@@ -39,6 +39,7 @@ pub(crate) async fn status(
         steps::tell_settings(&layers, context);
         return alone::status(target.app.as_deref(), dsn.as_deref(), format, context).await;
     }
+    let runs = settings::run_dir(crate::args::RunDirArgs { run_dir: None }, &mut layers)?;
     let django = Django::locate(&settings::django(django, &mut layers)?)?;
     steps::tell_settings(&layers, context);
     // the whole project is read and the app filtered here: an app without pending migrations is no error
@@ -54,6 +55,9 @@ pub(crate) async fn status(
     .await?;
     gates::project(&facts)?;
     gates::connection(&facts)?;
+    for message in previous::cut_off(&runs, &django.settings, &context.host).await {
+        out::talk(message);
+    }
     let rows = rows(&facts, target.app.as_deref());
     // what the loader found wrong does not hide what is known
     let broken = gates::graph(&facts).err();

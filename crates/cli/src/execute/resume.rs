@@ -15,7 +15,7 @@ mod stands;
 pub(crate) use broken::{BrokenRun, Cut, Past, Stated};
 pub(crate) use claim::{Asked, Claim, Object, claims};
 pub(crate) use look::look;
-pub(crate) use previous::{Backend, Previous};
+pub(crate) use previous::{Backend, Previous, head};
 pub(crate) use stands::{Found, Standing, drop_index, standing};
 
 use crate::names::MigrationId;
@@ -52,10 +52,8 @@ pub(crate) fn before(
     if let Some(before) = claims.iter().find_map(|claim| leftover(claim, found)) {
         return Some(before);
     }
-    let all_there = !claims.is_empty()
-        && claims
-            .iter()
-            .all(|claim| proves(claim, stated, run, found));
+    let all_there =
+        !claims.is_empty() && claims.iter().all(|claim| proves(claim, stated, run, found));
     let words = || {
         let there: Vec<String> = claims.iter().map(|c| c.object.to_string()).collect();
         Before::Done(Proof(format!(
@@ -92,9 +90,7 @@ fn proves(claim: &Claim, stated: &Stated, run: &BrokenRun, found: &Found) -> boo
         // whoever validated it, it is validated
         Object::Validated { .. } => true,
         Object::Index { .. } if !stated.finished => {
-            claim.asked == Asked::There
-                && run.was_in(stated)
-                && found.defines(claim, &stated.sql)
+            claim.asked == Asked::There && run.was_in(stated) && found.defines(claim, &stated.sql)
         }
         _ => stated.finished,
     }

@@ -46,6 +46,12 @@ const TABLE: &[Beyond] = &[
         remedy: "restore the file, or make sure that a squash replaced it",
     },
     Beyond {
+        code: "run-cut-off",
+        severity: Severity::Ask,
+        meaning: "an earlier run was killed, or could not say what became of its last commit, and no run has applied a plan to its end since",
+        remedy: "read what is true now; the next run tells it too, and waits for what the killed one left at work",
+    },
+    Beyond {
         code: "long-transaction",
         severity: Severity::Note,
         meaning: "a session has been in a transaction for long",

@@ -136,6 +136,7 @@ impl Run<'_> {
             root,
             ours: Some(&self.folder.id),
             host: &self.context.host,
+            alias: &self.settings.django.database,
             database: Some(asked),
         }
     }

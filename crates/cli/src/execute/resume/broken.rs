@@ -12,6 +12,8 @@ pub(crate) struct BrokenRun {
     pub(crate) host: String,
     pub(crate) pid: u32,
     pub(crate) dry_run: bool,
+    /// As Django names its database.
+    pub(crate) alias: String,
     /// RFC 3339.
     pub(crate) started_at: String,
     /// Of its last line.
@@ -80,6 +82,7 @@ impl BrokenRun {
             host: started.host.clone(),
             pid: started.pid,
             dry_run: started.dry_run,
+            alias: started.database.clone(),
             started_at: at.to_owned(),
             last_at: at.to_owned(),
             target: None,

@@ -46,7 +46,7 @@ impl Previous {
             true => NoteLevel::Warning,
             false => NoteLevel::Note,
         };
-        let mut notes = vec![(level, self.head())];
+        let mut notes = vec![(level, head(&self.run))];
         for backend in &self.backends {
             let message = format!(
                 "its backend {} is still at work: {}; SELECT pg_terminate_backend({}); ends it",
@@ -63,33 +63,6 @@ impl Previous {
             notes.push((NoteLevel::Note, message));
         }
         notes
-    }
-
-    fn head(&self) -> String {
-        let run = &self.run;
-        let mode = if run.dry_run { "dry run" } else { "apply" };
-        let place = match run.step {
-            Some(step) => format!("in step {}, {}", step.number(), step.title()),
-            None => "before its first step".to_owned(),
-        };
-        let how_far = match run.cut() {
-            Some(cut) => format!(", in migration {}", cut.id),
-            None if run.reached_the_database() => String::new(),
-            None => ": no migration had begun, and nothing of the database was changed".to_owned(),
-        };
-        let who = format!(
-            "run {} ({mode}, pid {} on {}, begun {})",
-            run.run, run.pid, run.host, run.started_at
-        );
-        match run.exit_code {
-            Some(code) => format!(
-                "{who} ended with exit code {code}: it could not say what became of its last commit"
-            ),
-            None => format!(
-                "{who} was cut off {place}{how_far}; its last word is of {}",
-                run.last_at
-            ),
-        }
     }
 
     fn migration(&self, cut: &Cut) -> Vec<Note> {
@@ -250,6 +223,33 @@ impl Previous {
             }
             _ => format!("was under way, and nothing of it stayed: {sql}"),
         }
+    }
+}
+
+/// Which run it was, and how far it came.
+pub(crate) fn head(run: &BrokenRun) -> String {
+    let mode = if run.dry_run { "dry run" } else { "apply" };
+    let place = match run.step {
+        Some(step) => format!("in step {}, {}", step.number(), step.title()),
+        None => "before its first step".to_owned(),
+    };
+    let how_far = match run.cut() {
+        Some(cut) => format!(", in migration {}", cut.id),
+        None if run.reached_the_database() => String::new(),
+        None => ": no migration had begun, and nothing of the database was changed".to_owned(),
+    };
+    let who = format!(
+        "run {} ({mode}, pid {} on {}, begun {})",
+        run.run, run.pid, run.host, run.started_at
+    );
+    match run.exit_code {
+        Some(code) => format!(
+            "{who} ended with exit code {code}: it could not say what became of its last commit"
+        ),
+        None => format!(
+            "{who} was cut off {place}{how_far}; its last word is of {}",
+            run.last_at
+        ),
     }
 }
 
