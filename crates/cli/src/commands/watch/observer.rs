@@ -47,6 +47,8 @@ struct Connection {
     session: PooledObserver,
     /// How long a question without work takes: the way there and back.
     way: Duration,
+    /// What a look costs, of late: one that was slow by chance must not slow down the next.
+    cost: Option<Duration>,
 }
 
 impl Watched {
@@ -69,7 +71,14 @@ impl Watched {
             .is_none_or(|known| known.session.is_closed())
         {
             self.connection = None;
-            let session = self.reach.observer().await.map_err(|e| e.message)?;
+            let session = self.reach.observer().await.map_err(|e| {
+                // the screen says already where
+                let prefix = format!("no connection to {}: ", self.reach.describe());
+                e.message
+                    .strip_prefix(&prefix)
+                    .unwrap_or(&e.message)
+                    .to_owned()
+            })?;
             let us = answered(Us::of(&session)).await?;
             let begun = Instant::now();
             answered(session.query_text("SELECT 1")).await?;
@@ -77,6 +86,7 @@ impl Watched {
             self.connection = Some(Connection {
                 session,
                 way: begun.elapsed(),
+                cost: None,
             });
         }
         self.connection
@@ -86,12 +96,17 @@ impl Watched {
 
     async fn look(&mut self) -> Result<Picture, String> {
         self.connection().await?;
-        let Some(Connection { session, way }) = &self.connection else {
+        let Some(connection) = &mut self.connection else {
             return Err("no connection".to_owned());
         };
         let begun = Instant::now();
-        let snapshot = answered(look(session, &self.us, &self.view)).await?;
-        let cost = begun.elapsed().saturating_sub(*way);
+        let snapshot = answered(look(&connection.session, &self.us, &self.view)).await?;
+        let own = begun.elapsed().saturating_sub(connection.way);
+        let cost = match connection.cost {
+            Some(before) => (before * 7 + own) / 8,
+            None => own,
+        };
+        connection.cost = Some(cost);
         Ok(Picture {
             snapshot,
             at: Instant::now(),

@@ -202,7 +202,9 @@ fn in_refused(state: &mut State, code: KeyCode) -> Option<Wish> {
     };
     match (instead, code) {
         (Some(Signal::Terminate), KeyCode::Char('t')) => ask(state, Signal::Terminate),
-        _ => state.mode = Mode::List,
+        // a pid that is typed all the same must not be taken for keys of the list
+        (_, KeyCode::Esc | KeyCode::Enter | KeyCode::Char('q' | ' ')) => state.mode = Mode::List,
+        _ => {}
     }
     None
 }

@@ -101,6 +101,9 @@ impl Target {
         if now.user != self.session.user || !same(false) {
             return Err(format!("backend {pid} is another session by now"));
         }
+        if self.signal == Signal::Cancel && ignores_cancel(now).is_some() {
+            return Err(format!("backend {pid} runs no query any more"));
+        }
         let was_idle = ignores_cancel(&self.session).is_some();
         if (self.signal == Signal::Cancel || was_idle) && !same(true) {
             return Err(format!("backend {pid} is in another transaction by now"));

@@ -148,10 +148,9 @@ fn pace(state: &State, picture: &Picture) -> String {
 fn hindrance(state: &State) -> Option<(Look, String)> {
     match &state.link {
         Link::Lost { why, attempts } => {
-            let attempts = ui::count(u64::from(*attempts), "attempt");
             return Some((
                 Look::Bad,
-                format!("connection lost ({why}); reconnecting, {attempts} so far"),
+                format!("connection lost, attempt {attempts} to get it back: {why}"),
             ));
         }
         Link::Trouble { why } => return Some((Look::Bad, format!("could not look: {why}"))),

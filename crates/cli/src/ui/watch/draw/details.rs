@@ -14,7 +14,7 @@ use crate::ui::watch::rows::Key;
 use crate::ui::watch::state::State;
 
 /// Where values begin.
-const INDENT: usize = 12;
+const INDENT: usize = 14;
 const NOTE: &str = "\n(literals are hidden; --show-literals shows them)";
 
 /// Three lines on the selected session, under a rule.
@@ -78,7 +78,7 @@ pub(super) fn draw(
             .iter()
             .position(|(name, _)| *name == "query")
             .unwrap_or(facts.len());
-        facts.insert(at, ("locks", held_text(held)));
+        facts.insert(at, ("strong locks", held_text(held)));
     }
     let room = usize::from(area.width).saturating_sub(INDENT);
     let mut lines = vec![Line::default()];
@@ -145,7 +145,7 @@ fn of_session(session: &SessionInfo, snapshot: &Snapshot) -> Facts {
     if let Some(kind) = detail.and_then(|detail| detail.wait_event_type.as_ref()) {
         let event = detail.and_then(|detail| detail.wait_event.clone());
         facts.push((
-            "server waits",
+            "wait event",
             format!("{kind}: {}", event.unwrap_or_default()),
         ));
     }

@@ -12,6 +12,8 @@ use crate::ui::watch::state::{Mode, State};
 use crate::ui::watch::target::{Signal, Target};
 
 const WIDEST: usize = 86;
+/// What is typed must not move the frame.
+const NARROWEST: usize = 66;
 
 pub(super) fn draw(state: &State, palette: Palette, area: Rect, buffer: &mut Buffer) {
     let room = usize::from(area.width).saturating_sub(8).min(WIDEST);
@@ -77,10 +79,10 @@ fn refused(
     lines.push((Look::Plain, String::new()));
     let way = match instead {
         Some(signal) => format!(
-            "t to {} it instead (it asks first), any other key: back",
+            "t to {} it instead (it asks first), Esc: back",
             signal.verb()
         ),
-        None => "any key: back".to_owned(),
+        None => "Esc: back".to_owned(),
     };
     lines.push((Look::Strong, way));
     (title.to_owned(), lines)
@@ -104,7 +106,7 @@ fn help(room: usize) -> (String, Lines) {
         lines.extend(wrap(text, room).into_iter().map(|line| (Look::Faint, line)));
         lines.push((Look::Plain, String::new()));
     }
-    lines.push((Look::Strong, "any key: back".to_owned()));
+    lines.push((Look::Strong, "Esc: back".to_owned()));
     ("keys".to_owned(), lines)
 }
 
@@ -116,6 +118,7 @@ fn frame(title: &str, lines: &Lines, palette: Palette, area: Rect, buffer: &mut 
         .max()
         .unwrap_or(0);
     let inside = widest
+        .max(NARROWEST)
         .max(super::text::width(title) + 2)
         .min(usize::from(area.width).saturating_sub(4));
     let height = (lines.len() + 2).min(usize::from(area.height));

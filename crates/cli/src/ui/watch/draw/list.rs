@@ -2,6 +2,7 @@
 
 use ratatui_core::buffer::Buffer;
 use ratatui_core::layout::Rect;
+use ratatui_core::style::Style;
 use ratatui_core::text::Line as Cells;
 
 use super::columns::{Column, GAP, columns};
@@ -42,6 +43,8 @@ pub(super) fn draw(state: &State, palette: Palette, area: Rect, buffer: &mut Buf
                         height: 1,
                         ..area
                     };
+                    // one bar, whatever colours the cells had
+                    buffer.set_style(whole, Style::reset());
                     buffer.set_style(whole, palette.style(Look::Selected));
                 }
             }

@@ -203,7 +203,7 @@ fn a_lost_connection_leaves_the_picture() {
     }));
     let text = screen(&mut state, 140, 30);
     for part in [
-        "connection lost (refused); reconnecting, 3 attempts",
+        "connection lost, attempt 3 to get it back: refused",
         "OLD: as it was at 12:04:05",
         "report",
     ] {
