@@ -37,10 +37,12 @@ pub(super) async fn inspect(
         ),
     ];
     let hear = context.hear_project();
-    context
-        .signals
-        .or_stop(django.inspect(target, parts, session, &hear))
-        .await
+    let asked = async {
+        let mut facts = django.inspect(target, parts, session, &hear).await?;
+        database::name_refusal(&mut facts).await;
+        Ok(facts)
+    };
+    context.signals.or_stop(asked).await
 }
 
 /// A database that was reached and is fit.

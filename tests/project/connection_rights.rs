@@ -1,0 +1,111 @@
+//! Roles of few rights through every command that only looks: a useful answer, and no crash.
+
+use serde_json::Value;
+
+use super::halt::halts;
+use crate::support::{Shop, cli, shop_with};
+
+/// A shop that logs in as a role of its own, and what the role may do.
+struct Humble {
+    shop: Shop,
+    role: String,
+}
+
+impl Humble {
+    #[track_caller]
+    fn who(name: &str, major: u32, grants: &str) -> Self {
+        let role = format!("humble_{name}_{}_{major}", std::process::id());
+        let shop = shop_with("5.2", major, |builder| builder.login(&role, "plain secret"));
+        shop.server()
+            .create_role(&role, "PASSWORD 'plain secret'")
+            .expect("a role");
+        let grants = grants.replace("ROLE", &role);
+        shop.database.execute(&grants).expect("grants");
+        Self { shop, role }
+    }
+}
+
+impl Drop for Humble {
+    fn drop(&mut self) {
+        let drop = format!(
+            "REASSIGN OWNED BY {0} TO CURRENT_USER; DROP OWNED BY {0}",
+            self.role
+        );
+        let _ = self.shop.database.execute(&drop);
+        let _ = self
+            .shop
+            .server()
+            .execute("postgres", &format!("DROP ROLE {}", self.role));
+    }
+}
+
+/// It owns what it migrates, as an application's role does, and has nothing else.
+const OWNER: &str = "ALTER SCHEMA public OWNER TO ROLE;
+    DO $$ DECLARE t text; BEGIN
+      FOR t IN SELECT format('%I', tablename) FROM pg_tables WHERE schemaname = 'public' LOOP
+        EXECUTE 'ALTER TABLE ' || t || ' OWNER TO ROLE'; END LOOP; END $$";
+
+#[test]
+fn an_owner_without_pg_monitor() {
+    for major in [15, 18] {
+        let humble = Humble::who("owner", major, OWNER);
+        let shop = &humble.shop;
+        let document = cli(shop)
+            .args(["check", "--format", "json"])
+            .run()
+            .expect(0)
+            .json();
+        let codes = document["findings"].as_array().expect("findings");
+        let monitor = codes.iter().find(|f| f["code"] == "no-pg-monitor");
+        let remedy = &monitor.expect("it is told what it does not see")["remedy"];
+        assert_eq!(
+            remedy,
+            format!("GRANT pg_monitor TO {}", humble.role).as_str()
+        );
+        for command in [&["status"][..], &["preview"], &["run"]] {
+            cli(shop).args(command).run().expect(0);
+        }
+    }
+}
+
+#[test]
+fn a_role_that_only_reads() {
+    let humble = Humble::who(
+        "reader",
+        15,
+        "GRANT USAGE ON SCHEMA public TO ROLE; GRANT SELECT ON ALL TABLES IN SCHEMA public TO ROLE",
+    );
+    let shop = &humble.shop;
+    let status: Value = cli(shop)
+        .args(["status", "--format", "json"])
+        .run()
+        .expect(0)
+        .json();
+    assert!(status.to_string().contains("0004"), "{status:#}");
+    cli(shop).args(["preview"]).run().expect(0);
+    // a run could not alter what it does not own: told before a backup, not by the server in the middle
+    let halt = halts(shop, &["run"], 31, "privilege");
+    halt.says(&[&humble.role]);
+}
+
+#[test]
+fn a_role_that_may_only_connect() {
+    let humble = Humble::who("stranger", 15, "REVOKE ALL ON SCHEMA public FROM PUBLIC");
+    let shop = &humble.shop;
+    for command in [
+        &["check"][..],
+        &["status"],
+        &["preview"],
+        &["run"],
+        &["status", "-v"],
+    ] {
+        let ran = cli(shop).args(command).run();
+        assert_ne!(ran.code(), 1, "a bug\n{}", ran.snapshot());
+        assert!(
+            !ran.stderr.contains("Traceback") && !ran.stderr.contains("panicked"),
+            "{}",
+            ran.snapshot()
+        );
+        eprintln!("{command:?}: {}", ran.snapshot());
+    }
+}
