@@ -5,6 +5,7 @@
 
 mod foreign;
 mod locks;
+mod locks_watch;
 mod project;
 mod support;
 mod workflow;
