@@ -182,6 +182,9 @@ fn what_earlier_changes_left_behind() {
             (&sequence["column_ends_first"], &sequence["column_type"]),
             (&true.into(), &"integer".into())
         );
+        let ran = cli(&shop).arg("check").run().expect(0);
+        let remedy = "make the column a BigAutoField";
+        assert_eq!(ran.stdout.matches(remedy).count(), 1, "{}", ran.snapshot());
         // what another session has locked is not waited for
         let seen = server.with_client(shop.database.name(), |client| {
             let mut transaction = client.transaction()?;

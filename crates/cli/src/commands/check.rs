@@ -424,6 +424,8 @@ fn text(document: &Document<'_>, server: Option<String>) -> String {
         lines.push(format!("{mark} {:<11} {first}", check.name));
     }
     lines.extend(server);
+    // each remedy once, under the first finding that it is for
+    let mut told = std::collections::BTreeSet::new();
     for finding in &document.findings {
         lines.push(format!(
             "  {} {}: {}",
@@ -431,6 +433,10 @@ fn text(document: &Document<'_>, server: Option<String>) -> String {
             paint(Look::Warning, finding.code),
             finding.message
         ));
+        if !finding.remedy.is_empty() && told.insert(&finding.remedy) {
+            let remedy = paint(Look::Faint, &finding.remedy);
+            lines.push(ui::wrapped("      ", &remedy));
+        }
     }
     lines.push(format!("verdict {}", document.verdict.name()));
     lines.join("\n")

@@ -7,8 +7,8 @@ use std::time::Duration;
 use pgdriver::catalog::InvalidIndex;
 use pgdriver::sequences::SequenceUse;
 use pgdriver::server::{
-    Age, AutovacuumWorker, Health, Known, Replica, RoleFacts, ServerFacts, SessionCounts, Setting,
-    Slot, Synchronous,
+    Age, AutovacuumWorker, DatabaseAge, Health, Known, Replica, RoleFacts, ServerFacts,
+    SessionCounts, Setting, Slot, Synchronous,
 };
 use pgdriver::tables::TableSize;
 
@@ -19,6 +19,8 @@ use crate::ui::{bytes, count, seconds};
 
 /// Names stand in a column of this width.
 const WIDTH: usize = 22;
+/// So many databases, the oldest first: a cluster may have thousands.
+const DATABASES: usize = 10;
 
 pub(super) fn table(server: &ServerFacts, health: &Health) -> String {
     let mut lines = Lines::default();
@@ -43,9 +45,7 @@ pub(super) fn table(server: &ServerFacts, health: &Health) -> String {
     });
     lines.add("prepared transactions", prepared.collect());
     lines.list("autovacuum", &health.autovacuum, worker);
-    lines.list("database ages", &health.databases, |d| {
-        format!("{}: {}", d.database, ages(d.xids, d.multixacts))
-    });
+    lines.fact("database ages", &health.databases, |all| databases(all));
     lines.list("old tables", &health.tables, |t| {
         format!("{}: {}", t.name, ages(t.xids, t.multixacts))
     });
@@ -242,6 +242,17 @@ fn worker(worker: &AutovacuumWorker) -> String {
         phase.unwrap_or_default(),
         scanned.unwrap_or_default()
     )
+}
+
+fn databases(all: &[DatabaseAge]) -> Vec<String> {
+    let first = all.iter().take(DATABASES);
+    let mut lines: Vec<String> = first
+        .map(|d| format!("{}: {}", d.database, ages(d.xids, d.multixacts)))
+        .collect();
+    if all.len() > DATABASES {
+        lines.push(format!("and {} younger ones", all.len() - DATABASES));
+    }
+    lines
 }
 
 fn ages(xids: Age, multixacts: Age) -> String {
