@@ -4,6 +4,7 @@ mod crowd;
 mod known;
 mod place;
 mod plain_role;
+mod pooler;
 mod readiness;
 mod scene;
 mod screens;
