@@ -44,12 +44,17 @@ fn every_command_works_and_ends() {
 #[test]
 fn it_applies() {
     let shop = pooled("True");
-    let ran = cli(&shop)
-        .args(["run", "--apply", "--yes", "--no-backup", "--no-tests"])
-        .run();
+    let flags = [
+        "--apply",
+        "--yes",
+        "--no-backup",
+        "--acknowledge-no-backup",
+        "--skip-tests",
+    ];
+    let ran = cli(&shop).args(["run", "shop", "0005"]).args(flags).run();
     ran.expect(0);
-    let left = "SELECT count(*) FROM django_migrations WHERE app = 'shop'";
-    assert_eq!(shop.database.scalar(left).expect("a count"), "8");
+    let applied = "SELECT count(*) FROM django_migrations WHERE app = 'shop'";
+    assert_eq!(shop.database.scalar(applied).expect("a count"), "5");
 }
 
 #[test]

@@ -172,7 +172,9 @@ pub(crate) fn failure(problem: &Problem, facts: &ProjectFacts) -> Failure {
             .hint("`run` never goes backwards; the report of a run lists its rollback commands"),
         P::PlanChanged => Failure::new(Class::PlanChanged, message)
             .hint("nothing of it was applied: make a dry run, read what it shows, then run again"),
-        P::RenderDiffers | P::Unexpected => Failure::new(Class::Bug, unexpected(problem)),
+        P::RenderDiffers => Failure::new(Class::Bug, unexpected(problem)),
+        P::Unexpected => refused_statement(problem, facts)
+            .unwrap_or_else(|| Failure::new(Class::Bug, unexpected(problem))),
     };
     let failure = match label(problem.class) {
         Some(label) if !members.is_empty() => failure.source(label, members),
@@ -229,6 +231,26 @@ fn label(class: ProblemClass) -> Option<&'static str> {
         | P::RenderDiffers
         | P::Unexpected => None,
     }
+}
+
+/// The server said no to what Django asked while it looked: nobody's bug.
+fn refused_statement(problem: &Problem, facts: &ProjectFacts) -> Option<Failure> {
+    let sqlstate = problem.exception.as_ref()?.sqlstate.as_deref()?;
+    let message = format!(
+        "Django cannot read the database: {}",
+        problem.message.trim()
+    );
+    let user = facts.database().and_then(|d| d.parameters.get("user"));
+    let role = user.map_or("the role", String::as_str);
+    Some(match sqlstate {
+        "42501" => Failure::new(Class::Privilege, message).hint(format!(
+            "{role} needs SELECT on it: GRANT SELECT ON … TO {role}; the owner of the tables has it"
+        )),
+        // lock_timeout, and statement_timeout
+        "55P03" | "57014" => Failure::new(Class::DatabaseError, message)
+            .hint("somebody holds a lock on what is read: `django-migrate locks` says who"),
+        _ => Failure::new(Class::DatabaseError, message),
+    })
 }
 
 fn unexpected(problem: &Problem) -> String {

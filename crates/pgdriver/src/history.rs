@@ -17,6 +17,11 @@ const ELSEWHERE: Sql = sql!(
     "history_elsewhere.sql"
 );
 
+const OUT_OF_REACH: Sql = sql!(
+    "look for django_migrations out of reach",
+    "history_out_of_reach.sql"
+);
+
 /// The history table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct History {
@@ -67,6 +72,12 @@ pub async fn read(session: &Session) -> Result<Option<History>, QueryError> {
 /// Other schemas with a table of that name, which the search path does not find.
 pub async fn elsewhere(session: &Session) -> Result<Vec<String>, QueryError> {
     let rows = ELSEWHERE.rows(session, &[]).await?;
+    rows.iter().map(|row| row.get("schema")).collect()
+}
+
+/// Schemas with a table of that name that this role may not use.
+pub async fn out_of_reach(session: &Session) -> Result<Vec<String>, QueryError> {
+    let rows = OUT_OF_REACH.rows(session, &[]).await?;
     rows.iter().map(|row| row.get("schema")).collect()
 }
 

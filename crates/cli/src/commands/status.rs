@@ -9,6 +9,7 @@ use row::{Document, Row, Source};
 
 use super::{Context, previous, steps};
 use crate::args::{Format, StatusArgs};
+use crate::database::{self, Reach};
 use crate::django::wire::{MigrationState, Part};
 use crate::django::{Django, ProjectFacts};
 use crate::failure::Failure;
@@ -55,6 +56,10 @@ pub(crate) async fn status(
     .await?;
     gates::project(&facts)?;
     gates::connection(&facts)?;
+    if facts.history.as_ref().is_some_and(|found| !found.has_table) {
+        let observer = Reach::of(&facts, &django.settings)?.observer().await?;
+        database::history_in_view(&observer, &facts).await?;
+    }
     for message in previous::cut_off(&runs, &django.settings, &context.host).await {
         out::talk(message);
     }

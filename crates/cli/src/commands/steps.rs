@@ -72,6 +72,7 @@ pub(super) async fn observe(
             let as_django = database.server.as_ref().filter(|_| django.settings.dsn.is_none());
             server.behind_pooler = database::pools_transactions(&observer, &reach, as_django).await;
             database::fit(&server, database)?;
+            database::history_in_view(&observer, facts).await?;
             Ok(Observed {
                 reach: reach.clone(),
                 observer,
