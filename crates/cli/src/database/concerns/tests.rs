@@ -87,8 +87,8 @@ fn sound() -> Health {
 }
 
 #[track_caller]
-fn check(health: Health, expected: &[(&str, &str)]) {
-    check_on(&server(), &health, expected);
+fn check(health: &Health, expected: &[(&str, &str)]) {
+    check_on(&server(), health, expected);
 }
 
 /// Codes with words of their messages, and no other finding.
@@ -114,7 +114,7 @@ fn old(age: u64) -> Age {
 
 #[test]
 fn a_sound_server_has_no_concerns() {
-    check(sound(), &[]);
+    check(&sound(), &[]);
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn connections_by_the_tightest_limit() {
         "few-free-connections",
         "1 connection left of the database's",
     )];
-    check(health, &expected);
+    check(&health, &expected);
 }
 
 #[test]
@@ -151,11 +151,11 @@ fn commits_that_hang() {
         health
     };
     let hangs = [("synchronous-standby-missing", "ANY 1 (b, c)")];
-    check(waits(Permitted::Seen(0), "on"), &hangs);
-    check(waits(Permitted::Seen(1), "on"), &[]);
-    check(waits(Permitted::Seen(0), "local"), &[]);
+    check(&waits(Permitted::Seen(0), "on"), &hangs);
+    check(&waits(Permitted::Seen(1), "on"), &[]);
+    check(&waits(Permitted::Seen(0), "local"), &[]);
     // what may not be seen is no alarm
-    check(waits(Permitted::NotPermitted, "on"), &[]);
+    check(&waits(Permitted::NotPermitted, "on"), &[]);
 }
 
 #[test]
@@ -206,23 +206,23 @@ fn slots_by_reader_and_by_size() {
         }]);
         health
     };
-    check(slot(Some(9), 1 << 20, "reserved"), &[]);
+    check(&slot(Some(9), 1 << 20, "reserved"), &[]);
     let idle = [(
         "slot-inactive",
         "logical slot feed (pgoutput, database shop): nobody reads from it; it keeps 1.0 MB",
     )];
-    check(slot(None, 1 << 20, "reserved"), &idle);
+    check(&slot(None, 1 << 20, "reserved"), &idle);
     let slow = [(
         "slot-retains-wal",
         "backend 9 reads from it; it keeps 2.0 GB of WAL",
     )];
-    check(slot(Some(9), 2 << 30, "extended"), &slow);
+    check(&slot(Some(9), 2 << 30, "extended"), &slow);
     check(
-        slot(None, 1 << 20, "unreserved"),
+        &slot(None, 1 << 20, "unreserved"),
         &[("slot-retains-wal", "nobody reads")],
     );
     check(
-        slot(None, 0, "lost"),
+        &slot(None, 0, "lost"),
         &[("slot-inactive", "its WAL is lost")],
     );
 }
@@ -243,11 +243,11 @@ fn autovacuum_that_does_not_give_way_in_this_database() {
     };
     let mut health = sound();
     health.autovacuum = Ok(vec![worker("other", true), worker("shop", false)]);
-    check(health, &[]);
+    check(&health, &[]);
     let mut health = sound();
     health.autovacuum = Ok(vec![worker("shop", true)]);
     check(
-        health,
+        &health,
         &[("wraparound-vacuum", "process 5: VACUUM public.item")],
     );
 
@@ -265,9 +265,9 @@ fn autovacuum_that_does_not_give_way_in_this_database() {
         }]);
         health
     };
-    check(hidden(190_000_000), &[]);
+    check(&hidden(190_000_000), &[]);
     check(
-        hidden(210_000_000),
+        &hidden(210_000_000),
         &[
             ("wraparound-vacuum", "works on public.item, which is due"),
             ("wraparound-vacuum-due", "public.item"),
@@ -290,7 +290,7 @@ fn ages_of_databases_and_of_users_tables() {
         database("c", old(1_500_000_000), YOUNG),
     ]);
     check(
-        health,
+        &health,
         &[
             (
                 "wraparound-near",
@@ -314,7 +314,7 @@ fn ages_of_databases_and_of_users_tables() {
         table("tenant", 190_000_000),
     ]);
     check(
-        health,
+        &health,
         &[(
             "wraparound-vacuum-due",
             "public.item: 200,000,001 transactions old",
@@ -344,7 +344,7 @@ fn sequences_from_nine_tenths_on() {
         sequence("c", Err(Unread::Locked)),
     ]);
     check(
-        health,
+        &health,
         &[(
             "sequence-near-end",
             "public.a feeds no column: 95% used, 1 value left",
@@ -365,7 +365,7 @@ fn leftovers_one_by_one_and_then_as_a_number() {
     let mut health = sound();
     health.invalid_indexes = Ok(vec![index("left", false), index("new", true)]);
     check(
-        health,
+        &health,
         &[
             ("index-being-built", "public.new is being built"),
             (
@@ -383,5 +383,5 @@ fn leftovers_one_by_one_and_then_as_a_number() {
     health.unvalidated = Ok((1..=8).map(constraint).collect());
     let code = "unvalidated-constraint";
     let told = ["c1", "c2", "c3", "c4", "c5", "and 3 more; -v"];
-    check(health, &told.map(|words| (code, words)));
+    check(&health, &told.map(|words| (code, words)));
 }
