@@ -55,7 +55,7 @@ pub(crate) struct GlobalArgs {
 pub(crate) enum Command {
     /// The whole workflow; a dry run with a backup unless told otherwise
     Run(Box<RunArgs>),
-    /// Project, Django checks, connection, graph, history, blockers, pg_dump; renders no SQL
+    /// Project, Django checks, connection, graph, history, the server's state, blockers, pg_dump; renders no SQL
     Check(CheckArgs),
     /// Applied, pending, missing, squashed, out of order
     Status(StatusArgs),
