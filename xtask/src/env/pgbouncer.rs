@@ -112,9 +112,11 @@ fn lacking_libraries() -> Result<Vec<String>> {
         }
         Err(why) => return Err(why),
     };
-    let names = listed
-        .lines()
-        .filter_map(|line| line.trim().strip_prefix("Depends: "));
+    let names = listed.lines().filter_map(|line| {
+        line.trim()
+            .trim_start_matches('|')
+            .strip_prefix("Depends: ")
+    });
     let libraries = names.filter(|name| name.starts_with("lib") && !is_installed(name));
     Ok(libraries.map(str::to_owned).collect())
 }
