@@ -8,4 +8,5 @@ mod pooler;
 mod readiness;
 mod scene;
 mod screens;
+mod shown;
 mod steps;

@@ -257,7 +257,7 @@ fn blocking<'a>(snapshot: &'a Snapshot, waiter: &'a Waiter) -> Blocking<'a> {
         waited_ms: ms(waiter.waited()),
         query: info.and_then(|info| Some(info.detail.seen()?.query.as_str())),
         lock_type: wait.map(|wait| wait.lock_type.as_str()),
-        waits_for_what: wait.map(super::model::what),
+        waits_for_what: wait.map(super::words::what),
         application: info.and_then(|info| info.application.as_deref()),
         user: info.and_then(|info| info.user.as_deref()),
         database: info.and_then(|info| info.database.as_deref()),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pgdriver::activity::{Prepared, SessionDetail, SessionInfo, SessionKind};
+use pgdriver::activity::{LockWait, Prepared, SessionDetail, SessionInfo, SessionKind, Target};
 use pgdriver::catalog::RelationName;
 
 use crate::ui;
@@ -77,6 +77,26 @@ pub(crate) fn prepared(prepared: Option<&Prepared>) -> String {
             age_text(one.age)
         ),
         None => "a prepared transaction".to_owned(),
+    }
+}
+
+/// What a wait is for: `public.shop_item`, `a row of public.shop_item`, `advisory lock 7`.
+pub(crate) fn what(wait: &LockWait) -> String {
+    match (&wait.target, wait.table()) {
+        (Target::Relation, Some(table)) => table.to_owned(),
+        (Target::Relation, None) => match &wait.database {
+            Some(database) => format!("a relation of database {database}"),
+            None => "a relation".to_owned(),
+        },
+        (Target::Tuple { .. } | Target::Transaction { .. }, Some(table)) => {
+            format!("a row of {table}")
+        }
+        (Target::Transaction { xid }, None) => format!("the end of transaction {xid}"),
+        (Target::VirtualTransaction { .. }, _) => {
+            "the end of a transaction that it must not overlook".to_owned()
+        }
+        (target, Some(table)) => format!("{target} of {table}"),
+        (target, None) => target.to_string(),
     }
 }
 

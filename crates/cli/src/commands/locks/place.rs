@@ -39,7 +39,7 @@ pub(super) enum Needs {
 }
 
 /// What decides.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 struct Hints {
     dsn_flag: bool,
     /// In DJANGO_MIGRATE_DSN or pyproject.toml: beside a project another way to the project's database, alone a way.
