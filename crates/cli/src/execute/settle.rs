@@ -153,10 +153,17 @@ fn changed(progress: &Progress, recorded: Option<usize>, seen: &Seen<'_>) -> Cha
         }
         // what follows a COMMIT is its recording, in a transaction of its own
         Some(current) if current.commit == Commit::Arrived => Changed::Yes,
-        Some(current) if current.commit == Commit::Sent && lost(progress) => Changed::Unknown,
+        Some(current) if current.commit == Commit::Sent && !refused(progress) => Changed::Unknown,
         // the transaction never reached its COMMIT
         Some(_) => Changed::No,
     }
+}
+
+/// The server answered the COMMIT with an error of its own, and so has rolled back: a deferred constraint, a serialization
+/// failure. Whatever else ends one, a stop of ours too, leaves it open.
+fn refused(progress: &Progress) -> bool {
+    let said = progress.failed.as_ref().map(|(_, exception)| exception);
+    said.is_some_and(|e| e.sqlstate.is_some() && !is_connection_lost(e))
 }
 
 fn lost(progress: &Progress) -> bool {
@@ -301,6 +308,12 @@ fn told(
     let mut failure = failure.hint(hint);
     if changed == Changed::Unknown && failure.class == Class::MigrationConnectionLost {
         failure.class = Class::OutcomeUnknown;
+        if let Some(current) = open(progress) {
+            failure.message = format!(
+                "whether the commit of `{}` arrived is unknown: {}",
+                current.id, failure.message
+            );
+        }
     }
     failure
 }
@@ -329,6 +342,9 @@ fn hint(
             )
         }
         (Changed::No, None) => "nothing was applied".to_owned(),
+        (Changed::No, Some(c)) if !c.atomic => {
+            format!("`{}` is not atomic, and this run did nothing of it", c.id)
+        }
         (Changed::No, Some(_)) => "it was rolled back whole and nothing stayed".to_owned(),
         (Changed::Yes, Some(c)) if !c.atomic && !seen.invalid.is_empty() => format!(
             "`{}` is not atomic and left an INVALID index: {} before you run again",
@@ -671,6 +687,16 @@ mod tests {
         let [a, b, c, commit, d] = committing;
         let recording = [a, b, c, commit, statement(2), d];
         check(&recording, 0, Class::MigrationConnectionLost, Changed::Yes);
+        // the run stopped itself meanwhile: that says nothing of the COMMIT
+        let stopped = exception(None, "stopped");
+        let [a, b, c, commit, _] = committing_again(&e);
+        let cut = [a, b, c, commit, failed(&stopped)];
+        check(&cut, 0, Class::MigrationFailed, Changed::Unknown);
+        // an error of the server's own is its answer
+        let deferred = exception(Some("23503"), "violates foreign key constraint");
+        let [a, b, c, commit, _] = committing_again(&e);
+        let refused = [a, b, c, commit, failed(&deferred)];
+        check(&refused, 0, Class::MigrationIntegrity, Changed::No);
         let within = [
             started(true),
             statement(1),
@@ -683,6 +709,20 @@ mod tests {
             failed(&e),
         ];
         check(&within, 0, Class::MigrationConnectionLost, Changed::No);
+    }
+
+    fn committing_again(e: &Exception) -> [Answer; 5] {
+        let finished = Answer::StatementFinished {
+            number: 1,
+            seconds: 0.1,
+        };
+        [
+            started(true),
+            statement(1),
+            finished,
+            Answer::CommitStarted,
+            failed(e),
+        ]
     }
 
     #[test]

@@ -36,23 +36,33 @@ pub(super) struct Pending {
     pub(super) pg_dump: Option<dumper::PgDump>,
 }
 
+/// The project, and the database as it was then.
+struct Read {
+    facts: ProjectFacts,
+    plan: Plan,
+    observed: Observed,
+}
+
+/// Whether what was read before may be old by now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Waited {
+    ForNobody,
+    ForAnother,
+}
+
 impl Run<'_> {
     /// Step 1: project, checks, connection, graph, plan, and what the rest will need.
     pub(super) async fn pending(&self) -> Result<Pending, Failure> {
-        self.working("reading the project");
-        let parts = [
-            Part::Checks,
-            Part::Graph,
-            Part::Sql,
-            Part::Drift,
-            Part::Schema,
-        ];
-        let facts =
-            steps::inspect(self.django, &self.settings.target, &parts, self.context).await?;
-        gates::pass(&facts)?;
-        let plan = Plan::of(&facts);
-        self.working("looking at the database");
-        let observed = steps::observe(&facts, self.django, self.context).await?;
+        let mut read = self.read().await?;
+        let told = self.tell_previous(&read.observed);
+        if self.context.signals.or_stop(told).await? == Waited::ForAnother {
+            read = self.read().await?;
+        }
+        let Read {
+            facts,
+            plan,
+            observed,
+        } = read;
         self.reporter
             .emit(EventKind::ProjectInspected(steps::inspected(
                 &facts,
@@ -60,8 +70,6 @@ impl Run<'_> {
                 &observed,
             )));
         self.reporter.emit(EventKind::Planned(planned(&plan)));
-        let looked = self.tell_previous(&observed);
-        self.context.signals.or_stop(looked).await?;
         for finding in observed.reach.unfollowed() {
             let level = match finding.severity {
                 Severity::Note => NoteLevel::Note,
@@ -97,8 +105,30 @@ impl Run<'_> {
         })
     }
 
+    async fn read(&self) -> Result<Read, Failure> {
+        self.working("reading the project");
+        let parts = [
+            Part::Checks,
+            Part::Graph,
+            Part::Sql,
+            Part::Drift,
+            Part::Schema,
+        ];
+        let facts =
+            steps::inspect(self.django, &self.settings.target, &parts, self.context).await?;
+        gates::pass(&facts)?;
+        let plan = Plan::of(&facts);
+        self.working("looking at the database");
+        let observed = steps::observe(&facts, self.django, self.context).await?;
+        Ok(Read {
+            facts,
+            plan,
+            observed,
+        })
+    }
+
     /// What became of runs that were killed. Their sessions are waited for, unless this run only reads.
-    async fn tell_previous(&self, observed: &Observed) -> Result<(), Failure> {
+    async fn tell_previous(&self, observed: &Observed) -> Result<Waited, Failure> {
         let target = observed.reach.describe();
         let asked = asked(observed, &target);
         let place = self.place(asked);
@@ -110,7 +140,7 @@ impl Run<'_> {
                     failure.message
                 );
                 self.note(NoteLevel::Warning, message);
-                return Ok(());
+                return Ok(Waited::ForNobody);
             }
         };
         let theirs: Vec<i32> = found
@@ -118,15 +148,25 @@ impl Run<'_> {
             .flat_map(|p| &p.backends)
             .map(|b| b.pid)
             .collect();
-        if !theirs.is_empty() && !self.reads_only() {
-            self.working("waiting for the session of a run that was killed");
+        let waits = !theirs.is_empty() && !self.reads_only();
+        if waits {
+            let pids: Vec<String> = theirs.iter().map(ToString::to_string).collect();
+            let message = format!(
+                "a run that was killed has left backend {} at work: its end is waited for",
+                pids.join(", ")
+            );
+            self.note(NoteLevel::Warning, message);
             previous::wait_until_gone(asked, |backend| theirs.contains(&backend.pid)).await?;
             found = previous::look(&place).await?;
         }
         for (level, message) in found.iter().flat_map(|previous| previous.notes()) {
             self.note(level, message);
         }
-        Ok(())
+        Ok(if waits {
+            Waited::ForAnother
+        } else {
+            Waited::ForNobody
+        })
     }
 
     fn place<'b>(&'b self, asked: Asked<'b>) -> Place<'b> {
