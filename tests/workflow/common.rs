@@ -426,6 +426,11 @@ impl Running {
         journal(&said).unwrap_or(said)
     }
 
+    /// It has come to its end.
+    pub(super) fn ended(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(Some(_)))
+    }
+
     /// Waits for a line that is as described.
     #[track_caller]
     pub(super) fn wait_for(&mut self, what: &str, is_it: impl Fn(&Value) -> bool) -> Value {
