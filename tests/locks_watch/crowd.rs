@@ -20,7 +20,7 @@ fn a_thousand_sessions_stay_calm() {
     let server = TempServer::start_with(&install, options).expect("a server");
     let database = server.named_database("crowd").expect("a database");
     fill(&database);
-    let _crowd = crowd(&database.dsn(), 1000);
+    let _crowd = crowd(&database.dsn(), 1000, "");
     let mut terminal = cli_as(&dsn(&database, DBA)).tty_of(150, 40);
     shows(&terminal, &["1,000 sessions", "nobody waits for a lock"]);
     let (share, bytes) = over(Duration::from_secs(10), &database, &terminal);
@@ -58,6 +58,35 @@ fn a_thousand_sessions_stay_calm() {
     drop(readers);
 }
 
+/// Each of them waits for all before it, 20,000 edges: the screen answers to keys, and one pid frees them all.
+#[test]
+#[ignore = "slow"]
+fn two_hundred_that_wait_for_one_row() {
+    let options = Options {
+        settings: vec![("max_connections".to_owned(), "400".to_owned())],
+        ..Options::default()
+    };
+    let install = Env::open()
+        .and_then(|env| env.postgres(15))
+        .expect("PostgreSQL 15");
+    let server = TempServer::start_with(&install, options).expect("a server");
+    let database = server.named_database("row").expect("a database");
+    fill(&database);
+    let update = "UPDATE item SET price = price + 1 WHERE id = 1";
+    let holder = person(&database, "report", &format!("BEGIN; {update}"), "");
+    let mut terminal = cli_as(&dsn(&database, DBA)).tty_of(150, 40);
+    shows(&terminal, &["nobody waits for a lock"]);
+    let _crowd = crowd(&database.dsn(), 200, update);
+    shows(&terminal, &["200 wait for 1 root", "report"]);
+    picture(&terminal, "row");
+    press(&mut terminal, "G", &["202 of 202"]);
+    press(&mut terminal, "g", &["backend"]);
+    press(&mut terminal, "t", &["200 sessions wait for it"]);
+    terminal.type_line(&holder.pid.to_string());
+    shows(&terminal, &["done, it is gone"]);
+    quit(&mut terminal);
+}
+
 /// The backend's processor time as a share of a core, and what the screen wrote.
 fn over(
     time: Duration,
@@ -88,11 +117,11 @@ fn ticks(pid: &str) -> u64 {
         .sum()
 }
 
-/// So many idle sessions, until the value is dropped.
-fn crowd(dsn: &str, sessions: usize) -> mpsc::Sender<()> {
+/// So many sessions, until the value is dropped: idle, or all at this statement.
+fn crowd(dsn: &str, sessions: usize, statement: &str) -> mpsc::Sender<()> {
     let (tell, told) = mpsc::channel();
     let (end, ended) = mpsc::channel::<()>();
-    let dsn = dsn.to_owned();
+    let (dsn, statement) = (dsn.to_owned(), statement.to_owned());
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -105,6 +134,22 @@ fn crowd(dsn: &str, sessions: usize) -> mpsc::Sender<()> {
                 let (client, connection) = connected.expect("a session");
                 tokio::spawn(connection);
                 clients.push(client);
+            }
+            if !statement.is_empty() {
+                let all = clients.into_iter().map(|client| {
+                    let statement = statement.clone();
+                    // it is ended at some time
+                    tokio::spawn(async move { drop(client.batch_execute(&statement).await) })
+                });
+                let all: Vec<_> = all.collect();
+                // each has sent its statement once all have had their turn
+                tokio::time::sleep(Duration::from_secs(2)).await;
+                tell.send(()).expect("somebody who listens");
+                while ended.try_recv() == Err(mpsc::TryRecvError::Empty) {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+                all.iter().for_each(tokio::task::JoinHandle::abort);
+                return;
             }
             tell.send(()).expect("somebody who listens");
             // nobody asks them anything: their connections need not be driven

@@ -16,8 +16,13 @@ use crate::ui::watch::{Event, Link, Picture, Signal, Target, Told};
 
 /// A look may take a fiftieth of the time: two percent of one of the server's cores.
 const SHARE: u32 = 50;
-/// A connection over which nothing comes for so long is given up. The observer's own queries end after two seconds.
-const ANSWER: Duration = Duration::from_secs(5);
+/// But nobody is left blind: in the worst case, a look of two seconds, this is seven percent.
+const LONGEST: Duration = Duration::from_secs(30);
+/// A connection over which nothing comes for so long is given up. The observer's own queries end after two seconds, but
+/// on a server in distress a connection that is there is worth waiting for.
+const ANSWER: Duration = Duration::from_secs(30);
+/// A look that takes so long is told of while it lasts.
+const SLOW: Duration = Duration::from_secs(2);
 /// Between two attempts to connect, at the most.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long to watch what a signal does.
@@ -112,18 +117,18 @@ impl Watched {
             at: Instant::now(),
             clock: clock(),
             cost,
-            pause: self.interval.max(cost * SHARE),
+            pause: self.interval.max(pause_after(cost)),
         })
     }
 
     /// After a look that failed: what is the matter, and how long to wait before the next.
-    fn failed(&mut self, why: String) -> (Link, Duration) {
+    fn failed(&mut self, why: String, took: Duration) -> (Link, Duration) {
         let lives = self
             .connection
             .as_ref()
             .is_some_and(|known| !known.session.is_closed());
         if lives && why != SILENCE {
-            return (Link::Trouble { why }, self.interval.max(EFFECT));
+            return (Link::Trouble { why }, self.interval.max(pause_after(took)));
         }
         self.connection = None;
         self.attempts += 1;
@@ -141,6 +146,11 @@ async fn answered<T>(work: impl Future<Output = Result<T, QueryError>>) -> Resul
         Ok(Err(error)) => Err(error.to_string()),
         Err(_) => Err(SILENCE.to_owned()),
     }
+}
+
+/// Until the next look, so that the server does not feel it.
+fn pause_after(cost: Duration) -> Duration {
+    (cost * SHARE).min(LONGEST)
 }
 
 /// `12:04:05`, here.
@@ -182,14 +192,14 @@ pub(super) async fn observe(
             }
             None => {
                 let begun = tokio::time::Instant::now();
-                let (event, pause) = match watched.look().await {
+                let (event, pause) = match telling(&events, watched.look()).await {
                     Ok(picture) => {
                         watched.attempts = 0;
                         let pause = picture.pause;
                         (Event::Looked(Box::new(picture)), pause)
                     }
                     Err(why) => {
-                        let (link, pause) = watched.failed(why);
+                        let (link, pause) = watched.failed(why, begun.elapsed());
                         (Event::Link(link), pause)
                     }
                 };
@@ -200,6 +210,18 @@ pub(super) async fn observe(
         if events.send(event).is_err() {
             return;
         }
+    }
+}
+
+/// The look, with word of it while it lasts.
+async fn telling<T>(events: &mpsc::UnboundedSender<Event>, work: impl Future<Output = T>) -> T {
+    let (begun, mut work) = (Instant::now(), std::pin::pin!(work));
+    loop {
+        if let Ok(done) = timeout(SLOW, &mut work).await {
+            return done;
+        }
+        let seconds = begun.elapsed().as_secs();
+        let _ = events.send(Event::Link(Link::Slow { seconds }));
     }
 }
 
@@ -272,4 +294,16 @@ async fn effect(session: &Session, target: &Target) -> Result<Told, String> {
         "{what}: told, but not seen to obey within {} s",
         EFFECT.as_secs()
     )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_takes_a_fiftieth_of_the_time_and_nobody_is_left_blind() {
+        let pause = |millis| pause_after(Duration::from_millis(millis)).as_millis();
+        assert_eq!([pause(3), pause(20), pause(400)], [150, 1000, 20_000]);
+        assert_eq!(pause(2000), 30_000);
+    }
 }

@@ -16,7 +16,7 @@ pub(super) const KEYS: [(&str, &str, &str); 10] = [
     (
         "c",
         "cancel",
-        "cancels the query of the selected session, once you have typed its pid",
+        "ends the query of the selected session, once you have typed its pid",
     ),
     (
         "t",

@@ -53,6 +53,10 @@ pub(crate) enum Link {
     Trouble {
         why: String,
     },
+    /// A look is under way, for longer than a look should be.
+    Slow {
+        seconds: u64,
+    },
     /// And we try to get it back.
     Lost {
         why: String,

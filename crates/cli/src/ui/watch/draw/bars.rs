@@ -153,6 +153,14 @@ fn hindrance(state: &State) -> Option<(Look, String)> {
                 format!("connection lost, attempt {attempts} to get it back: {why}"),
             ));
         }
+        Link::Slow { seconds } => {
+            return Some((
+                Look::Warning,
+                format!(
+                    "the server has not answered for {seconds} s; waiting, since a new connection may be hard to get"
+                ),
+            ));
+        }
         Link::Trouble { why } => return Some((Look::Bad, format!("could not look: {why}"))),
         Link::Up => {}
     }

@@ -195,6 +195,20 @@ fn details_ask_for_locks_at_each_look() {
 }
 
 #[test]
+fn a_look_that_takes_long_is_told_of() {
+    let mut state = state(snapshot(1));
+    state.update(Event::Link(Link::Slow { seconds: 6 }));
+    let text = screen(&mut state, 140, 30);
+    for part in [
+        "has not answered for 6 s",
+        "OLD: as it was at 12:04:05",
+        "report",
+    ] {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
+}
+
+#[test]
 fn a_lost_connection_leaves_the_picture() {
     let mut state = state(snapshot(1));
     state.update(Event::Link(Link::Lost {
