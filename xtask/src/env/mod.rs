@@ -19,8 +19,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-pub(crate) use self::place::{enterable, ours};
 pub use self::pgbouncer::PgBouncer;
+pub(crate) use self::place::{enterable, ours};
 pub use self::postgres::{PgInstall, Source};
 pub use self::venv::Venv;
 

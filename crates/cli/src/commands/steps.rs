@@ -69,7 +69,10 @@ pub(super) async fn observe(
             let mut server = pgdriver::server::facts(&observer)
                 .await
                 .map_err(|e| query_failure(&e))?;
-            let as_django = database.server.as_ref().filter(|_| django.settings.dsn.is_none());
+            let as_django = database
+                .server
+                .as_ref()
+                .filter(|_| django.settings.dsn.is_none());
             server.behind_pooler = database::pools_transactions(&observer, &reach, as_django).await;
             database::fit(&server, database)?;
             database::history_in_view(&observer, facts).await?;

@@ -11,8 +11,8 @@ mod direct;
 mod fit;
 mod history;
 mod in_view;
-mod refusal;
 mod pooler;
+mod refusal;
 
 use pgdriver::{
     ConnectError, ConnectOptions, Environment, ObserverPool, PooledObserver, QueryError, Session,
@@ -24,8 +24,8 @@ pub(crate) use direct::Direct;
 pub(crate) use fit::{fit, permitted};
 pub(crate) use history::same_history;
 pub(crate) use in_view::history_in_view;
-pub(crate) use refusal::name_refusal;
 pub(crate) use pooler::{can_dump, can_run, pools_transactions};
+pub(crate) use refusal::name_refusal;
 
 use crate::django::ProjectFacts;
 use crate::exit::Class;

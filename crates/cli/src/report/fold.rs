@@ -228,8 +228,6 @@ fn broken_off(migrations: &[MigrationLine]) -> Changed {
     }
 }
 
-/// A wait is told again and again while it lasts: only its longest is kept.
-
 #[cfg(test)]
 mod tests {
     use super::super::sample;

@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 
+use super::locks::LockReport;
 use crate::event::{
     BackupFinished, ErrorLine, FindingLine, MigrationFailed, ProjectInspected, RunStarted, Step,
     TestsFinished, VerifyCheck,
 };
-use super::locks::LockReport;
 use crate::exit::Changed;
 
 /// Everything that is known of a run.

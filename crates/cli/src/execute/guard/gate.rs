@@ -339,7 +339,7 @@ mod tests {
             what: What::Autovacuum,
         };
         assert_eq!(
-            gate.look(Instant::now(), &[vacuum.clone()]),
+            gate.look(Instant::now(), std::slice::from_ref(&vacuum)),
             Step::Go(MS * 1500)
         );
         let mut short = Gate::new(MS * 900, Duration::from_secs(1));

@@ -163,7 +163,7 @@ impl<'a> Guard<'a> {
         let retryable = plan
             .steps
             .iter()
-            .filter(|step| step.atomic && !step.operations.iter().any(|o| words::runs_code(o)));
+            .filter(|step| step.atomic && !step.operations.iter().any(words::runs_code));
         Self {
             around,
             forecast: Forecast::new(context),
