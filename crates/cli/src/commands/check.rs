@@ -1,12 +1,12 @@
 //! `check`: phase 1 alone: project, Django checks, connection, graph, history, blockers, pg_dump. Renders no SQL.
 
+mod blockers;
 mod document;
 mod server;
 mod table;
 
 use std::path::Path;
 
-use pgdriver::activity;
 use serde::Serialize;
 
 use super::previous::{self, Asked, Place};
@@ -14,19 +14,18 @@ use super::steps::Observed;
 use super::{Context, preview, status, steps};
 use crate::args::{CheckArgs, Format};
 use crate::backup;
-use crate::database::{self, query_failure};
+use crate::database;
 use crate::django::wire::{MigrationState, Part};
 use crate::django::{Django, ProjectFacts};
 use crate::exit::{Changed, Class};
 use crate::failure::{Failure, FailurePart};
 use crate::gates;
 use crate::hazards::{Finding, Severity, beyond};
-use crate::locks::{self, LONG, Literals, Us, wanted};
 use crate::plan::Plan;
 use crate::preview::Verdict;
 use crate::settings::{self, BackupSettings, DjangoSettings, FailOn, Layers};
 use crate::ui::style::{Look, paint};
-use crate::ui::{self, count, out, seconds};
+use crate::ui::{self, count, out};
 
 pub(crate) async fn check(
     args: CheckArgs,
@@ -202,7 +201,10 @@ impl Checked {
             }
             Err(failure) => return self.line("connection", Err(failure)),
         }
-        let blockers = self.blockers(&observed, &plan).await;
+        let blockers = blockers::look(&observed, &plan).await.map(|mut found| {
+            self.findings.append(&mut found.findings);
+            found.detail
+        });
         self.line("blockers", blockers);
         let pg_dump = backup::pg_dump(backup, &observed.server);
         self.line(
@@ -292,86 +294,6 @@ impl Checked {
                 count(rows as u64, "row")
             )),
         );
-    }
-
-    async fn blockers(&mut self, observed: &Observed, plan: &Plan) -> Result<String, Failure> {
-        let session = &*observed.observer;
-        let failed = |e| query_failure(&e);
-        let wanted = wanted::of_operations(session, plan).await.map_err(failed)?;
-        let tables = wanted.len() as u64;
-        let us = Us::from(&observed.server);
-        let readiness = locks::readiness(session, &us, wanted, Literals::Hidden).await;
-        let readiness = readiness.map_err(failed)?;
-        self.findings.extend(readiness.findings());
-        let in_the_way: Vec<i32> = readiness.in_the_way.iter().map(|other| other.pid).collect();
-        let long = activity::long_transactions(&observed.observer, LONG)
-            .await
-            .map_err(|e| query_failure(&e))?;
-        // what runs in another database of the server holds no lock that DDL here would wait for
-        let here = Some(observed.server.database.as_str());
-        let sessions: Vec<_> = long
-            .sessions
-            .iter()
-            .filter(|session| session.database.as_deref() == here)
-            .collect();
-        // who stands in the way of this plan is told already
-        for session in sessions.iter().filter(|s| !in_the_way.contains(&s.pid)) {
-            let age = session
-                .detail
-                .seen()
-                .and_then(|d| d.xact_age)
-                .unwrap_or_default();
-            let user = session.user.as_deref().unwrap_or("the server");
-            let state = session
-                .detail
-                .seen()
-                .and_then(|d| d.state.clone())
-                .unwrap_or_default();
-            let age = seconds(age.as_secs_f64());
-            let message = format!(
-                "{user}, backend {}, {state}, in a transaction for {age}",
-                session.pid
-            );
-            self.findings
-                .push(beyond::finding("long-transaction", message));
-        }
-        let told = |gid: &str| {
-            let named =
-                |other: &locks::InTheWay| other.prepared.as_ref().is_some_and(|p| p.gid == gid);
-            readiness.in_the_way.iter().any(named)
-        };
-        let prepared = &observed.server.prepared_transactions;
-        for prepared in prepared.iter().filter(|prepared| !told(&prepared.gid)) {
-            let age = seconds(prepared.age.as_secs_f64());
-            let message = format!(
-                "prepared transaction {} of {} holds its locks for {age}",
-                prepared.gid, prepared.owner
-            );
-            self.findings
-                .push(beyond::finding("prepared-transaction", message));
-        }
-        let hidden = match long.hidden {
-            0 => String::new(),
-            n => format!(
-                "; not permitted to see {} (pg_monitor would help)",
-                count(n, "session")
-            ),
-        };
-        let many = sessions.len() as u64;
-        let way = match (readiness.in_the_way.len() as u64, tables) {
-            (_, 0) => String::new(),
-            (0, _) => format!("nobody in the way on {}; ", count(tables, "relation")),
-            (n, _) => format!(
-                "{} in the way on {}; ",
-                count(n, "transaction"),
-                count(tables, "relation")
-            ),
-        };
-        Ok(format!(
-            "{way}{} over {}{hidden}",
-            count(many, "transaction"),
-            seconds(LONG.as_secs_f64())
-        ))
     }
 }
 
