@@ -260,7 +260,7 @@ async fn signal(watched: &mut Watched, target: &Target) -> Told {
         if !heard {
             return Ok(Told::Bad(format!("{what}: it was gone already")));
         }
-        Ok::<_, String>(effect(session, target).await?)
+        effect(session, target).await
     };
     match told.await {
         Ok(told) => told,

@@ -149,7 +149,7 @@ fn ask(state: &mut State, signal: Signal) {
     };
     state.mode = match answer(signal, key, picture) {
         Answer::Ask(target) => Mode::Confirm {
-            target: Box::new(target),
+            target,
             typed: String::new(),
         },
         Answer::Refuse {

@@ -34,7 +34,7 @@ pub(super) struct List {
 #[derive(Debug)]
 pub(super) enum Line {
     Heading(String),
-    Session(Row),
+    Session(Box<Row>),
 }
 
 /// What a session is in the list.
@@ -158,7 +158,7 @@ pub(super) fn list(snapshot: &Snapshot, sort: Sort, filter: &str) -> List {
     );
     beside.retain(|row| row.matches(&filter));
     let start = lines.len();
-    lines.extend(beside.into_iter().map(Line::Session));
+    lines.extend(beside.into_iter().map(|row| Line::Session(Box::new(row))));
     let old = format!(
         "in a transaction for {} s or more, and nobody waits for them",
         locks::LONG.as_secs()
@@ -214,7 +214,7 @@ impl Branch {
         }
         self.children.retain(|child| child.matches(filter));
         guide.clone_into(&mut self.row.guide);
-        lines.push(Line::Session(self.row));
+        lines.push(Line::Session(Box::new(self.row)));
         let count = self.children.len();
         let deeper = below.chars().count() < DEEPEST * 2;
         for (at, child) in self.children.into_iter().enumerate() {

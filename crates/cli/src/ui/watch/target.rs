@@ -38,7 +38,7 @@ pub(crate) struct Target {
 /// What a key gets.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Answer {
-    Ask(Target),
+    Ask(Box<Target>),
     Refuse {
         title: String,
         lines: Vec<String>,
@@ -146,12 +146,12 @@ pub(super) fn answer(signal: Signal, key: &Key, picture: &Picture) -> Answer {
             instead: Some(Signal::Terminate),
         };
     }
-    Answer::Ask(Target {
+    Answer::Ask(Box::new(Target {
         signal,
         session: session.clone(),
         at: picture.at,
         consequences: consequences(signal, session, snapshot),
-    })
+    }))
 }
 
 fn prepared(signal: Signal, gid: &str, snapshot: &Snapshot) -> Answer {

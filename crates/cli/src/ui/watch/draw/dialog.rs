@@ -36,7 +36,7 @@ fn question(target: &Target, typed: &str, room: usize) -> (String, Lines) {
     let session = &target.session;
     let mut lines = vec![(Look::Strong, words::who(session))];
     let mut add = |look: Look, text: &str| {
-        lines.extend(wrap(text, room).into_iter().map(|line| (look, line)))
+        lines.extend(wrap(text, room).into_iter().map(|line| (look, line)));
     };
     add(Look::Plain, &words::doing(session));
     if let Some(detail) = session.detail.seen() {

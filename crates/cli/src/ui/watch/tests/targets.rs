@@ -50,7 +50,7 @@ fn some_are_never_signalled() {
     });
     refused("server's own", |one| {
         detail(one, |detail| {
-            detail.backend_type = Some("checkpointer".to_owned())
+            detail.backend_type = Some("checkpointer".to_owned());
         });
     });
     refused("signal that one", |one| {
@@ -83,7 +83,7 @@ fn a_cancel_that_would_do_nothing_offers_the_other() {
 #[test]
 fn a_question_says_what_would_happen() {
     let Answer::Ask(target) = asked(Signal::Terminate, |one| {
-        one.application = Some("pg_dump".to_owned())
+        one.application = Some("pg_dump".to_owned());
     }) else {
         panic!("refused");
     };
