@@ -206,6 +206,12 @@ impl Folding {
     fn finish(mut self) -> RunReport {
         if !self.settled {
             self.report.changed = broken_off(&self.report.migrations);
+        } else if self.report.changed == Changed::No {
+            // stopped, and known to have left nothing
+            let begun = self.report.migrations.iter_mut();
+            begun
+                .filter(|m| m.progress == MigrationProgress::Unknown)
+                .for_each(|m| m.progress = MigrationProgress::RolledBack);
         }
         self.report.rollback = rollback::commands(&self.report, &self.previous);
         self.report
@@ -255,6 +261,28 @@ mod tests {
         assert_eq!(report.migrations[0].progress, MigrationProgress::Unknown);
         assert_eq!(report.migrations[1].progress, MigrationProgress::Pending);
         assert_eq!(fold(&lines[..at]).unwrap().changed, Changed::No);
+    }
+
+    #[test]
+    fn a_migration_that_was_stopped_and_left_nothing_is_not_unknown() {
+        for (changed, progress) in [
+            (Changed::No, MigrationProgress::RolledBack),
+            (Changed::Unknown, MigrationProgress::Unknown),
+        ] {
+            let mut lines = sample::applied();
+            let finished = lines.pop().expect("an end");
+            let begun = |l: &Line| matches!(l.kind, EventKind::MigrationStarted { .. });
+            lines.truncate(lines.iter().position(begun).expect("a migration") + 1);
+            let EventKind::RunFinished(mut end) = finished.kind.clone() else {
+                panic!("the last line is the end");
+            };
+            (end.exit_code, end.changed) = (130, changed);
+            lines.push(Line {
+                kind: EventKind::RunFinished(end),
+                ..finished
+            });
+            assert_eq!(fold(&lines).unwrap().migrations[0].progress, progress);
+        }
     }
 
     #[test]

@@ -98,6 +98,7 @@ fn migrations(out: &mut String, report: &RunReport) {
             MigrationProgress::Pending => (" ", " — not applied".to_owned()),
             MigrationProgress::Failed => (" ", " — **failed**".to_owned()),
             MigrationProgress::Unknown => (" ", " — begun, its end is unknown".to_owned()),
+            MigrationProgress::RolledBack => (" ", " — rolled back".to_owned()),
         };
         let time = m
             .seconds

@@ -67,6 +67,8 @@ pub(crate) enum MigrationProgress {
     Pending,
     /// Begun, and the run broke off before its end was known.
     Unknown,
+    /// Begun, and nothing of it stayed.
+    RolledBack,
     Applied,
     Failed,
 }

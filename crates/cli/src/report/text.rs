@@ -114,6 +114,7 @@ fn migrations(out: &mut String, report: &RunReport) {
             MigrationProgress::Pending => ("[ ]", String::new()),
             MigrationProgress::Failed => ("[ ]", paint(Look::Bad, " failed")),
             MigrationProgress::Unknown => ("[?]", paint(Look::Bad, " begun, its end is unknown")),
+            MigrationProgress::RolledBack => ("[ ]", paint(Look::Warning, " rolled back")),
         };
         let time = m
             .seconds
