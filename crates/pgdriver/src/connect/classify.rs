@@ -14,6 +14,8 @@ pub fn classify_server_message(sqlstate: Option<&str>, message: &str) -> Kind {
 
 fn by_sqlstate(sqlstate: &str, message: &str) -> Option<Kind> {
     Some(match sqlstate {
+        // of what `options` sets: undefined_object, invalid_parameter_value
+        "42704" | "22023" => Kind::BadOptions,
         "28P01" => Kind::WrongPassword,
         "28000" => match by_text(message) {
             Kind::Other => Kind::LoginRefused,
@@ -115,6 +117,10 @@ const TEXTS: &[(&str, Kind)] = &[
     ("invalid ssl protocol version range", Kind::BadOptions),
     ("invalid connection option", Kind::BadOptions),
     ("definition of service", Kind::BadOptions),
+    ("syntax error in service file", Kind::BadOptions),
+    ("invalid uri query parameter", Kind::BadOptions),
+    ("unrecognized configuration parameter", Kind::BadOptions),
+    ("invalid value for parameter", Kind::BadOptions),
     ("private key file", Kind::BadOptions),
     ("could not read certificate file", Kind::BadOptions),
     ("could not open certificate file", Kind::BadOptions),

@@ -58,6 +58,11 @@ pub(super) fn from_driver(
 /// tokio-postgres's sentence, before the cause.
 const HANDSHAKE: &str = "error performing TLS handshake";
 
+/// The server said that it has no TLS.
+pub(super) fn is_without_tls(error: &ConnectError) -> bool {
+    error.kind() == Kind::TlsRefused && error.message().ends_with("server does not support TLS")
+}
+
 /// libpq: any refusal before the login is done. Afterwards nothing says that it was one, but for its class: invalid
 /// authorization, and PgBouncer's only one.
 fn after_answer(sqlstate: &str) -> Fallback {

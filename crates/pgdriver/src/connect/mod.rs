@@ -242,6 +242,8 @@ async fn within<T>(limit: Option<Duration>, work: impl Future<Output = T>) -> Op
 /// Of the two tries that `allow` and `prefer` make the more telling one, and what the other said.
 fn both(first: Option<ConnectError>, second: ConnectError) -> ConnectError {
     match first {
+        // `prefer` asks whether the server speaks TLS; that it does not is an answer and no failure
+        Some(first) if failure::is_without_tls(&first) => second,
         Some(first) => joined(first, second),
         None => second,
     }

@@ -73,10 +73,13 @@ impl Environment {
     }
 
     pub(super) fn variable(&self, name: &str) -> Option<&str> {
-        self.variables
-            .get(name)
-            .map(String::as_str)
+        self.variable_as_it_is(name)
             .filter(|value| !value.is_empty())
+    }
+
+    /// Empty too.
+    pub(super) fn variable_as_it_is(&self, name: &str) -> Option<&str> {
+        self.variables.get(name).map(String::as_str)
     }
 
     pub(super) fn os_user(&self) -> Option<&str> {

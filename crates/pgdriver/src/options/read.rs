@@ -99,7 +99,7 @@ pub(super) fn options(
     })
 }
 
-/// Keywords; an empty value is none, as with libpq.
+/// Keywords; an empty value is none, as with libpq, but where there is a choice of words.
 #[derive(Clone, Copy)]
 struct Given<'a>(&'a BTreeMap<String, String>);
 
@@ -127,7 +127,7 @@ impl<'a> Given<'a> {
         choices: &[(&str, T)],
         default: T,
     ) -> Result<T, OptionsError> {
-        match self.text(name) {
+        match self.0.get(name).map(String::as_str) {
             None => Ok(default),
             Some(value) => match choices.iter().find(|(word, _)| *word == value) {
                 Some((_, choice)) => Ok(*choice),

@@ -17,8 +17,8 @@ pub(super) fn resolve(
     explicit: &Keywords,
     environment: &Environment,
 ) -> Result<ConnectOptions, OptionsError> {
+    // what is given as empty is given: neither service nor environment fills it in
     let mut keywords = explicit.clone();
-    keywords.retain(|_, value| !value.is_empty());
     add_missing(&mut keywords, service_keywords(explicit, environment)?);
     add_missing(&mut keywords, environment_keywords(environment));
     require_tls_as_of_old(&mut keywords);
@@ -43,7 +43,7 @@ fn environment_keywords(environment: &Environment) -> Keywords {
     KEYWORDS
         .iter()
         .filter_map(|keyword| {
-            let value = environment.variable(keyword.variable?)?;
+            let value = environment.variable_as_it_is(keyword.variable?)?;
             Some((keyword.name.to_owned(), value.to_owned()))
         })
         .collect()

@@ -25,6 +25,7 @@ async fn agree(dsn: &str, expected: Kind) -> String {
     let cell = Cell {
         dsn: dsn.to_owned(),
         home: "/nonexistent".into(),
+        ..Cell::default()
     };
     let theirs = tokio::task::spawn_blocking(move || verdicts(&[cell]))
         .await
@@ -353,6 +354,7 @@ async fn a_server_that_speaks_german() {
         let cell = Cell {
             dsn,
             home: "/nonexistent".into(),
+            ..Cell::default()
         };
         let theirs = tokio::task::spawn_blocking(move || verdicts(&[cell]));
         let (verdict, words) = theirs.await.unwrap().remove(0);

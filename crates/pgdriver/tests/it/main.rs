@@ -13,6 +13,7 @@ mod failures;
 mod history;
 mod libpq;
 mod observers;
+mod options_matrix;
 mod pooler;
 mod queries;
 mod server;

@@ -4,13 +4,14 @@
 
 use std::path::PathBuf;
 
+use rcgen::{BasicConstraints, IsCa, KeyUsagePurpose};
 use xtask::env::Env;
 use xtask::servers::{Options, TempServer};
 
 use crate::libpq::certificates::{
     Authority, Shown, alternative, authority, expired, expired_authority, file, for_clients_only,
-    for_signing_certificates_only, intermediate, issued, marked_as_ca, named, not_yet_valid,
-    revocations, self_signed, version_1, with_serial,
+    for_signing_certificates_only, intermediate, issued, limited, marked_as_ca, named,
+    not_yet_valid, revocations, self_signed, version_1, with_serial,
 };
 use crate::libpq::{Cell, Tally};
 use crate::{MAJORS, soon};
@@ -171,6 +172,7 @@ fn cells(server: &TempServer, modes: &[&str], hosts: &[&str], roots: &[Root]) ->
                         root.said
                     ),
                     home: root.home.clone(),
+                    ..Cell::default()
                 });
             }
         }
@@ -234,6 +236,23 @@ async fn every_sort_of_certificate() {
         chain: format!("{}{}", shown.chain, between.pem),
         ..shown
     };
+    let below = |authority: &Authority, shown: Shown| Shown {
+        chain: format!("{}{}", shown.chain, authority.pem),
+        ..shown
+    };
+    let nobody = limited("nobody", &ours, |p| p.is_ca = IsCa::ExplicitNoCa);
+    let last = limited("last", &ours, |p| {
+        p.is_ca = IsCa::Ca(BasicConstraints::Constrained(0))
+    });
+    let deeper = intermediate("deeper", &last);
+    let two_below = |shown: Shown| Shown {
+        chain: format!("{}{}{}", shown.chain, deeper.pem, last.pem),
+        ..shown
+    };
+    let mute = limited("mute", &ours, |p| {
+        p.key_usages = vec![KeyUsagePurpose::CrlSign]
+    });
+    let over = limited("over", &ours, |p| *p = expired(p.clone()));
     let db = || alternative("common.test", &["db.test"]);
     let served = [
         (
@@ -275,6 +294,40 @@ async fn every_sort_of_certificate() {
         (
             "version 1 with an intermediate",
             chain(version_1(&between, "db.test")),
+        ),
+        ("of no authority", below(&nobody, issued(&nobody, &db()))),
+        (
+            "version 1 of no authority",
+            below(&nobody, version_1(&nobody, "db.test")),
+        ),
+        (
+            "of the last that may sign",
+            below(&last, issued(&last, &db())),
+        ),
+        (
+            "version 1 of the last",
+            below(&last, version_1(&last, "db.test")),
+        ),
+        ("beyond the last", two_below(issued(&deeper, &db()))),
+        (
+            "version 1 beyond the last",
+            two_below(version_1(&deeper, "db.test")),
+        ),
+        (
+            "of one that may not sign",
+            below(&mute, issued(&mute, &db())),
+        ),
+        (
+            "version 1 of one that may not sign",
+            below(&mute, version_1(&mute, "db.test")),
+        ),
+        (
+            "of an intermediate whose time is over",
+            below(&over, issued(&over, &db())),
+        ),
+        (
+            "version 1 of such an intermediate",
+            below(&over, version_1(&over, "db.test")),
         ),
         ("of an expired authority", issued(&old, &db())),
         (

@@ -64,6 +64,22 @@ pub(crate) fn intermediate(name: &str, of: &Authority) -> Authority {
     }
 }
 
+/// One that another vouches for, with something that sets limits to it.
+pub(crate) fn limited(
+    name: &str,
+    of: &Authority,
+    limit: impl FnOnce(&mut CertificateParams),
+) -> Authority {
+    let key = KeyPair::generate().unwrap();
+    let mut params = ca(name);
+    limit(&mut params);
+    let pem = params.signed_by(&key, &of.issuer).unwrap().pem();
+    Authority {
+        pem,
+        issuer: Issuer::new(params, key),
+    }
+}
+
 /// Only a common name, as PostgreSQL's documentation makes certificates.
 pub(crate) fn named(name: &str) -> CertificateParams {
     let mut params = CertificateParams::default();

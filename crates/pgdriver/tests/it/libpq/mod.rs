@@ -6,17 +6,20 @@ pub(crate) mod certificates;
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use pgdriver::{ConnectErrorKind, ConnectOptions, Environment, classify_server_message};
 use xtask::env::Env;
 
 /// A way to connect: a connection string, in a home folder.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Cell {
     pub(crate) dsn: String,
     pub(crate) home: PathBuf,
+    pub(crate) variables: BTreeMap<String, String>,
+    /// Asked of whoever lets us in, one text; what it answers must be the same too.
+    pub(crate) sql: &'static str,
 }
 
 /// How it ended.
@@ -42,7 +45,10 @@ pub(crate) fn verdicts(cells: &[Cell]) -> Vec<(Verdict, String)> {
         .iter()
         .map(|cell| {
             let home = cell.home.display().to_string();
-            format!("{}\n", serde_json::json!({"dsn": cell.dsn, "home": home}))
+            let line = serde_json::json!({
+                "dsn": cell.dsn, "home": home, "variables": cell.variables, "sql": cell.sql
+            });
+            format!("{line}\n")
         })
         .collect();
     let mut stdin = asked.stdin.take().unwrap();
@@ -66,16 +72,17 @@ fn verdict(answer: &serde_json::Value) -> (Verdict, String) {
         let kind = classify_server_message(None, error);
         return (Verdict::Refused(kind), error.to_owned());
     }
+    let said = answer["said"].as_str().unwrap_or_default().to_owned();
     match answer["tls"].as_bool() {
-        Some(true) => (Verdict::Encrypted, String::new()),
-        Some(false) => (Verdict::Plain, String::new()),
+        Some(true) => (Verdict::Encrypted, said),
+        Some(false) => (Verdict::Plain, said),
         None => panic!("{answer}"),
     }
 }
 
 /// Ours, with our own words.
 pub(crate) async fn ours(cell: &Cell) -> (Verdict, String) {
-    let environment = environment(&cell.home);
+    let environment = environment(cell);
     let options = match ConnectOptions::parse_in(&cell.dsn, &environment) {
         Ok(options) => options,
         Err(error) => {
@@ -85,15 +92,24 @@ pub(crate) async fn ours(cell: &Cell) -> (Verdict, String) {
             );
         }
     };
-    match pgdriver::connect(&options).await {
-        Ok(session) if session.is_encrypted() => (Verdict::Encrypted, String::new()),
-        Ok(_) => (Verdict::Plain, String::new()),
-        Err(error) => (Verdict::Refused(error.kind()), error.to_string()),
+    let session = match pgdriver::connect(&options).await {
+        Ok(session) => session,
+        Err(error) => return (Verdict::Refused(error.kind()), error.to_string()),
+    };
+    let said = match cell.sql {
+        "" => String::new(),
+        sql => session.query_text(sql).await.unwrap()[0][0]
+            .clone()
+            .unwrap_or_default(),
+    };
+    match session.is_encrypted() {
+        true => (Verdict::Encrypted, said),
+        false => (Verdict::Plain, said),
     }
 }
 
-fn environment(home: &Path) -> Environment {
-    Environment::of(BTreeMap::new(), Some(home.to_owned()), "nobody")
+fn environment(cell: &Cell) -> Environment {
+    Environment::of(cell.variables.clone(), Some(cell.home.clone()), "nobody")
 }
 
 /// Cells that were asked, and those where the answers differ.
@@ -117,10 +133,12 @@ impl Tally {
         let theirs = asked.await.unwrap();
         self.asked += cells.len();
         for ((cell, (own, said)), (libpq, words)) in cells.iter().zip(own).zip(theirs) {
-            if own != libpq {
+            let refused = matches!(own, Verdict::Refused(_));
+            if own != libpq || !refused && said != words {
                 self.different.push(format!(
-                    "{what}: {} (home {})\n    libpq {libpq:?}: {words}\n    we    {own:?}: {said}",
+                    "{what}: {} {:?} (home {})\n    libpq {libpq:?}: {words}\n    we    {own:?}: {said}",
                     cell.dsn,
+                    cell.variables,
                     cell.home.display()
                 ));
             }
