@@ -31,6 +31,7 @@ mod happy_path;
 mod interrupted;
 mod journal;
 mod pooler;
+mod pooler_retries;
 mod preview;
 mod project_tests;
 mod screens;
