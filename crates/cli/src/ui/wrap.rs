@@ -17,15 +17,18 @@ pub(crate) fn hanging(first: &str, further: &str, text: &str) -> String {
 
 /// As much of `text` as fits on the line behind `indent`.
 pub(crate) fn fitted(indent: &str, text: &str) -> String {
-    let room = width().map_or(usize::MAX, |width| {
-        width.max(40) - indent.chars().count().min(30)
-    });
-    match text.char_indices().nth(room) {
-        None => text.to_owned(),
-        Some(_) => {
-            let kept: String = text.chars().take(room - 1).collect();
-            format!("{kept}…")
-        }
+    fitted_to(width(), indent, text)
+}
+
+fn fitted_to(width: Option<usize>, indent: &str, text: &str) -> String {
+    let Some(width) = width else {
+        return text.to_owned();
+    };
+    // deep in a tree there is always room for a word
+    let room = width.max(40).saturating_sub(indent.chars().count()).max(10);
+    match text.chars().count() > room {
+        true => format!("{}…", text.chars().take(room - 1).collect::<String>()),
+        false => text.to_owned(),
     }
 }
 
@@ -131,6 +134,20 @@ fn width() -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn in_a_tree_a_line_goes_on_behind_the_trunk() {
+        let text = "7 web  waits 6.0 s for ACCESS EXCLUSIVE on public.item";
+        assert_eq!(
+            hanging_to(Some(40), "├─ ", "│    ", text),
+            "├─ 7 web  waits 6.0 s for ACCESS\n│    EXCLUSIVE on public.item"
+        );
+        assert_eq!(fitted_to(Some(40), "│  ", text).chars().count(), 37);
+        assert!(fitted_to(Some(40), "│  ", text).ends_with("ACCESS EXCLUS…"));
+        assert_eq!(fitted_to(Some(80), "│  ", text), text);
+        assert_eq!(fitted_to(None, "", text), text);
+        assert_eq!(fitted_to(Some(40), &"│  ".repeat(40), text), "7 web  wa…");
+    }
 
     #[test]
     fn sql_is_broken_only_where_it_stays_the_same() {
