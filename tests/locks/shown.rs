@@ -106,3 +106,84 @@ fn a_literal_is_seen_only_where_it_was_asked_for() {
         assert!(ran.stdout.contains(secret), "{}", ran.stdout);
     }
 }
+
+/// The fields that scripts are promised.
+#[test]
+fn every_promised_field_is_there() {
+    let database = database(18);
+    let _holder = leave(&database, "report", "BEGIN; SELECT price FROM item", "");
+    let ddl = leave(&database, "deploy", "", "DROP TABLE item");
+    waits(&database, &ddl);
+    let seen = look(&cli(&database));
+    let has = |value: &Value, fields: &[&str]| {
+        let object = value.as_object().expect("an object");
+        for field in fields {
+            assert!(object.contains_key(*field), "{field}: {value:#}");
+        }
+    };
+    has(
+        &seen,
+        &[
+            "schema_version",
+            "command",
+            "sessions",
+            "blocking",
+            "findings",
+        ],
+    );
+    for session in seen["sessions"].as_array().expect("sessions") {
+        has(
+            session,
+            &[
+                "pid",
+                "user",
+                "database",
+                "application",
+                "client",
+                "state",
+                "xact_age_ms",
+                "query",
+                "visible",
+            ],
+        );
+    }
+    has(
+        &seen["blocking"][0],
+        &[
+            "pid",
+            "waits_for",
+            "root_pids",
+            "relation",
+            "mode",
+            "waited_ms",
+            "query",
+        ],
+    );
+    has(
+        &seen["findings"][0],
+        &["code", "severity", "message", "remedy", "relation"],
+    );
+}
+
+#[test]
+fn other_databases_are_counted_or_shown() {
+    let (here, there) = (database(15), database(15));
+    let elsewhere = leave(&there, "elsewhere", "BEGIN; SELECT price FROM item", "");
+    let pids = |seen: &Value| {
+        let sessions = seen["sessions"].as_array().expect("sessions");
+        let pids = sessions
+            .iter()
+            .filter_map(|session| session["pid"].as_i64());
+        pids.collect::<Vec<_>>()
+    };
+    let seen = look(&cli(&here));
+    assert!(!pids(&seen).contains(&i64::from(elsewhere.pid)), "{seen:#}");
+    assert!(seen["sessions_elsewhere"].as_u64() >= Some(1), "{seen:#}");
+    let told = cli(&here).run().expect(0).stdout;
+    assert!(
+        told.contains("in other databases: --all-databases shows them"),
+        "{told}"
+    );
+    let seen = look(&cli(&here).arg("--all-databases"));
+    assert!(pids(&seen).contains(&i64::from(elsewhere.pid)), "{seen:#}");
+}
