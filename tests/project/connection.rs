@@ -82,7 +82,7 @@ fn no_such_socket() {
 /// A server that trusts nobody from this database, and everybody else.
 fn strict() -> TempServer {
     let hba = "local all all scram-sha-256\nhost closed all 127.0.0.1/32 reject\n\
-               host peerless all 127.0.0.1/32 scram-sha-256\nhost shop,postgres all 127.0.0.1/32 trust\n";
+               host peerless all 127.0.0.1/32 scram-sha-256\nhost shop,shut,postgres all 127.0.0.1/32 trust\n";
     let install = crate::support::Env::open()
         .and_then(|env| env.postgres(15))
         .expect("PostgreSQL 15");
@@ -112,6 +112,15 @@ fn what_pg_hba_and_roles_refuse() {
     server.execute("postgres", "CREATE ROLE clerk LOGIN; REVOKE CONNECT ON DATABASE shop FROM public; CREATE ROLE ghost NOLOGIN").unwrap();
     let refused = write("DATABASES['default']['USER'] = 'clerk'");
     halts(&refused, &["run"], 30, "database-not-allowed").says(&["permission denied", "CONNECT"]);
+    server
+        .execute("postgres", "CREATE DATABASE shut ALLOW_CONNECTIONS false")
+        .unwrap();
+    let shut = write("DATABASES['default']['NAME'] = 'shut'");
+    halts(&shut, &["run"], 30, "database-not-allowed").says(&[
+        "shut",
+        "not currently accepting connections",
+        "ALLOW_CONNECTIONS",
+    ]);
     let ghost = write("DATABASES['default']['USER'] = 'ghost'");
     halts(&ghost, &["run"], 30, "database-not-allowed").says(&["ghost", "not permitted to log in"]);
 }
@@ -160,7 +169,10 @@ fn a_safeguard_that_only_django_has_is_told() {
         "{document:#}"
     );
     let message = finding["message"].as_str().unwrap_or_default();
-    assert!(message.starts_with("require_auth, sslcrldir in"), "{message}");
+    assert!(
+        message.starts_with("require_auth, sslcrldir in"),
+        "{message}"
+    );
 
     let ran = cli(&shop).args(["run"]).run().expect(0);
     let screen = format!("{} {}", ran.stdout, ran.stderr);

@@ -242,7 +242,7 @@ async fn every_sort_of_certificate() {
     };
     let nobody = limited("nobody", &ours, |p| p.is_ca = IsCa::ExplicitNoCa);
     let last = limited("last", &ours, |p| {
-        p.is_ca = IsCa::Ca(BasicConstraints::Constrained(0))
+        p.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     });
     let deeper = intermediate("deeper", &last);
     let two_below = |shown: Shown| Shown {
@@ -250,7 +250,7 @@ async fn every_sort_of_certificate() {
         ..shown
     };
     let mute = limited("mute", &ours, |p| {
-        p.key_usages = vec![KeyUsagePurpose::CrlSign]
+        p.key_usages = vec![KeyUsagePurpose::CrlSign];
     });
     let over = limited("over", &ours, |p| *p = expired(p.clone()));
     let db = || alternative("common.test", &["db.test"]);
