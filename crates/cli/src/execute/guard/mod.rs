@@ -281,6 +281,8 @@ impl<'a> Guard<'a> {
     fn in_force(&mut self, settings: &BTreeMap<String, String>) -> Option<Failure> {
         let running = self.running.as_mut()?;
         running.sent = Instant::now();
+        // most statements are over by then; a wait is seen before its first interval is
+        self.next_look = running.sent + SOONEST;
         let asked = statement::timeouts(running.patience, self.around.guard.statement_timeout);
         super::monitor::not_in_force(&asked.into_iter().collect::<Vec<_>>(), settings)
     }

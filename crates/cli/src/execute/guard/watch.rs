@@ -8,7 +8,7 @@ use pgdriver::activity::locks::LockMode;
 
 use super::needs::Way;
 use super::retry::LetGo;
-use super::{Guard, LOOK, OVERDUE, RAREST, SHARE, Sight, TELL, Turn, millis, say, words};
+use super::{Guard, LOOK, OVERDUE, RAREST, SHARE, SOONEST, Sight, TELL, Turn, millis, say, words};
 use crate::django::wire::Word;
 use crate::event::EventKind;
 use crate::execute::monitor::Monitor;
@@ -22,7 +22,7 @@ impl Guard<'_> {
         let runs = self
             .running
             .as_ref()
-            .is_some_and(|r| r.sent.elapsed() >= LOOK);
+            .is_some_and(|r| r.sent.elapsed() >= SOONEST);
         if runs {
             let turn = self.own_wait(sight.monitor, pid).await;
             if turn.word.is_some() {
@@ -84,7 +84,8 @@ impl Guard<'_> {
             self.next_count = Instant::now() + RAREST;
             return Turn::default();
         };
-        self.next_count = Instant::now() + (began.elapsed() * SHARE).clamp(LOOK, RAREST);
+        let soonest = if queue.waiting == 0 { LOOK * 2 } else { LOOK };
+        self.next_count = Instant::now() + (began.elapsed() * SHARE).clamp(soonest, RAREST);
         if queue.waiting == 0 {
             return Turn::default();
         }
