@@ -1,7 +1,7 @@
 //! The one integration binary: the real command in real Django projects on real PostgreSQL servers.
 //!
-//! `project` is what stops before anything starts, `workflow` the seven steps and their ends, `foreign` projects that
-//! are not ours.
+//! `project` is what stops before anything starts, `workflow` the seven steps and their ends, `locks` and `locks_watch`
+//! one look and the live screen, `foreign` projects that are not ours.
 
 mod foreign;
 mod locks;
