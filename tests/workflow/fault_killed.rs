@@ -243,12 +243,15 @@ fn killed_in_a_statement_after_another() {
     the_next_run_tells(&blog, &words, &["blog.0002_likes"]);
 }
 
-#[test]
-fn killed_while_it_verifies_says_that_all_is_applied() {
-    let blog = likes();
-    // the third process of a run is the one that verifies; by then the migration is recorded
+/// Runs until its Python verifies, and sleeps there; does this; the settings are as before afterwards.
+#[track_caller]
+fn in_the_verification<T: Send>(
+    blog: &Blog,
+    then: impl FnOnce(&mut Running, u32) -> T + Send,
+) -> T {
+    // the marker is made while the run waits at the gate: whatever starts later is what verifies
     let wait = "import os, sys, time\nif os.path.exists('verifying') and 'migrate' not in sys.argv:\n    time.sleep(300)";
-    let settings = with_settings(&blog, wait);
+    let settings = with_settings(blog, wait);
     let done = blog
         .database
         .server()
@@ -261,17 +264,40 @@ fn killed_while_it_verifies_says_that_all_is_applied() {
             running.wait_for("the verification", |line| {
                 line["kind"] == "step_started" && line["step"] == "verify"
             });
-            child(&running, "python");
-            kill(&blog, &mut running);
-            Ok(())
+            let python = child(&running, "python");
+            Ok(then(&mut running, python))
         });
-    done.expect("a session");
-    restore_settings(&blog, &settings);
+    restore_settings(blog, &settings);
+    done.expect("a session")
+}
+
+#[test]
+fn killed_while_it_verifies_says_that_all_is_applied() {
+    let blog = likes();
+    in_the_verification(&blog, |running, _| kill(&blog, running));
     let words = [
         "was cut off in step 5, Verify",
         "blog.0002_likes is applied and recorded",
     ];
     the_next_run_tells(&blog, &words, &[]);
+}
+
+#[test]
+fn python_killed_while_it_verifies_says_that_all_is_applied_and_not_verified() {
+    let blog = likes();
+    let told = in_the_verification(&blog, |running, python| {
+        send(python, Signal::KILL);
+        running.told(60)
+    });
+    let told = told.because("verification-differs", "yes");
+    assert!(told.error().contains("signal: 9"), "{}", told.error());
+    assert_eq!(blog.applied(), ["0001_initial", "0002_likes"]);
+    in_order(
+        &told.report(&blog.project),
+        &["1 of 1 migration is applied", "- [x] `blog.0002_likes`"],
+    );
+    let last = Told::by(blog.apply().run(), 0);
+    assert!(last.of_kind("migration_started").is_empty());
 }
 
 #[test]
