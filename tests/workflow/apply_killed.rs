@@ -174,6 +174,21 @@ fn python_that_dies_between_commit_and_recording_leaves_the_outcome_unknown() {
         &told.report(&blog.project),
         &["whether the database was changed is unknown"],
     );
+    // once the database can be asked in peace, the catalog settles it
+    let checked = support::cli(&blog.project)
+        .args(["check", "--format", "json"])
+        .run()
+        .expect(0)
+        .json();
+    let findings = checked["findings"].to_string();
+    in_order(
+        &findings,
+        &[
+            "run-cut-off",
+            "blog.0002_tag is applied but not recorded: table public.blog_tag is there",
+            "manage.py migrate blog 0002_tag --fake",
+        ],
+    );
 }
 
 #[test]
