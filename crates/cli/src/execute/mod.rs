@@ -20,6 +20,7 @@ use crate::event::{EventKind, MigrationFailed, NoteLevel};
 use crate::exit::Class;
 use crate::failure::Failure;
 use crate::lock::MigrationLock;
+use crate::names::MigrationId;
 use crate::plan::Plan;
 use crate::preview::Preview;
 use crate::reporter::Reporter;
@@ -104,11 +105,29 @@ pub(crate) async fn execute(
         blockers: monitor.last_blockers(),
         invalid: &invalid,
     };
+    let known = recorded.as_ref().ok();
+    let arrived = known.and_then(|ids| settle::arrived(plan, &progress, ids).cloned());
     let verdict = settle::settle(plan, &progress, &ended, recorded, &seen);
-    if let Err(failure) = &verdict {
-        tell_failure(&progress, failure, around.reporter);
+    match (&verdict, &arrived) {
+        (Ok(_), _) => {}
+        // it is recorded: nobody lived to say so, and the connection's end is the run's failure, not the migration's
+        (Err(_), Some(id)) => tell_arrived(id, around.reporter),
+        (Err(failure), None) => tell_failure(&progress, &ended, failure, around.reporter),
     }
     verdict
+}
+
+fn tell_arrived(id: &MigrationId, reporter: &Reporter) {
+    let (app, name) = (id.app.0.clone(), id.name.0.clone());
+    let begun = reporter.lines().into_iter().rfind(|line| {
+        matches!(&line.kind, EventKind::MigrationStarted { app: a, name: n, .. } if *a == app && *n == name)
+    });
+    let began = Duration::from_millis(begun.map_or(0, |line| line.elapsed_ms));
+    reporter.emit(EventKind::MigrationApplied {
+        app,
+        name,
+        seconds: reporter.elapsed().saturating_sub(began).as_secs_f64(),
+    });
 }
 
 /// The settings of every session of `migrate`: they hold for RunSQL and RunPython too.
@@ -326,7 +345,7 @@ fn hear(
     None
 }
 
-fn tell_failure(progress: &Progress, failure: &Failure, reporter: &Reporter) {
+fn tell_failure(progress: &Progress, ended: &Ended, failure: &Failure, reporter: &Reporter) {
     let Some((id, exception)) = &progress.failed else {
         return;
     };
@@ -340,7 +359,8 @@ fn tell_failure(progress: &Progress, failure: &Failure, reporter: &Reporter) {
         app: id.app.0.clone(),
         name: id.name.0.clone(),
         sqlstate: exception.sqlstate.clone(),
-        message: if exception.message.is_empty() {
+        // what stopped it is the reason, and not that it was stopped
+        message: if exception.message.is_empty() || ended.stopped_for.is_some() {
             first
         } else {
             exception.message.clone()

@@ -42,31 +42,37 @@ pub(crate) fn before(
     sql: &str,
     found: &Found,
 ) -> Option<Before> {
-    let (run, stated) = earlier.iter().find_map(|run| {
-        let cut = run.migrations.iter().find(|cut| cut.id == *id)?;
-        let same = !cut.atomic && cut.sha256.is_some() && cut.sha256.as_deref() == sha256;
-        let stated = cut.statements.iter().rfind(|s| s.sql.trim() == sql.trim());
-        same.then_some(run).zip(stated)
-    })?;
+    let met: Vec<(&BrokenRun, &Stated)> = earlier
+        .iter()
+        .filter_map(|run| {
+            let cut = run.migrations.iter().find(|cut| cut.id == *id)?;
+            let same = !cut.atomic && cut.sha256.is_some() && cut.sha256.as_deref() == sha256;
+            let stated = cut.statements.iter().rfind(|s| s.sql.trim() == sql.trim());
+            same.then_some(run).zip(stated)
+        })
+        .collect();
+    if met.is_empty() {
+        return None;
+    }
     let claims = claims(sql)?;
     if let Some(before) = claims.iter().find_map(|claim| leftover(claim, found)) {
         return Some(before);
     }
-    let all_there =
-        !claims.is_empty() && claims.iter().all(|claim| proves(claim, stated, run, found));
-    let words = || {
-        let there: Vec<String> = claims.iter().map(|c| c.object.to_string()).collect();
-        Before::Done(Proof(format!(
-            "{} {}, from run {}",
-            there.join(", "),
-            match claims.iter().all(|c| c.asked == Asked::Gone) {
-                true => "is gone",
-                false => "is there and whole",
-            },
-            run.run
-        )))
+    // a later run may have met what an earlier one made, and proves nothing by that
+    let (run, _) = met.into_iter().find(|(run, stated)| {
+        !claims.is_empty() && claims.iter().all(|claim| proves(claim, stated, run, found))
+    })?;
+    let there: Vec<String> = claims.iter().map(|c| c.object.to_string()).collect();
+    let state = if claims.iter().all(|c| c.asked == Asked::Gone) {
+        "is gone"
+    } else {
+        "is there and whole"
     };
-    all_there.then(words)
+    Some(Before::Done(Proof(format!(
+        "{} {state}, from run {}",
+        there.join(", "),
+        run.run
+    ))))
 }
 
 fn leftover(claim: &Claim, found: &Found) -> Option<Before> {

@@ -146,6 +146,26 @@ fn an_index_whose_end_nobody_saw_counts_only_where_it_is_the_same() {
     assert!(!done(&failed, "aa", INDEX, &index(Some(true), DEFINED)));
 }
 
+/// Found by hand: kill -9 within the build, then a run that failed over the leftover, then REINDEX.
+#[test]
+fn a_run_that_failed_over_it_does_not_hide_the_one_that_made_it() {
+    let end = EventKind::RunFinished(RunFinished {
+        exit_code: 50,
+        changed: Changed::No,
+        run: String::new(),
+        report: None,
+        error: None,
+    });
+    let earlier = [
+        run(false, vec![starts(1, INDEX), end]),
+        run(false, vec![starts(1, INDEX)]),
+    ];
+    let id = MigrationId::new("blog", "0002");
+    let found = index(Some(true), DEFINED);
+    let before = before(&earlier, &id, Some("aa"), INDEX, &found);
+    assert!(matches!(before, Some(Before::Done(_))), "{before:?}");
+}
+
 #[test]
 fn a_condition_is_part_of_the_definition() {
     let partial = format!("{INDEX} WHERE slug IS NOT NULL");
