@@ -75,6 +75,7 @@ impl Snapshot {
                 .cloned()
                 .collect(),
             waiters,
+            extent: seen.graph.extent,
             roots,
             prepared: seen
                 .prepared

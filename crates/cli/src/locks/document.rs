@@ -4,9 +4,8 @@
 
 use std::time::Duration;
 
-use pgdriver::activity::SessionInfo;
-use pgdriver::activity::SessionKind;
 use pgdriver::activity::remedy::Remedy;
+use pgdriver::activity::{Extent, LONGEST, SessionInfo, SessionKind};
 use serde::Serialize;
 
 use super::model::{Root, Snapshot, Waiter};
@@ -25,12 +24,24 @@ pub(crate) struct Document<'a> {
     prepared_transactions: Vec<Prepared<'a>>,
     /// Sessions of other databases that were left out.
     sessions_elsewhere: usize,
+    /// Where `blocking` and `roots` are not everybody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    blocking_limited: Option<Limited>,
     #[serde(skip_serializing_if = "Option::is_none")]
     relation: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     locks: Option<Vec<Lock<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     readiness: Option<ReadinessPart<'a>>,
+}
+
+/// Of a crowd only the longest waiters are asked for their blockers.
+#[derive(Debug, Serialize)]
+struct Limited {
+    /// Anywhere in the cluster; null: the server cancelled the question, and nothing is known.
+    waiting: Option<u64>,
+    asked: u64,
+    text: String,
 }
 
 /// Where the answer comes from.
@@ -189,10 +200,24 @@ pub(crate) fn document<'a>(
             .map(|one| prepared(snapshot, one))
             .collect(),
         sessions_elsewhere: snapshot.elsewhere,
+        blocking_limited: limited(snapshot),
         relation: relation.map(ToString::to_string),
         locks: relation.map(|_| snapshot.on_relation.iter().map(held).collect()),
         readiness: readiness.map(readiness_part),
     }
+}
+
+fn limited(snapshot: &Snapshot) -> Option<Limited> {
+    let text = super::words::limited(snapshot.extent)?;
+    let (waiting, asked) = match snapshot.extent {
+        Extent::Longest { waiting } => (Some(waiting), LONGEST),
+        Extent::Whole | Extent::Unknown => (None, 0),
+    };
+    Some(Limited {
+        waiting,
+        asked,
+        text,
+    })
 }
 
 fn ms(age: Option<Duration>) -> Option<u128> {

@@ -2,9 +2,9 @@
 //!
 //! Absent here: what it means.
 
-use pgdriver::activity;
 use pgdriver::activity::locks::{Held, LockMode, Wanted, in_the_way};
 use pgdriver::activity::remedy::Asker;
+use pgdriver::activity::{self, Extent, WaitGraph};
 use pgdriver::server::{self, ServerFacts};
 use pgdriver::{QueryError, Session};
 use tokio::try_join;
@@ -53,7 +53,7 @@ impl Us {
 /// One look.
 pub(crate) async fn look(session: &Session, us: &Us, view: &View) -> Result<Snapshot, QueryError> {
     let (graph, sessions, prepared) = try_join!(
-        activity::wait_graph(session),
+        graph(session),
         activity::sessions(session),
         server::prepared_transactions(session)
     )?;
@@ -65,6 +65,17 @@ pub(crate) async fn look(session: &Session, us: &Us, view: &View) -> Result<Snap
         held,
     };
     Ok(Snapshot::of(seen, us, view))
+}
+
+/// Without who waits for whom, said so, where the server cancels the question: the sessions are worth a look by themselves.
+async fn graph(session: &Session) -> Result<WaitGraph, QueryError> {
+    match activity::wait_graph(session).await {
+        Err(error) if error.is_cancelled() => Ok(WaitGraph {
+            extent: Extent::Unknown,
+            ..WaitGraph::default()
+        }),
+        answer => answer,
+    }
 }
 
 /// Everybody's locks on the relation of the view.

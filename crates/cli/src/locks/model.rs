@@ -7,7 +7,7 @@ use std::time::Duration;
 use pgdriver::Permitted;
 use pgdriver::activity::locks::Held;
 use pgdriver::activity::remedy::{self, Remedy};
-use pgdriver::activity::{LockWait, Prepared, SessionInfo, SessionKind, WaitGraph};
+use pgdriver::activity::{Extent, LockWait, Prepared, SessionInfo, SessionKind, WaitGraph};
 use pgdriver::catalog::RelationName;
 use pgdriver::server::PreparedTransaction;
 
@@ -64,6 +64,8 @@ pub(crate) struct Snapshot {
     pub(crate) sessions: Vec<SessionInfo>,
     /// The longest wait first.
     pub(crate) waiters: Vec<Waiter>,
+    /// Whether those are all that wait.
+    pub(crate) extent: Extent,
     /// The one that most wait for first.
     pub(crate) roots: Vec<Root>,
     /// The oldest first.

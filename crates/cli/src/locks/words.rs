@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use pgdriver::activity::{LockWait, Prepared, SessionDetail, SessionInfo, SessionKind, Target};
+use pgdriver::activity::{
+    Extent, LONGEST, LockWait, Prepared, SessionDetail, SessionInfo, SessionKind, Target,
+};
 use pgdriver::catalog::RelationName;
 
 use crate::ui;
@@ -131,6 +133,21 @@ fn waits_on_client(detail: &SessionDetail) -> Option<&'static str> {
         ("active", "ClientRead") => Some(", waits for its client"),
         ("active", "ClientWrite") => Some(", its client does not read"),
         _ => None,
+    }
+}
+
+/// What is missing of who waits for whom.
+pub(crate) fn limited(extent: Extent) -> Option<String> {
+    match extent {
+        Extent::Whole => None,
+        Extent::Longest { waiting } => Some(format!(
+            "{} wait for locks on this server; the {LONGEST} that wait longest are shown with their blockers",
+            ui::count(waiting, "session")
+        )),
+        Extent::Unknown => Some(
+            "who waits for whom is unknown: the server cancelled the question, which took too long"
+                .to_owned(),
+        ),
     }
 }
 

@@ -63,6 +63,16 @@ pub fn all_roots(edges: &[Edge]) -> BTreeMap<i32, BTreeSet<i32>> {
     roots
 }
 
+/// Takes out those who wait for somebody unknown, and whoever would stand there as one that waits for nobody without them.
+pub(super) fn without_open(edges: &mut Vec<Edge>, mut open: BTreeSet<i32>) {
+    while !open.is_empty() {
+        let before: BTreeSet<i32> = edges.iter().map(|edge| edge.waiter).collect();
+        edges.retain(|edge| !open.contains(&edge.blocker));
+        let after: BTreeSet<i32> = edges.iter().map(|edge| edge.waiter).collect();
+        open = before.difference(&after).copied().collect();
+    }
+}
+
 /// Those who wait for each other, in groups: a deadlock, if nobody gives up. PostgreSQL ends one of them after
 /// deadlock_timeout.
 pub fn cycles(edges: &[Edge]) -> Vec<Vec<i32>> {
@@ -178,7 +188,7 @@ impl Search {
 
 #[cfg(test)]
 mod tests {
-    use super::{Edge, behind_all, cycles, direct, queued_behind, roots};
+    use super::{Edge, behind_all, cycles, direct, queued_behind, roots, without_open};
 
     fn edges(pairs: &[(i32, i32)]) -> Vec<Edge> {
         pairs
@@ -234,5 +244,13 @@ mod tests {
         let edges = edges(&pairs);
         assert_eq!(roots(&edges, 699), [0]);
         assert_eq!(queued_behind(&edges, 0).len(), 699);
+    }
+
+    #[test]
+    fn whoever_waits_for_the_unknown_is_no_root() {
+        // 5 was not asked; 4 waits for it alone, 3 for 4 alone; 2 waits for 4 and for 1
+        let mut found = edges(&[(2, 1), (2, 4), (3, 4), (4, 5)]);
+        without_open(&mut found, [5].into());
+        assert_eq!(found, edges(&[(2, 1)]));
     }
 }

@@ -28,7 +28,9 @@ pub use kind::SessionKind;
 pub use prepared::Prepared;
 pub use session_info::{SessionDetail, SessionInfo};
 pub use target::{AdvisoryKey, Target};
-pub use wait_graph::{Blocking, WaitGraph, asker, blocked_by, blockers_of, wait_graph};
+pub use wait_graph::{
+    Blocking, Extent, LONGEST, WaitGraph, asker, blocked_by, blockers_of, wait_graph,
+};
 
 use crate::permitted::{Permitted, age};
 use crate::query_error::QueryError;

@@ -21,11 +21,31 @@ const BLOCKING: Sql = sql!("ask who blocks a backend", "blocking_edges.sql", INT
 const WAITING: Sql = sql!("ask who waits for whom", "waiting_edges.sql");
 const ASKER: Sql = sql!("ask who we are", "asker.sql");
 
+/// So many of those that wait are asked for their blockers: the longest wait first. As in waiting_edges.sql.
+pub const LONGEST: u64 = 200;
+
+/// How much of the whole a graph is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Extent {
+    /// Everybody that was asked about.
+    #[default]
+    Whole,
+    /// So many wait in all; the [`LONGEST`] are in it, with their blockers.
+    Longest {
+        /// Anywhere in the cluster.
+        waiting: u64,
+    },
+    /// The server gave up on the question: an empty graph says nothing.
+    Unknown,
+}
+
 /// A piece of the wait graph, with the sessions in it.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct WaitGraph {
     /// Who waits for whom.
     pub edges: Vec<Edge>,
+    /// Whether that is everybody.
+    pub extent: Extent,
     /// How each blocker stands in its waiter's way; one for each prepared transaction that blocks.
     pub blocking: Vec<Blocking>,
     /// Everybody in `edges` who is still there, with their parallel workers.
@@ -106,18 +126,41 @@ pub async fn blockers_of(session: &Session, pid: i32) -> Result<WaitGraph, Query
     describe(session, edges).await
 }
 
-/// The sessions that wait for `pid`, directly or through others: what stands in the queue behind it.
+/// The sessions that wait for `pid`, directly or through others: what stands in the queue behind it. Of a crowd, as
+/// [`wait_graph`]: those that wait longest.
 pub async fn blocked_by(session: &Session, pid: i32) -> Result<WaitGraph, QueryError> {
-    let mut edges = edges(&WAITING.rows(session, &[]).await?)?;
+    let (mut edges, extent) = waiting(&WAITING.rows(session, &[]).await?)?;
     let behind = graph::queued_behind(&edges, pid);
     edges.retain(|edge| behind.contains(&edge.waiter));
-    describe(session, edges).await
+    let graph = describe(session, edges).await?;
+    Ok(WaitGraph { extent, ..graph })
 }
 
-/// Everybody who waits for a lock, anywhere in the cluster.
+/// Everybody who waits for a lock, anywhere in the cluster; of a crowd the [`LONGEST`], with their blockers.
 pub async fn wait_graph(session: &Session) -> Result<WaitGraph, QueryError> {
-    let edges = edges(&WAITING.rows(session, &[]).await?)?;
-    describe(session, edges).await
+    let (edges, extent) = waiting(&WAITING.rows(session, &[]).await?)?;
+    let graph = describe(session, edges).await?;
+    Ok(WaitGraph { extent, ..graph })
+}
+
+/// Without those who would look like roots only because nobody asked whom they wait for.
+fn waiting(rows: &[Row]) -> Result<(Vec<Edge>, Extent), QueryError> {
+    let mut edges = edges(rows)?;
+    let mut open = BTreeSet::new();
+    let mut all = 0;
+    for row in rows {
+        all = row.get::<i64>("waiting")?;
+        if row.get("is_open")? {
+            open.insert(row.get::<i32>("blocker")?);
+        }
+    }
+    graph::without_open(&mut edges, open);
+    let waiting = u64::try_from(all).unwrap_or_default();
+    let extent = match waiting > LONGEST {
+        true => Extent::Longest { waiting },
+        false => Extent::Whole,
+    };
+    Ok((edges, extent))
 }
 
 fn edges(rows: &[Row]) -> Result<Vec<Edge>, QueryError> {
@@ -157,6 +200,7 @@ async fn describe(session: &Session, edges: Vec<Edge>) -> Result<WaitGraph, Quer
     let mut graph = WaitGraph {
         waits: awaited::waits(&locks, &among),
         edges,
+        extent: Extent::Whole,
         blocking: Vec::new(),
         sessions,
         prepared,

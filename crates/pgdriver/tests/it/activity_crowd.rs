@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use pgdriver::Session;
 use pgdriver::activity::locks::{LockMode, Wanted, in_the_way, queue_behind};
-use pgdriver::activity::{self, SessionKind};
+use pgdriver::activity::{self, Extent, SessionKind};
 use pgdriver::catalog::RelationName;
 use xtask::env::Env;
 use xtask::servers::{Database, Options, TempServer};
@@ -201,4 +201,45 @@ async fn idle(observer: &Session, pid: i32) -> f64 {
         }
     }
     (cpu(observer.pid()) - before).as_secs_f64() / begun.elapsed().as_secs_f64()
+}
+
+/// Half a million edges, if all were asked: an observer must answer well before its statement_timeout of 2 s.
+#[tokio::test]
+#[ignore = "slow"]
+async fn heavy_a_crowd_that_waits_for_one_row() {
+    const CROWD: u64 = 950;
+    let server = wide(15);
+    let database = server.database().unwrap();
+    let setup = "CREATE TABLE item (id int); INSERT INTO item VALUES (1)";
+    database.execute(setup).unwrap();
+    let observer = pgdriver::connect_observer(&options(&database.dsn()))
+        .await
+        .unwrap();
+    let holder = superuser(&database).await;
+    let update = "UPDATE item SET id = id";
+    holder.execute(&format!("BEGIN; {update}")).await.unwrap();
+    let mut running = Vec::new();
+    for _ in 0..CROWD {
+        let waiter = superuser(&database).await;
+        running.push(tokio::spawn(async move { waiter.execute(update).await }));
+    }
+    let begun = Instant::now();
+    let graph = loop {
+        let looked = Instant::now();
+        let graph = activity::wait_graph(&observer).await.unwrap();
+        println!("{:?}: {:.0?}", graph.extent, looked.elapsed());
+        if graph.extent == (Extent::Longest { waiting: CROWD }) {
+            break graph;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(120));
+        tokio::time::sleep(INTERVAL).await;
+    };
+    let causes = graph.causes();
+    assert_eq!(causes.len(), 1, "{causes:?}");
+    assert_eq!(causes[0].pid, holder.pid());
+    let shown = graph.waiters();
+    assert!((200..=300).contains(&shown.len()), "{}", shown.len());
+    assert!(shown.iter().all(|pid| graph.roots(*pid) == [holder.pid()]));
+    holder.execute("ROLLBACK").await.unwrap();
+    running.into_iter().for_each(|one| one.abort());
 }

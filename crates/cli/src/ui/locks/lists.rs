@@ -1,6 +1,6 @@
 //! The lists below the trees, and the line at the end.
 
-use pgdriver::activity::{SessionInfo, SessionKind};
+use pgdriver::activity::{Extent, SessionInfo, SessionKind};
 
 use super::tree::query;
 use super::{ROWS, faint, more, remedy};
@@ -219,6 +219,12 @@ pub(super) fn summary(snapshot: &Snapshot, readiness: Option<&Readiness>) -> Str
 
 fn waits(snapshot: &Snapshot) -> String {
     match (snapshot.waiters.len(), snapshot.roots.len()) {
+        _ if snapshot.extent == Extent::Unknown => {
+            paint(Look::Warning, "who waits for a lock is unknown")
+        }
+        (0, _) if snapshot.extent != Extent::Whole => {
+            paint(Look::Warning, "none of those shown waits for a lock")
+        }
         (0, _) => paint(Look::Good, "nobody waits for a lock"),
         (1, roots) => paint(
             Look::Bad,

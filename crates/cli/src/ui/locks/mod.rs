@@ -36,6 +36,9 @@ pub(crate) fn locks(snapshot: &Snapshot, readiness: Option<&Readiness>) -> Strin
         parts.extend(lists::autovacuum(snapshot));
     }
     parts.extend(hidden(snapshot));
+    parts.extend(
+        words::limited(snapshot.extent).map(|text| wrapped("", &paint(Look::Warning, text))),
+    );
     parts.push(wrapped("", &lists::summary(snapshot, readiness)));
     parts.join("\n\n")
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use pgdriver::Permitted;
 use pgdriver::activity::remedy::Hindrance;
-use pgdriver::activity::{SessionInfo, SessionKind};
+use pgdriver::activity::{Extent, SessionInfo, SessionKind};
 
 use super::rows::Key;
 use super::state::Picture;
@@ -282,8 +282,12 @@ fn behind(pid: i32, snapshot: &Snapshot) -> Option<String> {
         None => return None,
     };
     let verb = if waiting == 1 { "waits" } else { "wait" };
+    let some = match snapshot.extent {
+        Extent::Whole => "",
+        Extent::Longest { .. } | Extent::Unknown => "At least ",
+    };
     Some(format!(
-        "{} {verb} for it.",
+        "{some}{} {verb} for it.",
         ui::count(waiting as u64, "session")
     ))
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use pgdriver::activity::Extent;
 use ratatui_core::buffer::Buffer;
 use ratatui_core::layout::Rect;
 use ratatui_core::text::{Line, Span};
@@ -91,6 +92,13 @@ fn counts(state: &State, snapshot: &Snapshot, palette: Palette) -> Vec<Span<'sta
         spans.push(span(text, style(look)));
     };
     match (snapshot.waiters.len(), snapshot.roots.len()) {
+        _ if snapshot.extent == Extent::Unknown => {
+            more(Look::Warning, "who waits for a lock is unknown".to_owned());
+        }
+        (0, _) if snapshot.extent != Extent::Whole => more(
+            Look::Warning,
+            "none of those shown waits for a lock".to_owned(),
+        ),
         (0, _) => more(Look::Good, "nobody waits for a lock".to_owned()),
         (1, roots) => more(Look::Bad, format!("1 waits for {}", number(roots, "root"))),
         (waiters, roots) => {
@@ -165,6 +173,9 @@ fn hindrance(state: &State) -> Option<(Look, String)> {
         Link::Up => {}
     }
     let snapshot = &state.picture.as_ref()?.snapshot;
+    if let Some(text) = words::limited(snapshot.extent) {
+        return Some((Look::Warning, text));
+    }
     let hidden = snapshot.hidden();
     let role = &snapshot.us.asker.role;
     (hidden > 0).then(|| {

@@ -144,6 +144,7 @@ pub(super) fn snapshot(readers: i32) -> Snapshot {
         },
         sessions,
         waiters,
+        extent: pgdriver::activity::Extent::Whole,
         roots: vec![root],
         prepared: Vec::new(),
         on_relation: Vec::new(),
