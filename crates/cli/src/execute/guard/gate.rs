@@ -13,6 +13,8 @@ const SHORTEST: Duration = Duration::from_millis(100);
 const AT_ONCE: Duration = Duration::from_millis(50);
 /// How long others are watched before a moment among them is chosen.
 const WATCH: Duration = Duration::from_secs(1);
+/// The share of moments that is good enough after one watch.
+const CHOOSY: f64 = 0.25;
 /// Lives that are remembered.
 const LIVES: usize = 400;
 
@@ -55,10 +57,19 @@ pub(super) struct Gate {
     began: Option<Instant>,
     present: BTreeMap<String, Sighting>,
     lives: Vec<Duration>,
-    /// What the queue would have taken, look by look.
-    expected: Vec<(Instant, Duration)>,
+    /// What the queue would have cost, look by look.
+    expected: Vec<Cost>,
     /// Attempts that timed out.
     failed: u32,
+}
+
+/// What it would cost to stand in the queue now.
+#[derive(Debug, Clone, Copy)]
+struct Cost {
+    /// Until the last of those in the way is gone.
+    longest: Duration,
+    /// All the time that the others, each of which comes back once it is gone, would wait behind us.
+    together: Duration,
 }
 
 #[derive(Debug, Clone)]
@@ -95,20 +106,21 @@ impl Gate {
         if in_the_way.is_empty() {
             return Step::Go(self.attempt());
         }
-        let Some(queue) = self.queue(now, in_the_way) else {
+        let Some(cost) = self.cost(now, in_the_way) else {
             return Step::Wait;
         };
+        let queue = cost.longest;
         if queue <= AT_ONCE {
             return Step::Go(self.attempt().max(self.allowed(queue * 2 + AT_ONCE)));
         }
         if in_the_way.iter().all(|h| h.what == What::Autovacuum) {
             return Step::Go(self.allowed(queue));
         }
-        self.expected.push((now, queue));
+        self.expected.push(cost);
         if queue + AT_ONCE > self.longest() || now < began + self.watch() {
             return Step::Wait;
         }
-        if queue <= self.acceptable(now, began) {
+        if self.is_good(cost, now - began) {
             Step::Go(
                 self.allowed(queue + queue / 4 + SHORTEST)
                     .max(self.attempt()),
@@ -141,31 +153,41 @@ impl Gate {
         WATCH.max(longest * 2)
     }
 
-    /// As short as the shortest tenth of what was seen, and less choosy with each further watch.
-    fn acceptable(&self, now: Instant, began: Instant) -> Duration {
-        let mut seen: Vec<Duration> = self.expected.iter().map(|(_, queue)| *queue).collect();
-        seen.sort_unstable();
-        let rounds = (now - began).as_secs_f64() / self.watch().as_secs_f64();
-        let share = (0.1 * rounds).clamp(0.0, 1.0);
-        let at = ((seen.len().saturating_sub(1)) as f64 * share) as usize;
-        seen.get(at).copied().unwrap_or_default() + Duration::from_millis(20)
+    /// Among the shortest quarter of what was seen, and among the cheapest; less choosy with each further watch.
+    fn is_good(&self, cost: Cost, watched: Duration) -> bool {
+        let rounds = watched.as_secs_f64() / self.watch().as_secs_f64();
+        let together = self.share(CHOOSY * rounds, |cost| cost.together);
+        let longest = self.share(CHOOSY * rounds, |cost| cost.longest);
+        let slack = Duration::from_millis(20);
+        cost.together <= together + slack && cost.longest <= longest + slack
     }
 
-    /// How long the queue would take: the last of them to go. None where that cannot be told.
-    fn queue(&self, now: Instant, in_the_way: &[InTheWay]) -> Option<Duration> {
-        let mut longest = Duration::ZERO;
+    /// What so large a share of the looks did not exceed.
+    fn share(&self, share: f64, of: impl Fn(&Cost) -> Duration) -> Duration {
+        let mut seen: Vec<Duration> = self.expected.iter().map(of).collect();
+        seen.sort_unstable();
+        let at = (seen.len().saturating_sub(1) as f64 * share.clamp(0.0, 1.0)) as usize;
+        seen.get(at).copied().unwrap_or_default()
+    }
+
+    /// None where it cannot be told.
+    fn cost(&self, now: Instant, in_the_way: &[InTheWay]) -> Option<Cost> {
+        let mut remaining = Vec::new();
         for holder in in_the_way {
-            let remaining = match holder.what {
+            remaining.push(match holder.what {
                 What::Autovacuum => {
                     let needed = self.deadlock_timeout + self.deadlock_timeout / 2;
                     (needed <= self.longest()).then_some(needed)?
                 }
                 What::Queued => return None,
                 What::Session => self.remaining(self.age(now, holder)?)?,
-            };
-            longest = longest.max(remaining);
+            });
         }
-        Some(longest)
+        let longest = remaining.iter().max().copied().unwrap_or_default();
+        Some(Cost {
+            longest,
+            together: remaining.iter().map(|left| longest - *left).sum(),
+        })
     }
 
     /// Since its transaction began, as the server says, or as we saw it come.
@@ -308,7 +330,7 @@ mod tests {
             .map(|r| 2000 - r.age.unwrap().as_millis() as u32)
             .max();
         assert!(
-            last.unwrap() <= 1500,
+            last.unwrap() <= 1800,
             "{} ms of queue at {at}",
             last.unwrap()
         );
