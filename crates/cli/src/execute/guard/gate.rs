@@ -14,7 +14,7 @@ const AT_ONCE: Duration = Duration::from_millis(50);
 /// How long others are watched before a moment among them is chosen.
 const WATCH: Duration = Duration::from_secs(1);
 /// The share of moments that is good enough after one watch.
-const CHOOSY: f64 = 0.25;
+const CHOOSY: f64 = 0.1;
 /// Lives that are remembered.
 const LIVES: usize = 400;
 
@@ -153,7 +153,7 @@ impl Gate {
         WATCH.max(longest * 2)
     }
 
-    /// Among the shortest quarter of what was seen, and among the cheapest; less choosy with each further watch.
+    /// Among the shortest tenth of what was seen, and among the cheapest; less choosy with each further watch.
     fn is_good(&self, cost: Cost, watched: Duration) -> bool {
         let rounds = watched.as_secs_f64() / self.watch().as_secs_f64();
         let together = self.share(CHOOSY * rounds, |cost| cost.together);
