@@ -3,6 +3,8 @@
 //!
 //! Whoever queues at some moment waits for the youngest of them; nobody can do better than to choose that moment.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use xtask::load::Clients;
 
@@ -14,14 +16,17 @@ use super::row::{Row, Run, seconds};
 use super::stage::{Side, Stage};
 use super::watched::Watched;
 
-/// Plain migrate comes at any moment, a good one at times: it takes more rounds to know what it usually costs.
+/// A deploy comes at any moment, a good one at times: the rounds begin at moments that are spread over a reader's life.
 const ROUNDS: usize = 3;
+const LIFE: Duration = Duration::from_secs(2);
 
 pub(super) fn play(stage: &Stage, runs: usize) -> Result<Outcome> {
     let (mut plain, mut guard) = (Row::new("plain"), Row::new("guard"));
-    for _ in 0..runs * ROUNDS {
-        plain.add(once(stage, Side::Plain)?);
-        guard.add(once(stage, Side::Guard)?);
+    let rounds = u32::try_from(runs * ROUNDS)?;
+    for round in 0..rounds {
+        let moment = LIFE * round / rounds;
+        plain.add(once(stage, Side::Plain, moment)?);
+        guard.add(once(stage, Side::Guard, moment)?);
     }
     let promises = vec![
         Promise::at_most(
@@ -38,13 +43,16 @@ pub(super) fn play(stage: &Stage, runs: usize) -> Result<Outcome> {
     Ok(Outcome {
         rows: vec![plain, guard],
         promises,
-        notes: vec![format!("{} runs of each", runs * ROUNDS)],
+        notes: vec![format!(
+            "{rounds} runs of each, from moments spread over a reader's life"
+        )],
     })
 }
 
-fn once(stage: &Stage, side: Side) -> Result<Run> {
+fn once(stage: &Stage, side: Side, moment: Duration) -> Result<Run> {
     let site = stage.site(ADD_COLUMN)?;
     let clients = Clients::start(&site.database.dsn(), COUNT, clients::long_reads())?;
+    std::thread::sleep(moment);
     let seen = Watched::start(&site, side, &[])?.until_end()?;
     let suffered = clients.stop()?;
     seen.expect(0)?;
