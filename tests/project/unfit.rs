@@ -236,7 +236,12 @@ fn a_backup_through_a_transaction_pooler() {
             .replace("AddIndexConcurrently", "AddIndex"),
     )
     .unwrap();
-    for command in [&["run"][..], &["run", "--apply", "--yes"], &["backup"], &["check"]] {
+    for command in [
+        &["run"][..],
+        &["run", "--apply", "--yes"],
+        &["backup"],
+        &["check"],
+    ] {
         halts(&shop, command, 31, "pooler").says(&[
             "transaction pooler",
             "pg_dump",

@@ -102,7 +102,8 @@ pub(crate) fn pooler(server: &Server, mode: PoolMode) -> Option<Pooler> {
             Some(started.unwrap_or_else(|why| panic!("no PgBouncer: {why:#}")))
         }
         Err(why) => {
-            let expected = rustix::process::getuid().is_root() && Path::new("/etc/debian_version").exists();
+            let expected =
+                rustix::process::getuid().is_root() && Path::new("/etc/debian_version").exists();
             assert!(!expected, "{why:#}");
             eprintln!("NOT TESTED, no PgBouncer here: {why:#}");
             None
@@ -116,7 +117,9 @@ pub(crate) fn lead_through(project: &Project, pooler: &Pooler) {
     let text = project.read_file("config/settings.py").expect("settings");
     let (host, port) = (pooler.host(), pooler.port());
     let text = format!("{text}\nDATABASES['default'].update(HOST={host:?}, PORT='{port}')\n");
-    project.write_file("config/settings.py", &text).expect("settings");
+    project
+        .write_file("config/settings.py", &text)
+        .expect("settings");
 }
 
 #[track_caller]
