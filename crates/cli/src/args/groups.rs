@@ -73,10 +73,11 @@ pub(crate) struct DjangoArgs {
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Guard")]
 pub(crate) struct GuardArgs {
-    /// The longest that one attempt may wait in a lock's queue [default: 2s]
+    /// The longest that one attempt may wait in a lock's queue; 0 is no limit [default: 2s]
     #[arg(long, value_name = "TIME")]
     pub(crate) lock_timeout: Option<String>,
-    /// The longest that the run may wait for locks, all waits together; then it ends with 53 [default: 10m]
+    /// The longest that the run may wait for locks, all waits together; then it ends with 53; 0 is no limit
+    /// [default: 10m]
     #[arg(long, value_name = "TIME")]
     pub(crate) max_wait: Option<String>,
     /// The longest that a statement may take; 0 is no limit [default: 0]

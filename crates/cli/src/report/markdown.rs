@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::model::{BackupState, MigrationLine, MigrationProgress, RunReport};
 use crate::event::VerifyCheck;
+use crate::exit::Changed;
 use crate::ui::{bytes, count, seconds};
 
 pub(crate) fn markdown(report: &RunReport) -> String {
@@ -241,10 +242,29 @@ pub(super) fn checklist(report: &RunReport) -> Vec<VerifyCheck> {
     list
 }
 
+/// What is left of a migration that is not atomic has no command that takes it back.
+fn nothing_to_roll_back(report: &RunReport) -> String {
+    let half = report.migrations.iter().find(|m| {
+        !m.atomic
+            && matches!(
+                m.progress,
+                MigrationProgress::Failed | MigrationProgress::Unknown
+            )
+    });
+    match half {
+        Some(m) if report.changed != Changed::No => format!(
+            "No command takes back what `{}.{}` left: it is not atomic, and those of its statements that came to \
+             their end stayed. The next run says which, from the journal and the catalog; the backup is the way back.",
+            m.app, m.name
+        ),
+        _ => "Nothing to roll back.".to_owned(),
+    }
+}
+
 fn rollback(out: &mut String, report: &RunReport) {
     let _ = writeln!(out, "\n### Rollback (if needed)\n");
     if report.rollback.is_empty() {
-        let _ = writeln!(out, "Nothing to roll back.");
+        let _ = writeln!(out, "{}", nothing_to_roll_back(report));
         return;
     }
     if report.started.dry_run {

@@ -76,13 +76,13 @@ pub(crate) const TABLE: &[Row] = &[
         "lock_timeout",
         "--lock-timeout",
         Some("2s"),
-        "the longest that one attempt may wait in a lock's queue",
+        "the longest that one attempt may wait in a lock's queue; 0: no limit",
     ),
     row(
         "max_wait",
         "--max-wait",
         Some("10m"),
-        "the longest that the run may wait for locks, all waits together",
+        "the longest that the run may wait for locks, all waits together; 0: no limit",
     ),
     row(
         "statement_timeout",

@@ -129,7 +129,16 @@ impl Guard<'_> {
             Class::MigrationLockTimeout,
             format!("the lock on {} was not to be had in {all} (--max-wait)", words::relations(locks)),
         )
-        .hint("wait until those in the way are gone, or allow more with --max-wait; --on-blocker cancel or terminate ends them");
+        .hint(match self.around.guard.on_blocker {
+            OnBlocker::Wait => {
+                "wait until those in the way are gone, or allow more with --max-wait; --on-blocker cancel or terminate \
+                 ends them"
+            }
+            OnBlocker::Cancel | OnBlocker::Terminate => {
+                "wait until those in the way are gone, or allow more with --max-wait; the report says who was signalled \
+                 and who was left alone, and why"
+            }
+        });
         words::blocked_by(failure, monitor.last_blockers())
     }
 }
