@@ -86,6 +86,7 @@ impl Progress {
             Answer::MigrationStarted {
                 app, name, atomic, ..
             } => {
+                self.failed_statement = None;
                 self.current = Some(Current {
                     id: MigrationId::new(app, name),
                     atomic: *atomic,

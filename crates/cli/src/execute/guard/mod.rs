@@ -33,7 +33,7 @@ use blockers::Signalled;
 pub(super) use blockers::{Root, Standing};
 use gate::{Gate, Step};
 use needs::{Forecast, Needs, Way};
-use retry::{Failed, LetGo};
+use retry::{Ends, Failed, LetGo};
 use timeline::{Ended, Timeline};
 pub(super) use words::mode as server_mode;
 
@@ -198,7 +198,9 @@ impl<'a> Guard<'a> {
     /// Whether a migration has begun that would have to be rolled back.
     pub(super) fn under_way(&self) -> UnderWay {
         match self.question.as_ref().map(|q| &q.what) {
-            Some(Asked::Migration(_) | Asked::Pause(_)) => UnderWay::Nothing,
+            Some(Asked::Migration(_)) => UnderWay::Nothing,
+            // before another attempt of the migration; a statement's own pause keeps it running
+            Some(Asked::Pause(_)) if self.running.is_none() => UnderWay::Nothing,
             _ => UnderWay::Migration,
         }
     }
@@ -245,6 +247,7 @@ impl<'a> Guard<'a> {
             Answer::MigrationApplied { .. } => {
                 self.release(Ended::Committed);
                 self.forecast.settled();
+                self.ours = None;
                 self.current = None;
             }
             Answer::MigrationFailed { .. } => self.release(Ended::RolledBack),
@@ -295,6 +298,8 @@ impl<'a> Guard<'a> {
         self.forecast.ran(&running.sql);
         self.took_its_locks(&running);
         if !running.in_transaction {
+            // it ended before it was let go: that was about this statement alone
+            self.ours = None;
             self.release(Ended::Committed);
         }
     }
@@ -311,6 +316,9 @@ impl<'a> Guard<'a> {
             self.running = Some(running);
         }
         if asks {
+            if exception.sqlstate.as_deref() == Some("55P03") {
+                self.gate.failed();
+            }
             self.release(Ended::RolledBack);
             self.ask(Asked::Failed(Box::new(exception.clone())));
         } else {
@@ -389,6 +397,10 @@ impl<'a> Guard<'a> {
                 let failed = Failed::Statement {
                     exception: &exception,
                     left_invalid: self.left_invalid(sight).await,
+                    ends: self
+                        .running
+                        .as_ref()
+                        .map_or(Ends::Whole, |r| words::ends(&r.sql)),
                     attempt: self.running.as_ref().map_or(1, |r| r.attempt),
                 };
                 self.after(&failed)

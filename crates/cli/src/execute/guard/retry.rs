@@ -24,6 +24,15 @@ pub(super) enum LetGo {
     OutOfTime,
 }
 
+/// Whether a statement outside a transaction is one transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ends {
+    /// It is rolled back whole where it fails.
+    Whole,
+    /// DO, CALL and words of transactions may commit on their way.
+    MayCommitInside,
+}
+
 /// What failed.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Failed<'a> {
@@ -33,6 +42,7 @@ pub(super) enum Failed<'a> {
         exception: &'a Exception,
         /// CONCURRENTLY: whether it left an INVALID index behind; none for others, which leave nothing.
         left_invalid: Option<bool>,
+        ends: Ends,
         attempt: u32,
     },
 }
@@ -79,7 +89,10 @@ pub(super) fn decide(failed: &Failed<'_>, ours: Option<&LetGo>, retries: u32, ji
 
 /// Why it may end better next time; none where it would not.
 fn reason(exception: &Exception, ours: Option<&LetGo>) -> Option<String> {
-    match ours {
+    // an error of its own is not ours, though we let go in the same instant
+    let state = exception.sqlstate.as_deref();
+    let by_us = exception.class == LET_GO || matches!(state, Some("57014" | "55P03") | None);
+    match ours.filter(|_| by_us) {
         Some(LetGo::WhileHolding(_) | LetGo::OutOfTime) => return None,
         Some(LetGo::WhileWaiting(why) | LetGo::Busy(why)) => return Some(why.clone()),
         None => {}
@@ -107,6 +120,10 @@ fn stayed(failed: &Failed<'_>) -> Option<String> {
             left_invalid: Some(true),
             ..
         } => Some("it left an INVALID index behind".to_owned()),
+        Failed::Statement {
+            ends: Ends::MayCommitInside,
+            ..
+        } => Some("it may have committed on its way".to_owned()),
         _ => None,
     }
 }
@@ -188,6 +205,7 @@ mod tests {
             let failed = Failed::Statement {
                 exception: &lock_timeout,
                 left_invalid,
+                ends: Ends::Whole,
                 attempt: 1,
             };
             let next = decide(&failed, None, 5, 0.5);

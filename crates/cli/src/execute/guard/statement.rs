@@ -54,7 +54,7 @@ impl Guard<'_> {
                     .collect();
                 match self.at_gate(&wanted, question, sight).await {
                     Err(failure) => return stop(failure),
-                    Ok(Step::Go(patience)) if wanted.is_empty() => ceiling.or(Some(patience)),
+                    Ok(Step::Go(_)) if wanted.is_empty() => ceiling,
                     Ok(Step::Go(patience)) => Some(patience),
                     Ok(Step::Wait) => {
                         match self.waits_while_holding(question, &wanted, in_transaction) {

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use pgdriver::activity::locks::LockMode;
 
-use super::needs::Way;
 use super::retry::LetGo;
 use super::{Guard, LOOK, OVERDUE, RAREST, SHARE, SOONEST, Sight, TELL, Turn, millis, say, words};
 use crate::django::wire::Word;
@@ -29,13 +28,8 @@ impl Guard<'_> {
                 return turn;
             }
         }
-        let may_block = runs
-            && self
-                .running
-                .as_ref()
-                .is_some_and(|r| r.needs.way != Way::Light);
         if self.ours.is_none()
-            && (may_block || !self.timeline.is_empty())
+            && (runs || !self.timeline.is_empty())
             && Instant::now() >= self.next_count
         {
             return self.count_behind(sight.monitor, pid).await;

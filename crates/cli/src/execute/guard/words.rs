@@ -6,7 +6,7 @@ use std::hash::{BuildHasher, RandomState};
 
 use pgdriver::activity::locks::LockMode;
 
-use super::retry::Failed;
+use super::retry::{Ends, Failed};
 use crate::django::wire::Operation;
 use crate::event::Blocker;
 use crate::failure::Failure;
@@ -47,6 +47,22 @@ pub(super) fn runs_code(operation: &Operation) -> bool {
         || operation.base.as_deref() == Some("RunPython")
         || operation.base.is_none()
         || operation.database_operations.iter().any(runs_code)
+}
+
+/// Whether a statement that is run outside a transaction can commit before its end.
+pub(super) fn ends(sql: &str) -> Ends {
+    let inside = sql
+        .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+        .any(|word| {
+            ["do", "call", "commit", "end"]
+                .iter()
+                .any(|w| word.eq_ignore_ascii_case(w))
+        });
+    if inside {
+        Ends::MayCommitInside
+    } else {
+        Ends::Whole
+    }
 }
 
 /// Whether it failed for want of a lock.
