@@ -149,6 +149,10 @@ pub(super) struct Guard<'a> {
     /// Waits that are over.
     spent: Duration,
     timeline: Timeline,
+    /// Since when a transaction of ours is open that has changed rows or more.
+    open: Option<Instant>,
+    /// A COMMIT was sent; whatever comes next says that it arrived.
+    committing: bool,
     signalled: Signalled,
     told: Option<Instant>,
     blind: bool,
@@ -181,6 +185,8 @@ impl<'a> Guard<'a> {
             ours: None,
             spent: Duration::ZERO,
             timeline: Timeline::default(),
+            open: None,
+            committing: false,
             signalled: Signalled::default(),
             told: None,
             blind: false,
@@ -222,6 +228,10 @@ impl<'a> Guard<'a> {
                 in_transaction,
                 ..
             } => {
+                if std::mem::take(&mut self.committing) {
+                    self.release(Ended::Committed);
+                    self.forecast.settled();
+                }
                 let needs = self.forecast.needs(sql);
                 self.ask(Asked::Statement(Announced {
                     number: *number,
@@ -230,6 +240,7 @@ impl<'a> Guard<'a> {
                     needs,
                 }));
             }
+            Answer::CommitStarted => self.committing = true,
             Answer::StatementRunning { settings, .. } => return self.in_force(settings),
             Answer::StatementFinished { .. } => self.finished(),
             Answer::StatementFailed {
@@ -261,6 +272,7 @@ impl<'a> Guard<'a> {
             self.gate = Gate::new(self.around.guard.lock_timeout, self.around.deadlock_timeout);
         }
         self.ours = None;
+        self.committing = false;
         self.current = Some(Current {
             retryable: self.retryable.contains(&id),
             attempt,
@@ -301,6 +313,8 @@ impl<'a> Guard<'a> {
             // it ended before it was let go: that was about this statement alone
             self.ours = None;
             self.release(Ended::Committed);
+        } else if !words::only_reads(&running.sql) {
+            self.open.get_or_insert(running.sent);
         }
     }
 
@@ -350,11 +364,17 @@ impl<'a> Guard<'a> {
     }
 
     fn release(&mut self, ended: Ended) {
+        self.open = None;
         let at = self.around.reporter.elapsed();
         let id = self.current.as_ref().map(|c| &c.id);
         for held in self.timeline.released(at, id, ended) {
             self.around.reporter.emit(EventKind::LockHeld(held));
         }
+    }
+
+    /// Others may wait for what our transaction holds.
+    fn holds(&self) -> bool {
+        self.open.is_some() || !self.timeline.is_empty()
     }
 
     /// On the clock of the run.
@@ -418,7 +438,7 @@ impl<'a> Guard<'a> {
             self.spent += question.since.elapsed();
         }
         // who goes on holding locks is still in somebody's way
-        if !answered && !self.timeline.is_empty() {
+        if !answered && self.holds() {
             let watched = self.watch(sight).await;
             if watched.word.is_some() {
                 self.question = None;

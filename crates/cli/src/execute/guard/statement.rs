@@ -127,7 +127,7 @@ impl Guard<'_> {
         wanted: &[Lock],
         in_transaction: bool,
     ) -> Option<Busy> {
-        if !in_transaction || self.timeline.is_empty() || question.since.elapsed() < WHILE_HOLDING {
+        if !in_transaction || !self.holds() || question.since.elapsed() < WHILE_HOLDING {
             return None;
         }
         let current = self.current.as_ref()?;

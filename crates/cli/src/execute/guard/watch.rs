@@ -28,10 +28,7 @@ impl Guard<'_> {
                 return turn;
             }
         }
-        if self.ours.is_none()
-            && (runs || !self.timeline.is_empty())
-            && Instant::now() >= self.next_count
-        {
+        if self.ours.is_none() && (runs || self.holds()) && Instant::now() >= self.next_count {
             return self.count_behind(sight.monitor, pid).await;
         }
         if runs && Instant::now() >= self.next_progress {
@@ -89,6 +86,7 @@ impl Guard<'_> {
         let held = self.timeline.since().map_or(Duration::ZERO, |at| {
             self.around.reporter.elapsed().saturating_sub(at)
         });
+        let open = self.open.map_or(Duration::ZERO, |at| at.elapsed());
         let runs = self
             .running
             .as_ref()
@@ -96,7 +94,7 @@ impl Guard<'_> {
         let longest = queue
             .longest
             .unwrap_or_default()
-            .min(ours.max(held).max(runs));
+            .min(ours.max(held).max(runs).max(open));
         self.timeline.behind(queue.waiting, longest);
         self.tell_blocking(queue.waiting, longest);
         let many = queue.waiting > u64::from(guard.max_blocked);

@@ -65,6 +65,18 @@ pub(super) fn ends(sql: &str) -> Ends {
     }
 }
 
+/// Whether a statement leaves no lock that a writer would wait for.
+pub(super) fn only_reads(sql: &str) -> bool {
+    let first: String = sql
+        .trim_start()
+        .chars()
+        .take_while(char::is_ascii_alphabetic)
+        .collect();
+    ["select", "show", "set", "savepoint", "release"]
+        .iter()
+        .any(|word| first.eq_ignore_ascii_case(word))
+}
+
 /// Whether it failed for want of a lock.
 pub(super) fn is_for_lock(failed: &Failed<'_>) -> bool {
     let exception = match failed {
