@@ -14,6 +14,7 @@ mod prepared;
 pub mod progress;
 pub mod remedy;
 mod session_info;
+pub mod signal;
 mod target;
 mod wait_graph;
 
@@ -27,6 +28,7 @@ pub use graph::Edge;
 pub use kind::SessionKind;
 pub use prepared::Prepared;
 pub use session_info::{SessionDetail, SessionInfo};
+pub use signal::{cancel_backend, terminate_backend};
 pub use target::{AdvisoryKey, Target};
 pub use wait_graph::{
     Blocking, Extent, LONGEST, WaitGraph, asker, blocked_by, blockers_of, wait_graph,
@@ -40,8 +42,6 @@ use crate::sql::{Row, Sql, sql};
 const WAIT_OF: Sql = sql!("ask what a backend waits for", "wait_of.sql", INT4);
 const IS_BLOCKED: Sql = sql!("ask whether a backend is blocked", "is_blocked.sql", INT4);
 const EXISTS: Sql = sql!("look for a backend", "backend_exists.sql", INT4);
-const CANCEL: Sql = sql!("cancel a backend's query", "cancel_backend.sql", INT4);
-const TERMINATE: Sql = sql!("terminate a backend", "terminate_backend.sql", INT4);
 
 /// What one backend does at this moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,14 +127,4 @@ pub async fn other_sessions_on(session: &Session, database: &str) -> Result<u64,
 /// There is such a backend.
 pub async fn backend_exists(session: &Session, pid: i32) -> Result<bool, QueryError> {
     EXISTS.row(session, &[&pid]).await?.get("exists")
-}
-
-/// Cancels a backend's query. True: it was told. One that is idle in transaction ignores it.
-pub async fn cancel_backend(session: &Session, pid: i32) -> Result<bool, QueryError> {
-    CANCEL.row(session, &[&pid]).await?.get("told")
-}
-
-/// Ends a backend's session. True: it was told.
-pub async fn terminate_backend(session: &Session, pid: i32) -> Result<bool, QueryError> {
-    TERMINATE.row(session, &[&pid]).await?.get("told")
 }

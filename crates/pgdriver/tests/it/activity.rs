@@ -179,3 +179,51 @@ async fn a_prepared_transaction_is_blocker_zero() {
         database.execute("ROLLBACK PREPARED 'order 7'").unwrap();
     }
 }
+
+#[tokio::test]
+async fn a_signal_meant_for_one_transaction_spares_the_next() {
+    for database in databases() {
+        let sleeper = leave_running(&database, "BEGIN", "SELECT pg_sleep(60)").await;
+        let idle = leave_running(&database, "BEGIN; SELECT 1", "").await;
+        let session = observer(&database).await;
+        let transactions = activity::signal::transactions_of(&session, &[sleeper, idle, 0])
+            .await
+            .unwrap();
+        assert_eq!(
+            transactions.keys().collect::<Vec<_>>(),
+            [&sleeper.min(idle), &sleeper.max(idle)]
+        );
+        let (theirs, other) = (&transactions[&sleeper], &transactions[&idle]);
+        assert!(
+            !activity::signal::cancel_in(&session, sleeper, other)
+                .await
+                .unwrap()
+        );
+        assert!(
+            !activity::signal::terminate_in(&session, idle, theirs)
+                .await
+                .unwrap()
+        );
+        assert!(activity::backend_exists(&session, idle).await.unwrap());
+        assert!(
+            activity::signal::cancel_in(&session, sleeper, theirs)
+                .await
+                .unwrap()
+        );
+        soon("the statement is over", || {
+            let sql = format!("SELECT state FROM pg_stat_activity WHERE pid = {sleeper}");
+            database.scalar(&sql).unwrap() != "active"
+        })
+        .await;
+        assert!(
+            activity::signal::terminate_in(&session, idle, other)
+                .await
+                .unwrap()
+        );
+        soon("the session is gone", || {
+            let sql = format!("SELECT count(*) FROM pg_stat_activity WHERE pid = {idle}");
+            database.scalar(&sql).unwrap() == "0"
+        })
+        .await;
+    }
+}
