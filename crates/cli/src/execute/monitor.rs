@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use pgdriver::activity::locks::{self, Held, LockMode, Queue, Wanted};
-use pgdriver::activity::{self, progress};
+use pgdriver::activity::{self, progress, signal};
 use pgdriver::catalog::{self, RelationName};
 use pgdriver::{Permitted, PooledObserver};
 
@@ -29,6 +29,13 @@ const GONE: Duration = Duration::from_secs(20);
 const CHEAP: Duration = Duration::from_millis(5);
 /// Waiters that are looked at beyond the number that is allowed.
 const BEYOND: u32 = 100;
+
+/// What is sent to a blocker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Signal {
+    Cancel,
+    Terminate,
+}
 
 pub(super) struct Monitor {
     session: PooledObserver,
@@ -146,17 +153,22 @@ impl Monitor {
             }
         }
         roots.retain(|pid, _| !ours.contains(pid));
-        roots.into_values().collect()
+        let pids: Vec<i32> = roots.keys().copied().collect();
+        let transactions = signal::transactions_of(&self.session, &pids).await;
+        let transactions = transactions.unwrap_or_default();
+        let known = |root| describe::in_transaction(root, &transactions);
+        roots.into_values().map(known).collect()
     }
 
-    /// Cancels a session's query; what came of it.
-    pub(super) async fn cancel_blocker(&self, pid: i32) -> String {
-        describe::outcome(activity::cancel_backend(&self.session, pid).await)
-    }
-
-    /// Ends a session; what came of it.
-    pub(super) async fn terminate_blocker(&self, pid: i32) -> String {
-        describe::outcome(activity::terminate_backend(&self.session, pid).await)
+    /// Signals a root, as long as it is in the transaction that it was seen in; what came of it.
+    pub(super) async fn signal(&self, root: &Root, signal: Signal) -> String {
+        let Some(transaction) = &root.transaction else {
+            return "left alone: it is in no transaction any more".to_owned();
+        };
+        describe::outcome(match signal {
+            Signal::Cancel => signal::cancel_in(&self.session, root.pid, transaction).await,
+            Signal::Terminate => signal::terminate_in(&self.session, root.pid, transaction).await,
+        })
     }
 
     /// Whether a backend stands in a lock's queue, as cheaply as the server can say it, to every role.

@@ -15,9 +15,17 @@ pub(super) const GRACE: Duration = Duration::from_secs(2);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::execute) struct Root {
     pub(in crate::execute) pid: i32,
+    /// Its virtual transaction: the session's next one has done nothing yet. None where it is in none that can be seen.
+    pub(in crate::execute) transaction: Option<String>,
     /// Who and what, in one line.
     pub(in crate::execute) what: String,
     pub(in crate::execute) standing: Standing,
+}
+
+impl Root {
+    fn key(&self) -> (i32, Option<String>) {
+        (self.pid, self.transaction.clone())
+    }
 }
 
 /// What may be done to it.
@@ -53,18 +61,17 @@ impl Act {
 /// What was done so far.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Signalled {
-    roots: BTreeMap<i32, Told>,
+    roots: BTreeMap<(i32, Option<String>), Told>,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Told {
     first_seen: Instant,
     last: Option<(Act, Instant)>,
-    seen: Instant,
 }
 
 impl Signalled {
-    /// What to do now about each of `roots`; those that were not there at the last look are met anew.
+    /// What to do now about each of `roots`; a transaction that was not there at the last look is met anew.
     pub(super) fn due(
         &mut self,
         now: Instant,
@@ -75,15 +82,13 @@ impl Signalled {
             return Vec::new();
         }
         self.roots
-            .retain(|pid, _| roots.iter().any(|root| root.pid == *pid));
+            .retain(|known, _| roots.iter().any(|root| root.key() == *known));
         let mut due = Vec::new();
         for root in roots {
-            let told = self.roots.entry(root.pid).or_insert(Told {
+            let told = self.roots.entry(root.key()).or_insert(Told {
                 first_seen: now,
                 last: None,
-                seen: now,
             });
-            told.seen = now;
             if let Some(act) = next(told, root.standing, mode, now) {
                 told.last = Some((act, now));
                 due.push((root.clone(), act));
@@ -119,6 +124,7 @@ mod tests {
     fn root(standing: Standing) -> Root {
         Root {
             pid: 7,
+            transaction: Some("3/1045".to_owned()),
             what: "ann, backend 7".to_owned(),
             standing,
         }
@@ -167,5 +173,25 @@ mod tests {
         assert_eq!(signalled.due(at(1), &[], OnBlocker::Cancel), []);
         assert_eq!(signalled.due(at(2), &roots, OnBlocker::Cancel), []);
         assert_eq!(signalled.due(at(4), &roots, OnBlocker::Cancel).len(), 1);
+    }
+
+    #[test]
+    fn the_next_transaction_of_a_session_has_its_own_grace() {
+        let mut signalled = Signalled::default();
+        let start = Instant::now();
+        let at = |s: u32| start + Duration::from_secs(1) * s;
+        let next = Root {
+            transaction: Some("3/1046".to_owned()),
+            ..root(Standing::Running)
+        };
+        let terminate = OnBlocker::Terminate;
+        assert_eq!(signalled.due(at(0), &[root(Standing::Running)], terminate), []);
+        let due = signalled.due(at(2), &[root(Standing::Running)], terminate);
+        assert_eq!(due.len(), 1);
+        for (seconds, count) in [(3, 0), (4, 0), (5, 1)] {
+            let due = signalled.due(at(seconds), std::slice::from_ref(&next), terminate);
+            assert_eq!(due.len(), count, "after {seconds} s");
+            assert!(due.iter().all(|(_, act)| *act == Act::Cancel), "{due:?}");
+        }
     }
 }

@@ -11,7 +11,7 @@ use super::blockers::Act;
 use super::gate::{InTheWay, Step, What};
 use super::{Guard, Question, RAREST_AT_GATE, SOONEST, Sight, TELL, TELL_AFTER, millis, words};
 use crate::event::{EventKind, LockWaiting, NoteLevel, Place};
-use crate::execute::monitor::Monitor;
+use crate::execute::monitor::{Monitor, Signal};
 use crate::exit::Class;
 use crate::failure::Failure;
 use crate::settings::OnBlocker;
@@ -101,8 +101,8 @@ impl Guard<'_> {
         for (root, act) in self.signalled.due(Instant::now(), &roots, mode) {
             let outcome = match act {
                 Act::Leave(why) => format!("left alone: {why}"),
-                Act::Cancel => sight.monitor.cancel_blocker(root.pid).await,
-                Act::Terminate => sight.monitor.terminate_blocker(root.pid).await,
+                Act::Cancel => sight.monitor.signal(&root, Signal::Cancel).await,
+                Act::Terminate => sight.monitor.signal(&root, Signal::Terminate).await,
             };
             self.around.reporter.emit(EventKind::BlockerSignalled {
                 pid: root.pid,

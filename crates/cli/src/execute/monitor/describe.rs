@@ -2,6 +2,7 @@
 //!
 //! Pure. Absent here: queries; literals of other sessions' queries are never in these lines.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use pgdriver::QueryError;
@@ -57,8 +58,25 @@ pub(super) fn in_graph(graph: &WaitGraph, pid: i32) -> Blocker {
 pub(super) fn root(pid: i32, session: Option<&SessionInfo>, what: String) -> Root {
     Root {
         pid,
+        transaction: None,
         what,
         standing: standing(pid, session),
+    }
+}
+
+/// A root with the transaction that it is in now. Outside of one it holds nothing that a cancel would give back.
+pub(super) fn in_transaction(root: Root, transactions: &BTreeMap<i32, String>) -> Root {
+    let transaction = transactions.get(&root.pid).cloned();
+    let standing = match (&transaction, root.standing) {
+        (None, Standing::Running | Standing::Idle) => Standing::Untouchable(
+            "it is outside a transaction, so what it holds belongs to its session (an advisory lock)",
+        ),
+        (_, standing) => standing,
+    };
+    Root {
+        transaction,
+        standing,
+        ..root
     }
 }
 
@@ -73,7 +91,7 @@ pub(super) fn waits_for_lock(session: &SessionInfo) -> bool {
 pub(super) fn outcome(told: Result<bool, QueryError>) -> String {
     match told {
         Ok(true) => "it was told".to_owned(),
-        Ok(false) => "it is gone".to_owned(),
+        Ok(false) => "it is gone, or in another transaction by now: left alone".to_owned(),
         Err(e) if e.is_permission_denied() => {
             "not permitted; GRANT pg_signal_backend would allow it".to_owned()
         }
