@@ -28,6 +28,11 @@ impl Guard<'_> {
         if locks.is_empty() {
             return Ok(Step::Go(self.around.guard.lock_timeout));
         }
+        // a statement's locks are among its migration's, and so are their holders
+        if !locks.iter().all(|lock| self.gate_of.contains(lock)) {
+            self.gate.elsewhere();
+            self.gate_of = locks.to_vec();
+        }
         let began = Instant::now();
         let held = match sight.monitor.in_the_way(locks, sight.ours).await {
             Ok(held) => held,

@@ -15,6 +15,8 @@ const AT_ONCE: Duration = Duration::from_millis(50);
 const WATCH: Duration = Duration::from_secs(1);
 /// The share of moments that is good enough after one watch.
 const CHOOSY: f64 = 0.1;
+/// Looks that lie further apart have not seen who came and went between them.
+const GAP: Duration = Duration::from_secs(1);
 /// Lives that are remembered.
 const LIVES: usize = 400;
 
@@ -55,6 +57,7 @@ pub(super) struct Gate {
     /// After which a waiter's deadlock check sends an autovacuum away.
     deadlock_timeout: Duration,
     began: Option<Instant>,
+    last: Option<Instant>,
     present: BTreeMap<String, Sighting>,
     lives: Vec<Duration>,
     /// What the queue would have cost, look by look.
@@ -85,6 +88,7 @@ impl Gate {
             ceiling,
             deadlock_timeout,
             began: None,
+            last: None,
             present: BTreeMap::new(),
             lives: Vec::new(),
             expected: Vec::new(),
@@ -98,9 +102,22 @@ impl Gate {
         self.expected.clear();
     }
 
+    /// Other relations have other holders: what was seen of those before says nothing of them.
+    pub(super) fn elsewhere(&mut self) {
+        *self = Self {
+            failed: self.failed,
+            ..Self::new(self.ceiling, self.deadlock_timeout)
+        };
+    }
+
     /// Takes one look in.
     pub(super) fn look(&mut self, now: Instant, in_the_way: &[InTheWay]) -> Step {
-        let first = self.began.is_none();
+        let gap = self.last.map(|last| now - last).filter(|gap| *gap > GAP);
+        if let Some(gap) = gap {
+            self.looked_away(gap);
+        }
+        self.last = Some(now);
+        let first = self.began.is_none() || gap.is_some();
         let began = *self.began.get_or_insert(now);
         self.see(now, in_the_way, first);
         if in_the_way.is_empty() {
@@ -128,6 +145,12 @@ impl Gate {
         } else {
             Step::Wait
         }
+    }
+
+    /// Nobody knows when those who were there ended, and the time between was not spent watching.
+    fn looked_away(&mut self, gap: Duration) {
+        self.present.clear();
+        self.began = self.began.map(|began| began + gap);
     }
 
     /// Doubled after each failure.
@@ -366,6 +389,27 @@ mod tests {
         );
         let mut short = Gate::new(MS * 900, Duration::from_secs(1));
         assert_eq!(short.look(Instant::now(), &[vacuum]), Step::Wait);
+    }
+
+    #[test]
+    fn what_nobody_watched_is_no_life() {
+        let mut gate = gate();
+        let start = Instant::now();
+        let look = |gate: &mut Gate, ms: u32, name: &str, age: Option<u32>| {
+            gate.look(start + MS * ms, &[session(name, age)])
+        };
+        assert_eq!(look(&mut gate, 0, "one", Some(1)), Step::Wait);
+        // its statement ran for a minute: whoever is here now may have come at any time since
+        assert_eq!(look(&mut gate, 60_000, "two", None), Step::Wait);
+        assert_eq!(gate.lives, [], "nobody saw the first one end");
+        assert_eq!(look(&mut gate, 60_020, "three", Some(5)), Step::Wait);
+        assert_eq!(gate.lives, [], "nobody knows when the second one came");
+        assert!(gate.began > Some(start + MS * 59_000), "{:?}", gate.began);
+        look(&mut gate, 60_040, "four", Some(5));
+        assert_eq!(gate.lives.len(), 1);
+        gate.failed();
+        gate.elsewhere();
+        assert_eq!((gate.lives.len(), gate.failed), (0, 1));
     }
 
     #[test]

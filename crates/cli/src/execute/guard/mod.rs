@@ -141,6 +141,8 @@ pub(super) struct Guard<'a> {
     /// SHA-256 of the migrations' files.
     files: BTreeMap<MigrationId, String>,
     gate: Gate,
+    /// The locks that the gate has watched the holders of.
+    gate_of: Vec<Lock>,
     current: Option<Current>,
     question: Option<Question>,
     running: Option<Running>,
@@ -179,6 +181,7 @@ impl<'a> Guard<'a> {
                 .filter_map(|step| Some((step.id.clone(), step.source_sha256.clone()?)))
                 .collect(),
             gate: Gate::new(around.guard.lock_timeout, around.deadlock_timeout),
+            gate_of: Vec::new(),
             current: None,
             question: None,
             running: None,
@@ -270,6 +273,7 @@ impl<'a> Guard<'a> {
     fn begins(&mut self, id: MigrationId, attempt: u32) {
         if attempt == 1 {
             self.gate = Gate::new(self.around.guard.lock_timeout, self.around.deadlock_timeout);
+            self.gate_of.clear();
         }
         self.ours = None;
         self.committing = false;
