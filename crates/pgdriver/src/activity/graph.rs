@@ -107,6 +107,22 @@ pub fn behind_all(edges: &[Edge], pids: &[i32]) -> Vec<i32> {
     seen.into_iter().collect()
 }
 
+/// Each of those behind `pid`, with the one among them that waits for it directly and stands before it by the shortest way.
+pub(super) fn behind_whom(edges: &[Edge], pid: i32) -> BTreeMap<i32, i32> {
+    let links = links(edges, |edge| (edge.blocker, edge.waiter));
+    let mut first: BTreeMap<i32, i32> = BTreeMap::new();
+    let mut open = std::collections::VecDeque::from([pid]);
+    while let Some(at) = open.pop_front() {
+        for to in links.get(&at).into_iter().flatten() {
+            if *to != pid && !first.contains_key(to) {
+                first.insert(*to, first.get(&at).copied().unwrap_or(*to));
+                open.push_back(*to);
+            }
+        }
+    }
+    first
+}
+
 type Links = BTreeMap<i32, BTreeSet<i32>>;
 
 fn links(edges: &[Edge], ends: impl Fn(&Edge) -> (i32, i32)) -> Links {

@@ -176,8 +176,22 @@ async fn the_queue_behind_a_waiter_and_behind_its_holder() {
         assert_eq!(queue.pids, sorted(vec![reader, second]));
         assert_eq!(queue.waiting, 2);
         assert!(queue.longest.is_some());
+        let counted = |queue: &Queue| -> Vec<(String, u64)> {
+            let by_relation = queue.by_relation.iter();
+            let name = |relation: &Option<RelationName>| relation.as_ref().unwrap().to_string();
+            by_relation
+                .map(|(relation, some)| (name(relation), some.waiting))
+                .collect()
+        };
+        let one_each = [
+            ("public.item".to_owned(), 1),
+            ("public.other".to_owned(), 1),
+        ];
+        assert_eq!(counted(&queue), one_each);
         let queue = queue_behind(&session, holder, 100).await.unwrap();
         assert_eq!(queue.pids, sorted(vec![alter, reader, second]));
+        // whoever waits for `other` waits for the one that waits for `item`
+        assert_eq!(counted(&queue), [("public.item".to_owned(), 3)]);
         assert_eq!(queue_behind(&session, holder, 1).await.unwrap().waiting, 1);
         assert_eq!(
             queue_behind(&session, reader, 100).await.unwrap(),
