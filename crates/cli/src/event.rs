@@ -157,7 +157,7 @@ pub(crate) enum EventKind {
         /// What came of it.
         outcome: String,
     },
-    /// A strong lock of a migration, once it is let go.
+    /// A strong lock of a migration, once it is let go, or given up in its queue.
     LockHeld(LockHeld),
     Verified {
         checks: Vec<VerifyCheck>,
@@ -375,19 +375,23 @@ pub(crate) struct Retrying {
     pub(crate) pause_ms: u64,
 }
 
-/// `acquired_ms` counts from the start of the run. Waiters are others that stood behind us while we held it.
+/// `acquired_ms` counts from the start of the run; none where it was not to be had. Waiters are others that stood behind us
+/// for it, while we queued or held.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct LockHeld {
     pub(crate) app: Option<String>,
     pub(crate) name: Option<String>,
-    pub(crate) relation: String,
-    /// As `pg_locks` spells it.
-    pub(crate) mode: String,
-    pub(crate) acquired_ms: u64,
+    /// None: rows, which others wait for by the end of the transaction that changed them.
+    pub(crate) relation: Option<String>,
+    /// As `pg_locks` spells it; none where it is not known.
+    pub(crate) mode: Option<String>,
+    #[serde(default)]
+    pub(crate) queued_ms: u64,
+    pub(crate) acquired_ms: Option<u64>,
     pub(crate) held_ms: u64,
     pub(crate) waiters: u64,
     pub(crate) longest_wait_ms: u64,
-    /// `committed`, `rolled_back`
+    /// `committed`, `rolled_back`, `not_acquired`
     pub(crate) end: String,
 }
 

@@ -115,8 +115,8 @@ pub(super) fn markdown(locks: &LockReport, out: &mut String) {
         let _ = writeln!(
             out,
             "\n### Lock timeline\n\nAs an observer saw it, from the start of the run.\n\n\
-             | relation | mode | migration | acquired | released | held | waiters | longest wait | end |\n\
-             |---|---|---|---|---|---|---|---|---|"
+             | relation | mode | migration | queued | acquired | released | held | waiters | longest wait | end |\n\
+             |---|---|---|---|---|---|---|---|---|---|"
         );
         for held in &locks.lock_timeline {
             let _ = writeln!(out, "{}", row(held));
@@ -167,12 +167,14 @@ fn row(held: &LockHeld) -> String {
         (Some(app), Some(name)) => format!("{app}.{name}"),
         _ => "after the migrations".to_owned(),
     };
+    let never = || "-".to_owned();
     format!(
-        "| {} | {} | {migration} | {} | {} | {} | {} | {} | {} |",
-        held.relation,
-        held.mode,
-        at(held.acquired_ms),
-        at(held.acquired_ms + held.held_ms),
+        "| {} | {} | {migration} | {} | {} | {} | {} | {} | {} | {} |",
+        held.relation.as_deref().unwrap_or("rows"),
+        held.mode.as_deref().unwrap_or("unknown"),
+        at(held.queued_ms),
+        held.acquired_ms.map_or_else(never, at),
+        held.acquired_ms.map_or_else(never, |ms| at(ms + held.held_ms)),
         at(held.held_ms),
         held.waiters,
         at(held.longest_wait_ms),

@@ -363,8 +363,8 @@ impl Listener for Terminal {
             }
             EventKind::LockHeld(held) if self.volume == Volume::Verbose => self.detail(format!(
                 "  held {} on {} for {}",
-                held.mode,
-                held.relation,
+                held.mode.as_deref().unwrap_or("a lock"),
+                held.relation.as_deref().unwrap_or("rows"),
                 seconds(held.held_ms as f64 / 1000.0)
             )),
             EventKind::LockHeld(_) => {}

@@ -117,9 +117,23 @@ struct Running {
     patience: Option<Duration>,
     /// In the queue since, as first seen.
     queued: Option<Instant>,
+    /// What it was seen to wait for: relation and mode.
+    awaits: Option<(Option<String>, Option<String>)>,
     waited: Duration,
     /// Of the same statement, outside a transaction.
     attempt: u32,
+}
+
+impl Running {
+    /// What it queued for, as seen, or else as foreseen.
+    fn stands_for(&self) -> (Option<String>, Option<String>) {
+        let foreseen = || {
+            let lock = self.needs.strong.first();
+            let mode = |lock: &Lock| words::mode(lock.mode).pg_locks().to_owned();
+            (lock.map(|l| l.relation.to_string()), lock.map(mode))
+        };
+        self.awaits.clone().unwrap_or_else(foreseen)
+    }
 }
 
 /// The migration that is under way.
@@ -346,15 +360,15 @@ impl<'a> Guard<'a> {
 
     /// What it was foreseen to lock is held since it left the queue.
     fn took_its_locks(&mut self, running: &Running) {
-        if running.needs.way != Way::Ordinary {
-            return;
-        }
         let at = self.at(running.sent + running.waited);
-        for lock in &running.needs.strong {
-            let mode = words::mode(lock.mode).pg_locks();
-            self.timeline
-                .holds(&lock.relation.to_string(), mode, at, words::stronger);
+        if running.needs.way == Way::Ordinary {
+            for lock in &running.needs.strong {
+                let mode = words::mode(lock.mode).pg_locks();
+                self.timeline
+                    .holds(&lock.relation.to_string(), mode, at, words::stronger);
+            }
         }
+        self.timeline.acquired(at, words::stronger);
     }
 
     fn leaves_queue(&mut self) {
@@ -364,14 +378,17 @@ impl<'a> Guard<'a> {
             let waited = since.elapsed();
             running.waited += waited;
             self.spent += waited;
+            let (relation, mode) = running.stands_for();
+            self.timeline
+                .queued(relation.as_deref(), mode.as_deref(), running.waited);
         }
     }
 
     fn release(&mut self, ended: Ended) {
-        self.open = None;
+        let rows = self.open.take().map(|since| self.at(since));
         let at = self.around.reporter.elapsed();
         let id = self.current.as_ref().map(|c| &c.id);
-        for held in self.timeline.released(at, id, ended) {
+        for held in self.timeline.released(at, rows, id, ended) {
             self.around.reporter.emit(EventKind::LockHeld(held));
         }
     }

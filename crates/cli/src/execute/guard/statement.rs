@@ -82,6 +82,7 @@ impl Guard<'_> {
             sent: Instant::now(),
             patience,
             queued: None,
+            awaits: None,
             waited: Duration::ZERO,
             attempt,
         });

@@ -4,7 +4,8 @@
 
 use std::time::{Duration, Instant};
 
-use pgdriver::activity::locks::LockMode;
+use pgdriver::activity::locks::{LockMode, Queue};
+use pgdriver::catalog::RelationName;
 
 use super::retry::LetGo;
 use super::{Guard, LOOK, OVERDUE, RAREST, SHARE, SOONEST, Sight, TELL, Turn, millis, say, words};
@@ -56,6 +57,7 @@ impl Guard<'_> {
             && let Some(wait) = monitor.wait(pid, sent.elapsed()).await
         {
             self.told = Some(Instant::now());
+            running.awaits = Some((wait.relation.clone(), wait.mode.clone()));
             self.around.reporter.emit(EventKind::LockWaiting(wait));
         }
         let overdue = patience.is_some_and(|patience| since.elapsed() > patience + OVERDUE);
@@ -95,7 +97,7 @@ impl Guard<'_> {
             .longest
             .unwrap_or_default()
             .min(ours.max(held).max(runs).max(open));
-        self.timeline.behind(queue.waiting, longest);
+        self.see_behind(monitor, pid, &queue, longest).await;
         self.tell_blocking(queue.waiting, longest);
         let many = queue.waiting > u64::from(guard.max_blocked);
         let long = !guard.max_blocking.is_zero() && longest > guard.max_blocking;
@@ -122,6 +124,20 @@ impl Guard<'_> {
         })
     }
 
+    /// Whoever stands behind us, by what we keep from them.
+    async fn see_behind(&mut self, monitor: &mut Monitor, pid: i32, queue: &Queue, most: Duration) {
+        let named = |name: &RelationName| self.timeline.mode(&name.to_string()).is_some();
+        let unforeseen = queue.by_relation.keys().flatten().any(|name| !named(name));
+        if unforeseen {
+            self.see_held(monitor, pid).await;
+        }
+        for (relation, some) in &queue.by_relation {
+            let relation = relation.as_ref().map(ToString::to_string);
+            let longest = some.longest.unwrap_or_default().min(most);
+            self.timeline.behind(relation, some.waiting, longest);
+        }
+    }
+
     fn tell_blocking(&mut self, waiting: u64, longest: Duration) {
         if self.told.is_some_and(|at| at.elapsed() < TELL) {
             return;
@@ -142,8 +158,13 @@ impl Guard<'_> {
 
     /// What the transaction holds by now, where the server says it cheaply.
     pub(super) async fn sample(&mut self, sight: &mut Sight<'_>) {
-        let Some(pid) = sight.backend else { return };
-        let Some(held) = sight.monitor.held_by(pid).await else {
+        if let Some(pid) = sight.backend {
+            self.see_held(sight.monitor, pid).await;
+        }
+    }
+
+    async fn see_held(&mut self, monitor: &mut Monitor, pid: i32) {
+        let Some(held) = monitor.held_by(pid).await else {
             return;
         };
         let at = self.around.reporter.elapsed();
