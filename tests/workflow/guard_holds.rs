@@ -99,6 +99,23 @@ fn python_that_goes_on_with_a_lock_in_hand_is_stopped_too() {
     assert!(worst < Duration::from_secs(5), "{worst:?}");
 }
 
+/// No signal reaches Python in its own C code: there the session ends, and the locks with it.
+#[test]
+fn python_that_hears_nothing_loses_its_session() {
+    let deaf = "from django.db import migrations, models\nimport hashlib\n\n\ndef deaf(apps, schema_editor):\n    \
+                hashlib.pbkdf2_hmac('sha256', b'x', b'y', 60_000_000)\n\n\n\
+                class Migration(migrations.Migration):\n    dependencies = [('blog', '0001_initial')]\n    operations = [\n        \
+                migrations.AddField('post', 'likes', models.IntegerField(null=True)),\n        migrations.RunPython(deaf, migrations.RunPython.noop),\n    ]\n";
+    let blog = blog(|app| app.migration("0002_deaf", deaf));
+    let (told, worst) = lets_go(&blog, 3, &["--max-blocking", "500ms"]);
+    told.because("blast-radius", "no").says(&[
+        "blog.0002_deaf",
+        "(--max-blocking 0.5 s)",
+        "its session was ended",
+    ]);
+    assert!(worst < Duration::from_secs(5), "{worst:?}");
+}
+
 #[test]
 fn nobody_behind_it_is_no_reason_to_let_go() {
     let kept = "migrations.AddField('post', 'likes', models.IntegerField(null=True)), migrations.RunSQL('SELECT pg_sleep(3)')";

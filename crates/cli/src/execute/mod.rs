@@ -213,7 +213,7 @@ async fn drive(
             }
             () = tokio::time::sleep_until(look.into()) => {
                 let ours = progress.backends();
-                let turn = guard.turn(&mut Sight { monitor, ours: &ours, backend: progress.backend() }).await;
+                let turn = guard.turn(&mut Sight { monitor, ours: &ours, backend: progress.backend(), owner: progress.owner() }).await;
                 if let Some(word) = turn.word {
                     if word == Word::StopNow {
                         deadline.get_or_insert(tokio::time::Instant::now() + PATIENCE);

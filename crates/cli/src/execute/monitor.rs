@@ -235,6 +235,11 @@ impl Monitor {
         }
     }
 
+    /// Ends a session of the run itself.
+    pub(super) async fn end(&mut self, pid: i32) {
+        let _ = activity::terminate_backend(&self.session, pid).await;
+    }
+
     /// A client that is gone leaves its backend, and its locks, behind for a while: only then is the truth readable.
     pub(super) async fn wait_until_gone(&mut self, pids: Vec<i32>, owner: Owner) {
         let deadline = Instant::now() + GONE;

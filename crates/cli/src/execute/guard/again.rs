@@ -12,10 +12,27 @@ use crate::event::{EventKind, NoteLevel, Retrying};
 use crate::exit::Class;
 use crate::failure::Failure;
 
+/// Whether what failed did so for want of a lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ForLock {
+    Yes,
+    No,
+}
+
+impl ForLock {
+    fn of(failed: &Failed<'_>) -> Self {
+        if words::is_for_lock(failed) {
+            Self::Yes
+        } else {
+            Self::No
+        }
+    }
+}
+
 impl Guard<'_> {
     /// What follows on something that failed.
     pub(super) fn after(&mut self, failed: &Failed<'_>) -> Turn {
-        let ours = self.ours.take();
+        let ours = self.ours.take().map(|(why, _)| why);
         // the server's clock of a wait and ours differ by a little
         let out_of_time = self
             .left()
@@ -45,7 +62,7 @@ impl Guard<'_> {
                 }
                 Turn {
                     word: Some(Word::GiveUp),
-                    failure: ours.and_then(|ours| self.given_up(&ours, failed)),
+                    failure: ours.and_then(|ours| self.given_up(&ours, ForLock::of(failed))),
                 }
             }
         }
@@ -68,7 +85,7 @@ impl Guard<'_> {
     }
 
     /// The failure that says why we let go; none where the error itself says it best.
-    fn given_up(&self, ours: &LetGo, failed: &Failed<'_>) -> Option<Failure> {
+    pub(super) fn given_up(&self, ours: &LetGo, for_lock: ForLock) -> Option<Failure> {
         let guard = self.around.guard;
         match ours {
             LetGo::WhileHolding(why) => Some(
@@ -81,7 +98,7 @@ impl Guard<'_> {
                     .hint("run it when fewer use the table, or allow more with --max-blocked or --max-blocking"),
             ),
             LetGo::Busy(why) => Some(Failure::new(Class::MigrationLockTimeout, why.clone())),
-            LetGo::OutOfTime => words::is_for_lock(failed).then(|| {
+            LetGo::OutOfTime => (for_lock == ForLock::Yes).then(|| {
                 let all = crate::ui::seconds(guard.max_wait.as_secs_f64());
                 Failure::new(
                     Class::MigrationLockTimeout,

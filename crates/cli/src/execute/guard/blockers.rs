@@ -185,7 +185,10 @@ mod tests {
             ..root(Standing::Running)
         };
         let terminate = OnBlocker::Terminate;
-        assert_eq!(signalled.due(at(0), &[root(Standing::Running)], terminate), []);
+        assert_eq!(
+            signalled.due(at(0), &[root(Standing::Running)], terminate),
+            []
+        );
         let due = signalled.due(at(2), &[root(Standing::Running)], terminate);
         assert_eq!(due.len(), 1);
         for (seconds, count) in [(3, 0), (4, 0), (5, 1)] {

@@ -22,6 +22,7 @@ use std::time::{Duration, Instant};
 
 use super::Execution;
 use super::monitor::Monitor;
+use super::progress::Owner;
 use crate::django::wire::{Answer, AttemptFailed, Exception, Word};
 use crate::event::EventKind;
 use crate::failure::Failure;
@@ -51,6 +52,8 @@ const TELL_AFTER: Duration = Duration::from_millis(200);
 const TELL: Duration = Duration::from_millis(700);
 /// How long a transaction that holds locks waits at a gate before it is rolled back.
 const WHILE_HOLDING: Duration = Duration::from_millis(300);
+/// The bridge is expected to have let go by then. Python that does not return from its own C code never does.
+const UNHEARD: Duration = Duration::from_secs(2);
 /// The server's own lock_timeout is expected to have ended a wait by then.
 const OVERDUE: Duration = Duration::from_secs(1);
 
@@ -69,6 +72,7 @@ pub(super) struct Sight<'m> {
     pub(super) ours: &'m [i32],
     /// The one that runs the statements.
     pub(super) backend: Option<i32>,
+    pub(super) owner: Owner,
 }
 
 /// What an interruption would meet.
@@ -160,8 +164,8 @@ pub(super) struct Guard<'a> {
     current: Option<Current>,
     question: Option<Question>,
     running: Option<Running>,
-    /// Why the running attempt is given up, once it is.
-    ours: Option<LetGo>,
+    /// Why the running attempt is given up, once it is, and since when.
+    ours: Option<(LetGo, Instant)>,
     /// Waits that are over.
     spent: Duration,
     timeline: Timeline,

@@ -58,7 +58,7 @@ impl Guard<'_> {
                     Ok(Step::Go(patience)) => Some(patience),
                     Ok(Step::Wait) => {
                         match self.waits_while_holding(question, &wanted, in_transaction) {
-                            Some(Busy::LetGo(word)) => return say(word),
+                            Some(Busy::LetGo(why)) => return self.let_go(why),
                             Some(Busy::Try) => ceiling,
                             None => return Turn::default(),
                         }
@@ -143,8 +143,7 @@ impl Guard<'_> {
             "{} was busy while other locks were held",
             words::relations(wanted)
         );
-        self.ours = Some(LetGo::Busy(why));
-        Some(Busy::LetGo(Word::LetGo))
+        Some(Busy::LetGo(LetGo::Busy(why)))
     }
 
     /// We hold it already, in this mode or a stronger one.
@@ -159,7 +158,7 @@ impl Guard<'_> {
 
 /// A transaction that holds locks meets a gate that is not open.
 enum Busy {
-    LetGo(Word),
+    LetGo(LetGo),
     Try,
 }
 

@@ -137,7 +137,9 @@ impl Timeline {
                 mode,
                 queued_ms: ms(had.queued),
                 acquired_ms: had.since.map(ms),
-                held_ms: ms(had.since.map_or(Duration::ZERO, |since| at.saturating_sub(since))),
+                held_ms: ms(had
+                    .since
+                    .map_or(Duration::ZERO, |since| at.saturating_sub(since))),
                 waiters: behind.waiters,
                 longest_wait_ms: ms(behind.longest),
                 end: end.to_owned(),

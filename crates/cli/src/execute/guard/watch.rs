@@ -7,11 +7,15 @@ use std::time::{Duration, Instant};
 use pgdriver::activity::locks::{LockMode, Queue};
 use pgdriver::catalog::RelationName;
 
+use super::again::ForLock;
 use super::retry::LetGo;
-use super::{Guard, LOOK, OVERDUE, RAREST, SHARE, SOONEST, Sight, TELL, Turn, millis, say, words};
+use super::{
+    Guard, LOOK, OVERDUE, RAREST, SHARE, SOONEST, Sight, TELL, Turn, UNHEARD, millis, say, words,
+};
 use crate::django::wire::Word;
 use crate::event::EventKind;
 use crate::execute::monitor::Monitor;
+use crate::execute::progress::Owner;
 
 impl Guard<'_> {
     /// While a statement runs, or its transaction holds locks.
@@ -29,7 +33,11 @@ impl Guard<'_> {
                 return turn;
             }
         }
-        if self.ours.is_none() && (runs || self.holds()) && Instant::now() >= self.next_count {
+        let unheard = self.unheard(sight, pid).await;
+        if unheard.word.is_some() {
+            return unheard;
+        }
+        if (runs || self.holds()) && Instant::now() >= self.next_count {
             return self.count_behind(sight.monitor, pid).await;
         }
         if runs && Instant::now() >= self.next_progress {
@@ -101,7 +109,7 @@ impl Guard<'_> {
         self.tell_blocking(queue.waiting, longest);
         let many = queue.waiting > u64::from(guard.max_blocked);
         let long = !guard.max_blocking.is_zero() && longest > guard.max_blocking;
-        if !many && !long {
+        if !many && !long || self.ours.is_some() {
             return Turn::default();
         }
         let why = if many {
@@ -151,9 +159,32 @@ impl Guard<'_> {
 
     /// The attempt ends now; outside a transaction, the statement. The bridge cancels: a cancel from here could meet the
     /// ROLLBACK that follows, and cost the connection.
-    fn let_go(&mut self, why: LetGo) -> Turn {
-        self.ours = Some(why);
+    pub(super) fn let_go(&mut self, why: LetGo) -> Turn {
+        self.ours = Some((why, Instant::now()));
         say(Word::LetGo)
+    }
+
+    /// Python that does not come back from its own C code hears no word, and its transaction keeps others waiting: then its
+    /// session ends, and the run with it. Not once a COMMIT was sent, and not a pooler's session.
+    async fn unheard(&mut self, sight: &mut Sight<'_>, pid: i32) -> Turn {
+        let Some((why, at)) = &self.ours else {
+            return Turn::default();
+        };
+        if at.elapsed() < UNHEARD || self.committing || sight.owner == Owner::Pool {
+            return Turn::default();
+        }
+        let failure = self.given_up(why, ForLock::Yes).map(|failure| {
+            failure.source(
+                "let go",
+                "its session was ended, since Python did not answer",
+            )
+        });
+        self.ours = None;
+        sight.monitor.end(pid).await;
+        Turn {
+            word: Some(Word::StopNow),
+            failure,
+        }
     }
 
     /// What the transaction holds by now, where the server says it cheaply.
