@@ -170,3 +170,41 @@ fn a_statement_that_nobody_can_read_is_bound_by_the_lock_timeout_and_tried_again
         &["### Tried again", "blog.0002_hidden, attempt 2"],
     );
 }
+
+/// What goes past Django's cursors, as COPY and the driver's own do, is bound by `--lock-timeout` after a gated statement too.
+#[test]
+fn what_no_hook_sees_keeps_the_lock_timeout() {
+    let migration = |atomic: &str, name: &str, after: &str, operation: &str| {
+        let file = format!(
+            "from django.contrib.postgres.operations import AddIndexConcurrently\nfrom django.db import migrations, models\n\n\n\
+             def look(apps, schema_editor):\n    with schema_editor.connection.connection.cursor() as cursor:\n        \
+             cursor.execute(\"INSERT INTO seen SELECT '{name}', current_setting('lock_timeout')\")\n\n\n\
+             class Migration(migrations.Migration):\n    atomic = {atomic}\n    dependencies = [('blog', '{after}')]\n    \
+             operations = [\n        {operation},\n        migrations.RunPython(look, migrations.RunPython.noop),\n    ]\n"
+        );
+        (name.to_owned(), file)
+    };
+    let field = "migrations.AddField('post', 'likes', models.IntegerField(null=True))";
+    let index = "AddIndexConcurrently('post', models.Index(fields=['title'], name='post_title'))";
+    let files = [
+        migration("True", "0002_field", "0001_initial", field),
+        migration("False", "0003_index", "0002_field", index),
+    ];
+    let models = format!(
+        "{}    class Meta:\n        indexes = [models.Index(fields=['title'], name='post_title')]\n",
+        super::common::models("likes = models.IntegerField(null=True)")
+    );
+    for venv in ["5.2", "4.2"] {
+        let blog = super::common::blog_on(crate::support::shared(15), venv, |app| {
+            files.iter().fold(app.models(&models), |app, (name, file)| {
+                app.migration(name, file)
+            })
+        });
+        blog.execute("CREATE TABLE seen (migration text, lock_timeout text)");
+        Running::start(&blog.apply().args(["--lock-timeout", "1700ms"])).told(0);
+        let seen = blog.scalar(
+            "SELECT string_agg(migration || ' ' || lock_timeout, ', ' ORDER BY migration) FROM seen",
+        );
+        assert_eq!(seen, "0002_field 1700ms, 0003_index 1700ms");
+    }
+}

@@ -109,10 +109,13 @@ pub(crate) enum Render {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "word", rename_all = "snake_case")]
 pub(crate) enum Word {
-    /// Begin the migration that was announced, or run the statement, with these server settings in force.
+    /// Begin the migration that was announced, or run the statement, with these server settings in force; afterwards with
+    /// those, for what runs where no hook sees it.
     Go {
         #[serde(skip_serializing_if = "BTreeMap::is_empty")]
         settings: BTreeMap<String, String>,
+        #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+        afterwards: BTreeMap<String, String>,
     },
     /// Do not run the statement that was announced: what it would make is there already.
     Skip,

@@ -47,6 +47,7 @@ class Statements:
         self.send("statement_started", number=number, app=app, name=name, sql=sql,
                   in_transaction=in_transaction(connection))
         began = time.perf_counter()
+        word = {}
         try:
             if self.stepwise:
                 word = self.words.wait_for("go", "skip")
@@ -58,21 +59,24 @@ class Statements:
             try:
                 with self.pooled(connection, sql):
                     if self.stepwise:
-                        settings = put_in_force(connection, word.get("settings") or {}, connection.alias in self.pools)
-                        self.send("statement_running", number=number, settings=settings)
+                        self.send("statement_running", number=number,
+                                  settings=self.put_in_force(connection, word.get("settings")))
                     result = self.sent(connection, sql, execute)
-            except Exception as exc:
-                if self.asks(connection, exc):
-                    self.stop.has_let_go()  # with the statement: nothing else is held
-                raise
             finally:
                 self.stop.ends()
         except BaseException as exc:
+            if not is_gone(connection, exc):
+                with contextlib.suppress(Exception):
+                    self.put_in_force(connection, word.get("afterwards"))
             self.send("statement_failed", number=number, seconds=rounded(time.perf_counter() - began),
                       exception=described(exc), **self.where(connection, exc))
             raise
         self.send("statement_finished", number=number, seconds=rounded(time.perf_counter() - began))
+        self.put_in_force(connection, word.get("afterwards"))  # for what no hook sees: COPY, a driver's own cursor
         return result
+
+    def put_in_force(self, connection, settings):
+        return put_in_force(connection, settings or {}, connection.alias in self.pools)
 
     def begin(self):
         """A stop that waits for a COMMIT to be recorded need not wait where a migration is not one transaction."""

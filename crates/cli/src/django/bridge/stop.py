@@ -80,13 +80,15 @@ class Stop:
         self.insist()
 
     def let_go(self):
-        """Of the attempt that runs; where none does, it is over already."""
-        self.let_go_of = self.attempt
+        """Of the attempt that runs; where none does, or where it has nothing in hand, it is over already."""
+        with self.cancelling:
+            if self.running is not None or not self.empty_handed():
+                self.let_go_of = self.attempt
         if self.letting_go():
             self.insist()
 
-    def has_let_go(self):
-        self.let_go_of = None
+    def empty_handed(self):
+        return self.attempt is not None and is_untouched(self.attempt.connection)
 
     def letting_go(self):
         return self.attempt is not None and self.let_go_of is self.attempt
@@ -160,6 +162,9 @@ class Stop:
             self.held = True
 
     def ends(self):
-        """A cancel that is on its way is for this statement, not for the next."""
+        """A cancel that is on its way is for this statement, not for the next; what was asked of one outside a transaction
+        is done with its end."""
         with self.cancelling:
             self.running = None
+            if self.empty_handed():
+                self.let_go_of = None

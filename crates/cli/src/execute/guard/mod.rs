@@ -426,7 +426,7 @@ impl<'a> Guard<'a> {
                 match self.at_gate(&locks, &mut question, sight).await {
                     Err(failure) => stop(failure),
                     Ok(Step::Wait) => Turn::default(),
-                    Ok(Step::Go(_)) => go(BTreeMap::new()),
+                    Ok(Step::Go(_)) => go(BTreeMap::new(), BTreeMap::new()),
                 }
             }
             Asked::Statement(statement) => {
@@ -485,8 +485,11 @@ fn say(word: Word) -> Turn {
     }
 }
 
-fn go(settings: BTreeMap<String, String>) -> Turn {
-    say(Word::Go { settings })
+fn go(settings: BTreeMap<String, String>, afterwards: BTreeMap<String, String>) -> Turn {
+    say(Word::Go {
+        settings,
+        afterwards,
+    })
 }
 
 fn stop(failure: Failure) -> Turn {

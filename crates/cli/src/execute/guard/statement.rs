@@ -86,7 +86,10 @@ impl Guard<'_> {
             waited: Duration::ZERO,
             attempt,
         });
-        go(timeouts(patience, self.around.guard.statement_timeout))
+        let settings = timeouts(patience, self.around.guard.statement_timeout);
+        let mut afterwards = timeouts(ceiling, self.around.guard.statement_timeout);
+        afterwards.retain(|name, value| settings.get(name) != Some(value));
+        go(settings, afterwards)
     }
 
     /// Outside a transaction, an earlier run may have done this already: that is for the catalog to say.
