@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use xtask::load::{Clients, Load};
 
-use super::common::{Blog, Running, Told, blog, contents, text};
+use super::common::{Blog, Running, Told, blog, contents, in_order, text};
 
 const READ: &str = "SELECT title FROM blog_post WHERE id = 7";
 /// Twenty rows, half a second each: under ACCESS EXCLUSIVE for ten seconds.
@@ -130,4 +130,28 @@ fn nobody_behind_it_is_no_reason_to_let_go() {
         .told(0);
     assert_eq!(told.migrations("migration_applied"), ["blog.0002_kept"]);
     assert!(told.of_kind("blocking").is_empty());
+}
+
+/// What the project's own code catches is its business: the run goes on, and says what it let go of.
+#[test]
+fn code_that_catches_the_end_of_its_statement_goes_on() {
+    let catches = "from django.db import DatabaseError, migrations\n\n\ndef tries(apps, schema_editor):\n    try:\n        \
+                   schema_editor.execute('ALTER TABLE blog_post ADD COLUMN n text DEFAULT pg_sleep(0.5)::text')\n    \
+                   except DatabaseError:\n        schema_editor.execute('CREATE TABLE later (id int)')\n\n\n\
+                   class Migration(migrations.Migration):\n    atomic = False\n    \
+                   dependencies = [('blog', '0001_initial')]\n    operations = [\n        \
+                   migrations.RunPython(tries, migrations.RunPython.noop),\n    ]\n";
+    let blog = blog(|app| app.migration("0002_tries", catches));
+    let load = readers(&blog, 3);
+    let told = Running::start(&blog.apply().args(["--max-blocking", "500ms"])).told(0);
+    load.stop().expect("all are served");
+    assert_eq!(told.migrations("migration_applied"), ["blog.0002_tries"]);
+    assert_eq!(blog.scalar("SELECT to_regclass('later')"), "later");
+    in_order(
+        &told.report(&blog.project),
+        &[
+            "went on after a statement was given up",
+            "let go of its locks",
+        ],
+    );
 }

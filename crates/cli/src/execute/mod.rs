@@ -226,6 +226,9 @@ async fn drive(
             }
         }
     }
+    if let Some(why) = guard.given_up_for() {
+        ended.stopped_for.get_or_insert(why);
+    }
     if let Err(error) = bridge.finish().await
         && progress.end != Some(End::Done)
     {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::needs::Way;
 use super::retry::{self, Failed, LetGo, Next};
-use super::{Asked, Guard, Sight, Turn, millis, words};
+use super::{Asked, Guard, Sight, Turn, millis, say, words};
 use crate::django::wire::Word;
 use crate::event::{EventKind, NoteLevel, Retrying};
 use crate::exit::Class;
@@ -60,9 +60,17 @@ impl Guard<'_> {
                         message,
                     });
                 }
-                Turn {
-                    word: Some(Word::GiveUp),
-                    failure: ours.and_then(|ours| self.given_up(&ours, ForLock::of(failed))),
+                let failure = ours.and_then(|ours| self.why(&ours, ForLock::of(failed)));
+                match failed {
+                    Failed::Migration(_) => Turn {
+                        word: Some(Word::GiveUp),
+                        failure,
+                    },
+                    // the migration's own code may catch it
+                    Failed::Statement { .. } => {
+                        self.given_up = failure;
+                        say(Word::GiveUp)
+                    }
                 }
             }
         }
@@ -85,7 +93,7 @@ impl Guard<'_> {
     }
 
     /// The failure that says why we let go; none where the error itself says it best.
-    pub(super) fn given_up(&self, ours: &LetGo, for_lock: ForLock) -> Option<Failure> {
+    pub(super) fn why(&self, ours: &LetGo, for_lock: ForLock) -> Option<Failure> {
         let guard = self.around.guard;
         match ours {
             LetGo::WhileHolding(why) => Some(

@@ -24,7 +24,7 @@ use super::Execution;
 use super::monitor::Monitor;
 use super::progress::Owner;
 use crate::django::wire::{Answer, AttemptFailed, Exception, Word};
-use crate::event::EventKind;
+use crate::event::{EventKind, NoteLevel};
 use crate::failure::Failure;
 use crate::hazards::Context;
 use crate::names::MigrationId;
@@ -164,6 +164,8 @@ pub(super) struct Guard<'a> {
     current: Option<Current>,
     question: Option<Question>,
     running: Option<Running>,
+    /// Why a statement was given up, as long as the migration's own code has not gone on after it.
+    given_up: Option<Failure>,
     /// Why the running attempt is given up, once it is, and since when.
     ours: Option<(LetGo, Instant)>,
     /// Waits that are over.
@@ -203,6 +205,7 @@ impl<'a> Guard<'a> {
             current: None,
             question: None,
             running: None,
+            given_up: None,
             ours: None,
             spent: Duration::ZERO,
             timeline: Timeline::default(),
@@ -232,6 +235,24 @@ impl<'a> Guard<'a> {
         }
     }
 
+    /// The reason of the end, where a statement was given up and nothing followed.
+    pub(super) fn given_up_for(&mut self) -> Option<Failure> {
+        self.given_up.take()
+    }
+
+    /// The project's code caught what a statement raised: then that is no end.
+    fn went_on(&mut self) {
+        if let Some(failure) = self.given_up.take() {
+            self.around.reporter.emit(EventKind::Note {
+                level: NoteLevel::Warning,
+                message: format!(
+                    "the migration's own code went on after a statement was given up: {}",
+                    failure.message
+                ),
+            });
+        }
+    }
+
     /// The process is being stopped: no more questions.
     pub(super) fn stop(&mut self) {
         self.question = None;
@@ -253,6 +274,7 @@ impl<'a> Guard<'a> {
                     self.release(Ended::Committed);
                     self.forecast.settled();
                 }
+                self.went_on();
                 let needs = self.forecast.needs(sql);
                 self.ask(Asked::Statement(Announced {
                     number: *number,
@@ -277,6 +299,7 @@ impl<'a> Guard<'a> {
                 self.ask(Asked::Attempt(Box::new(failed.clone())));
             }
             Answer::MigrationApplied { .. } => {
+                self.went_on();
                 self.release(Ended::Committed);
                 self.forecast.settled();
                 self.ours = None;

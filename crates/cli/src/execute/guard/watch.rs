@@ -173,7 +173,7 @@ impl Guard<'_> {
         if at.elapsed() < UNHEARD || self.committing || sight.owner == Owner::Pool {
             return Turn::default();
         }
-        let failure = self.given_up(why, ForLock::Yes).map(|failure| {
+        let failure = self.why(why, ForLock::Yes).map(|failure| {
             failure.source(
                 "let go",
                 "its session was ended, since Python did not answer",
