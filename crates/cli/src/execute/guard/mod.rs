@@ -180,6 +180,7 @@ pub(super) struct Guard<'a> {
     blind: bool,
     next_look: Instant,
     next_count: Instant,
+    next_held: Instant,
     next_progress: Instant,
 }
 
@@ -216,6 +217,7 @@ impl<'a> Guard<'a> {
             blind: false,
             next_look: now,
             next_count: now,
+            next_held: now,
             next_progress: now,
         }
     }

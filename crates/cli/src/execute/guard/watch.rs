@@ -134,9 +134,14 @@ impl Guard<'_> {
 
     /// Whoever stands behind us, by what we keep from them.
     async fn see_behind(&mut self, monitor: &mut Monitor, pid: i32, queue: &Queue, most: Duration) {
-        let named = |name: &RelationName| self.timeline.mode(&name.to_string()).is_some();
-        let unforeseen = queue.by_relation.keys().flatten().any(|name| !named(name));
-        if unforeseen {
+        let awaited = self.running.as_ref().map(|r| r.stands_for().0);
+        let known = |name: &RelationName| {
+            let name = name.to_string();
+            self.timeline.mode(&name).is_some() || awaited.as_ref() == Some(&Some(name))
+        };
+        let unforeseen = queue.by_relation.keys().flatten().any(|name| !known(name));
+        if unforeseen && Instant::now() >= self.next_held {
+            self.next_held = Instant::now() + TELL;
             self.see_held(monitor, pid).await;
         }
         for (relation, some) in &queue.by_relation {
