@@ -30,6 +30,7 @@ mod guard_waits;
 mod happy_path;
 mod interrupted;
 mod journal;
+mod logs;
 mod pooler;
 mod pooler_retries;
 mod preview;

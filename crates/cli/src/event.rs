@@ -198,6 +198,17 @@ impl EventKind {
         )
     }
 
+    /// Whether it is but word of what goes on: what lasts is not over with it.
+    pub(crate) fn lasts(&self) -> bool {
+        matches!(
+            self,
+            Self::LockWaiting(_)
+                | Self::Blocking { .. }
+                | Self::StatementProgress { .. }
+                | Self::BackupProgress { .. }
+        )
+    }
+
     /// Whether the journal keeps it.
     pub(crate) fn journalled(&self) -> bool {
         !matches!(

@@ -55,7 +55,7 @@ pub(crate) async fn preview(
             out::document(&preview::document(&preview, described));
         }
         Format::Text => {
-            out::answer(ui::preview(&preview, usize::MAX, ui::Rescue::Backup));
+            out::answer(ui::preview(&preview, ui::Detail::Whole, ui::Rescue::Backup));
             out::answer(format!("\n{}", ui::verdict(&preview)));
         }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use super::style::{self, Look, paint};
-use super::{wrapped, wrapped_sql};
+use super::{count, wrapped, wrapped_sql};
 use crate::hazards::{Finding, Severity};
 use crate::preview::{Deploy, Preview, PreviewMigration, Verdict};
 use crate::sql::{Blocks, Statement};
@@ -27,30 +27,25 @@ impl Rescue {
     }
 }
 
-/// At most `limit` statements; what is left out is counted, never what is destroyed.
-pub(crate) fn preview(preview: &Preview, limit: usize, rescue: Rescue) -> String {
+/// How much of a long plan is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Detail {
+    Whole,
+    /// Of a plan with more statements than a person reads in one go: what asks, what keeps others waiting, what is
+    /// destroyed, and what cannot be known.
+    Folded,
+}
+
+/// Statements that are read in one go.
+const MANY: usize = 100;
+
+/// What is left out is counted, never what is destroyed.
+pub(crate) fn preview(preview: &Preview, detail: Detail, rescue: Rescue) -> String {
     let mut out = String::new();
-    let mut shown = 0;
-    for m in &preview.migrations {
-        heading(&mut out, m);
-        let mut told = Told::new();
-        for finding in &m.findings {
-            self::finding(&mut out, finding, &mut told);
-        }
-        for statement in &m.statements {
-            shown += 1;
-            if shown <= limit {
-                self::statement(&mut out, statement, &mut told);
-            }
-        }
-        out.push('\n');
-    }
-    if shown > limit {
-        let _ = writeln!(
-            out,
-            "{} more statements: see preview.sql in the run folder\n",
-            shown - limit
-        );
+    let all: usize = preview.migrations.iter().map(|m| m.statements.len()).sum();
+    match detail {
+        Detail::Folded if all > MANY => folded(&mut out, preview),
+        _ => preview.migrations.iter().for_each(|m| whole(&mut out, m)),
     }
     if preview.migrations.is_empty() {
         out.push_str("No migrations to apply\n");
@@ -58,6 +53,66 @@ pub(crate) fn preview(preview: &Preview, limit: usize, rescue: Rescue) -> String
     destructive(&mut out, preview, rescue);
     out.truncate(out.trim_end().len());
     out
+}
+
+fn whole(out: &mut String, m: &PreviewMigration) {
+    heading(out, m);
+    let mut told = Told::new();
+    for finding in &m.findings {
+        self::finding(out, finding, &mut told);
+    }
+    for statement in &m.statements {
+        self::statement(out, statement, &mut told);
+    }
+    out.push('\n');
+}
+
+fn folded(out: &mut String, preview: &Preview) {
+    let (mut migrations, mut statements) = (0, 0);
+    for m in &preview.migrations {
+        if !needs_a_look(m) {
+            migrations += 1;
+            statements += m.statements.len() as u64;
+            continue;
+        }
+        heading(out, m);
+        let mut told = Told::new();
+        for finding in m.findings.iter().filter(|f| f.severity >= Severity::Ask) {
+            self::finding(out, finding, &mut told);
+        }
+        let (shown, rest): (Vec<_>, Vec<_>) = m.statements.iter().partition(|s| matters(s));
+        for statement in shown {
+            self::statement(out, statement, &mut told);
+        }
+        if !rest.is_empty() {
+            let rest = count(rest.len() as u64, "other statement");
+            let _ = writeln!(out, "  {}", paint(Look::Faint, format!("and {rest}")));
+        }
+        out.push('\n');
+    }
+    if migrations > 0 {
+        let (migrations, statements) = (
+            count(migrations, "other migration"),
+            count(statements, "statement"),
+        );
+        let rest =
+            format!("{migrations} with {statements}: nothing that asks, nobody kept waiting");
+        let _ = writeln!(out, "{rest}");
+    }
+    let _ = writeln!(
+        out,
+        "-v shows every statement; preview.sql in the run folder has them all\n"
+    );
+}
+
+fn needs_a_look(m: &PreviewMigration) -> bool {
+    let asks = |f: &Finding| f.severity >= Severity::Ask;
+    !m.complete() || m.findings.iter().any(asks) || m.statements.iter().any(matters)
+}
+
+fn matters(s: &Statement) -> bool {
+    let asks = |f: &Finding| f.severity >= Severity::Ask;
+    s.destructive || s.blocks != Blocks::Nothing || s.findings.iter().any(asks)
 }
 
 /// `verdict ask, plan 0123456789abcdef`

@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::pulse::{Beat, Pulse, Word};
+use super::ran::Ran;
 use super::style::{Look, paint};
 use super::{bytes, count, one_line, out, seconds, wrapped};
 use crate::event::{
-    EventKind, Line, LockWaiting, NoteLevel, Place, PreviewFinished, ProjectInspected, RunStarted,
-    Step,
+    EventKind, Line, LockWaiting, NoteLevel, Place, Planned, PlannedMigration, PreviewFinished,
+    ProjectInspected, RunStarted, Step,
 };
 use crate::reporter::Listener;
 
@@ -29,6 +31,10 @@ pub(crate) struct Terminal {
     animated: bool,
     bar: Option<ProgressBar>,
     migrations: (usize, usize),
+    pulse: Pulse,
+    /// Since the run began, when a log had word of progress.
+    progress_at: u64,
+    ran: Ran,
 }
 
 impl Terminal {
@@ -38,6 +44,9 @@ impl Terminal {
             animated: std::io::stderr().is_terminal(),
             bar: None,
             migrations: (0, 0),
+            pulse: Pulse::default(),
+            progress_at: 0,
+            ran: Ran::default(),
         }
     }
 
@@ -69,7 +78,14 @@ impl Terminal {
         self.bar = Some(bar);
     }
 
-    fn dump_progress(&mut self, raw: u64, written: u64, tables: u64, estimated: Option<u64>) {
+    fn dump_progress(
+        &mut self,
+        now_ms: u64,
+        raw: u64,
+        written: u64,
+        tables: u64,
+        estimated: Option<u64>,
+    ) {
         let what = format!(
             "{} read, {} written, {}",
             bytes(raw),
@@ -77,9 +93,9 @@ impl Terminal {
             count(tables, "table")
         );
         let Some(total) = estimated.filter(|total| *total > raw) else {
-            return self.spin(&what);
+            return self.progresses(now_ms, &what);
         };
-        self.spin(&what);
+        self.progresses(now_ms, &what);
         if let Some(bar) = &self.bar
             && let Ok(style) =
                 ProgressStyle::with_template("      {bar:24} {percent:>3}% {wide_msg} {eta} left")
@@ -104,12 +120,39 @@ impl Terminal {
         }
     }
 
-    /// What is true for the moment: a line of its own only where nothing can be drawn over.
-    fn passing(&mut self, text: &str) {
+    /// What lasts: on a terminal it is drawn over, in a log it has the lines of [`Pulse`].
+    fn lasts(&mut self, now_ms: u64, word: Word, text: &str) {
+        if self.animated {
+            return self.spin(text);
+        }
+        if self.volume == Volume::Quiet {
+            return;
+        }
+        match self.pulse.beat(now_ms, word) {
+            Beat::Whole => self.detail(text),
+            Beat::Row { begins, more } => out::row(format!("      {begins}"), more),
+            Beat::End { begins, more } => {
+                out::row(format!("      {begins}"), more);
+                out::end_row();
+            }
+        }
+    }
+
+    /// How far something is: on a terminal at once, in a log twice a minute.
+    fn progresses(&mut self, now_ms: u64, text: &str) {
         if self.animated {
             self.spin(text);
-        } else {
+        } else if now_ms.saturating_sub(self.progress_at) >= LOGGED {
+            self.progress_at = now_ms;
             self.detail(text);
+        }
+    }
+
+    /// What was true while something lasted is over.
+    fn rest(&mut self, line: &Line) {
+        if !line.kind.lasts() {
+            self.pulse.rest();
+            self.progress_at = line.elapsed_ms;
         }
     }
 
@@ -177,8 +220,57 @@ impl Terminal {
     }
 }
 
+/// Migrations that are listed one by one.
+const MANY: usize = 60;
+/// How rarely a log has word of how far something is.
+const LOGGED: u64 = 30_000;
 /// Blockers that are named on the screen; the report has them all.
 const NAMED: usize = 3;
+
+/// As Django lists them.
+fn listed(plan: &Planned) -> Vec<String> {
+    let line = |m: &PlannedMigration| format!("[ ] {}.{}", m.app, m.name);
+    plan.migrations.iter().map(line).collect()
+}
+
+/// A line for each app, in the order in which they begin.
+fn by_app(plan: &Planned) -> Vec<String> {
+    let mut apps: Vec<Vec<&PlannedMigration>> = Vec::new();
+    for m in &plan.migrations {
+        match apps.iter_mut().find(|app| app[0].app == m.app) {
+            Some(app) => app.push(m),
+            None => apps.push(vec![m]),
+        }
+    }
+    let line = |app: Vec<&PlannedMigration>| match app.as_slice() {
+        [first, .., last] => format!(
+            "[ ] {}: {}, {} to {}",
+            first.app,
+            count(app.len() as u64, "migration"),
+            first.name,
+            last.name
+        ),
+        _ => format!("[ ] {}.{}", app[0].app, app[0].name),
+    };
+    let mut lines: Vec<String> = apps.into_iter().map(line).collect();
+    let all = count(plan.migrations.len() as u64, "migration");
+    lines.push(format!("{all} in all; -v lists each"));
+    lines
+}
+
+fn wait_word(wait: &LockWaiting) -> Word {
+    let place = match wait.place {
+        Place::OutsideQueue => "outside",
+        Place::InQueue => "in",
+    };
+    let pids: Vec<String> = wait.blockers.iter().map(|b| b.pid.to_string()).collect();
+    Word {
+        doing: "waiting",
+        what: format!("{place} {}", wait.relation.as_deref().unwrap_or_default()),
+        who: pids.join(" "),
+        lasts_ms: wait.waited_ms,
+    }
+}
 
 fn waiting(wait: &LockWaiting) -> String {
     let relation = wait.relation.as_deref().unwrap_or("a lock");
@@ -209,6 +301,7 @@ fn waiting(wait: &LockWaiting) -> String {
 
 impl Listener for Terminal {
     fn hear(&mut self, line: &Line) {
+        self.rest(line);
         match &line.kind {
             EventKind::RunStarted(run) => {
                 for line in parameters(run, self.volume) {
@@ -219,8 +312,17 @@ impl Listener for Terminal {
                 let number = paint(Look::Faint, format!("[{}/{}]", step.number(), Step::COUNT));
                 self.say(format!("{number} {}", paint(Look::Heading, step.title())));
             }
-            EventKind::StepFinished { ok, seconds: s, .. } => {
+            EventKind::StepFinished {
+                ok,
+                seconds: s,
+                step,
+            } => {
                 self.clear();
+                if *step == Step::Apply
+                    && let Some(all) = self.ran.all()
+                {
+                    self.detail(paint(Look::Faint, all));
+                }
                 let (look, word) = if *ok {
                     (Look::Good, "passed")
                 } else {
@@ -236,8 +338,9 @@ impl Listener for Terminal {
             EventKind::ProjectInspected(facts) => self.inspected(facts),
             EventKind::Planned(plan) => {
                 self.migrations = (0, plan.migrations.len());
-                for m in &plan.migrations {
-                    self.detail(format!("[ ] {}.{}", m.app, m.name));
+                let whole = self.volume == Volume::Verbose || plan.migrations.len() <= MANY;
+                for line in if whole { listed(plan) } else { by_app(plan) } {
+                    self.detail(line);
                 }
                 if plan.migrations.is_empty() {
                     self.detail(paint(Look::Good, "No migrations to apply"));
@@ -259,7 +362,8 @@ impl Listener for Terminal {
                 tables,
                 estimated_bytes,
             } => {
-                self.dump_progress(*raw_bytes, *bytes, *tables, *estimated_bytes);
+                let now_ms = line.elapsed_ms;
+                self.dump_progress(now_ms, *raw_bytes, *bytes, *tables, *estimated_bytes);
             }
             EventKind::BackupFinished(b) => {
                 self.clear();
@@ -285,9 +389,11 @@ impl Listener for Terminal {
             EventKind::Answered { .. } => {}
             EventKind::MigrationStarted { app, name, .. } => {
                 self.migrations.0 += 1;
+                self.ran.begins(format!("{app}.{name}"));
                 self.applying(&format!("{app}.{name}"));
             }
             EventKind::StatementStarted { sql, .. } if self.volume == Volume::Verbose => {
+                self.ran.starts(sql);
                 self.detail(format!("  {}", super::style::sql(&one_line(sql, 400))));
             }
             EventKind::StatementStarted {
@@ -296,18 +402,21 @@ impl Listener for Terminal {
                 name: Some(name),
                 ..
             } => {
+                self.ran.starts(sql);
                 self.applying(&format!("{app}.{name}: {}", one_line(sql, 100)));
             }
-            EventKind::StatementStarted { .. } | EventKind::StatementFinished { .. } => {}
+            EventKind::StatementStarted { sql, .. } => self.ran.starts(sql),
+            EventKind::StatementFinished { seconds, .. } => self.ran.finished(*seconds),
             EventKind::MigrationApplied {
                 app,
                 name,
                 seconds: s,
             } => {
+                let slow = self.ran.applied(*s);
                 self.detail(format!(
                     "[{}] {app}.{name} {}",
                     paint(Look::Good, "X"),
-                    paint(Look::Faint, seconds(*s))
+                    paint(Look::Faint, format!("{}{slow}", seconds(*s)))
                 ));
             }
             EventKind::MigrationFailed(failed) => {
@@ -319,14 +428,23 @@ impl Listener for Terminal {
                     paint(Look::Bad, "failed")
                 ));
             }
-            EventKind::LockWaiting(wait) => self.passing(&waiting(wait)),
+            EventKind::LockWaiting(wait) => {
+                self.lasts(line.elapsed_ms, wait_word(wait), &waiting(wait));
+            }
             EventKind::Blocking {
                 waiting,
                 longest_ms,
             } => {
                 let longest = seconds(*longest_ms as f64 / 1000.0);
                 let sessions = count(*waiting, "session");
-                self.passing(&format!("blocks {sessions}, the longest for {longest}"));
+                let word = Word {
+                    doing: "blocking",
+                    what: String::new(),
+                    who: waiting.to_string(),
+                    lasts_ms: *longest_ms,
+                };
+                let text = format!("blocks {sessions}, the longest for {longest}");
+                self.lasts(line.elapsed_ms, word, &text);
             }
             EventKind::StatementProgress {
                 command,
@@ -340,9 +458,7 @@ impl Listener for Terminal {
                     }
                     _ => String::new(),
                 };
-                if self.animated {
-                    self.spin(&format!("{command}: {phase}{share}"));
-                }
+                self.progresses(line.elapsed_ms, &format!("{command}: {phase}{share}"));
             }
             EventKind::Retrying(retrying) => {
                 let pause = seconds(retrying.pause_ms as f64 / 1000.0);

@@ -25,9 +25,6 @@ use crate::reporter::{Listener, Reporter};
 use crate::settings::{BackupFirst, Mode, RunSettings};
 use crate::ui::{self, JsonLines, Terminal, Volume, out};
 
-/// Statements shown on the screen of a run; the whole SQL is in the run folder.
-const SHOWN: usize = 200;
-
 pub(crate) async fn run(
     settings: RunSettings,
     format: Format,
@@ -273,7 +270,11 @@ impl Run<'_> {
             preview.script().as_bytes(),
         );
         if self.on_screen() {
-            out::talk(ui::preview(&preview, SHOWN, self.rescue()));
+            let detail = match self.context.is_verbose() {
+                true => ui::Detail::Whole,
+                false => ui::Detail::Folded,
+            };
+            out::talk(ui::preview(&preview, detail, self.rescue()));
         }
         self.reporter
             .emit(EventKind::PreviewFinished(preview.event()));
