@@ -157,3 +157,133 @@ fn what_another_version_of_the_file_did_is_not_skipped() {
     let told = told.says(&["blog.0002_half", "already exists"]);
     assert!(told.of_kind("statement_skipped").is_empty());
 }
+
+/// A block that commits on its way leaves what it committed, whatever it says in the end.
+const COMMITS: &str = "from django.db import migrations
+
+
+class Migration(migrations.Migration):
+    atomic = False
+    dependencies = [('blog', '0001_initial')]
+    operations = [
+        migrations.RunSQL(\"\"\"
+            DO $$ BEGIN
+              INSERT INTO blog_post (title, slug) VALUES ('half', 'half');
+              COMMIT;
+              PERFORM 1 / 0;
+            END $$
+        \"\"\"),
+    ]
+";
+
+#[test]
+fn a_block_that_committed_before_it_failed_is_not_told_as_nothing() {
+    let blog = blog(|app| app.migration("0002_commits", COMMITS));
+    let told = Told::by(blog.apply().run(), 52).because("migration-integrity", "unknown");
+    assert_eq!(
+        blog.scalar("SELECT count(*) FROM blog_post WHERE slug = 'half'"),
+        "1",
+        "it stayed"
+    );
+    let told = told.says(&[
+        "blog.0002_commits",
+        "may have committed on its way",
+        "perhaps stayed",
+        "INSERT INTO blog_post",
+    ]);
+    assert!(!told.error().contains("rolled back"), "{}", told.error());
+    let report = told.report(&blog.project);
+    in_order(
+        &report,
+        &[
+            "whether the database was changed is unknown",
+            "perhaps stayed: DO $$",
+        ],
+    );
+    assert!(!report.contains("Nothing to roll back"), "{report}");
+}
+
+/// Two statements that stay, of which the catalog can prove one, and one that fails.
+const THREE: &str = "from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    atomic = False
+    dependencies = [('blog', '0001_initial')]
+    operations = [
+        migrations.AddField('post', 'likes', models.IntegerField(null=True)),
+        migrations.RunSQL(\"UPDATE blog_post SET title = title || '!' WHERE id < 10\"),
+        migrations.RunSQL('ALTER TABLE blog_post ADD CONSTRAINT one_slug UNIQUE (slug)'),
+    ]
+";
+
+#[test]
+fn the_halted_run_itself_names_each_statement_that_stayed() {
+    let blog = blog(|app| {
+        app.models(&models("likes = models.IntegerField(null=True)"))
+            .migration("0002_three", THREE)
+    });
+    let told = Told::by(blog.apply().run(), 51).because("migration-integrity", "yes");
+    let told = told.says(&[
+        "2 statements of it stayed",
+        "the next run does not do again what the catalog proves",
+    ]);
+    assert!(!told.error().contains("rolled back"), "{}", told.error());
+    let stayed: Vec<&str> = told.finished["error"]["sources"]
+        .as_array()
+        .expect("sources")
+        .iter()
+        .filter(|row| row[0] == "stayed")
+        .map(|row| text(&row[1]))
+        .collect();
+    assert_eq!(stayed.len(), 2, "{stayed:#?}");
+    assert!(stayed[0].contains("ADD COLUMN \"likes\""), "{stayed:#?}");
+    assert!(stayed[1].starts_with("UPDATE blog_post"), "{stayed:#?}");
+    assert!(stayed[1].contains("a second time"), "{stayed:#?}");
+    in_order(
+        &told.report(&blog.project),
+        &[
+            "stayed: ALTER TABLE",
+            "stayed: UPDATE blog_post",
+            "What to do next:",
+            "`blog.0002_three`",
+            "the backup is the way back",
+        ],
+    );
+    // the report of the run is the same when it is asked for later, in JSON too
+    let report = support::cli(&blog.project)
+        .args(["report", "latest", "--format", "json"])
+        .run()
+        .expect(0)
+        .json();
+    assert_eq!(
+        report["error"]["sources"],
+        told.finished["error"]["sources"]
+    );
+}
+
+/// An operation with a transaction of its own is rolled back in a migration that has none.
+const CODE: &str = "from django.db import migrations
+
+
+def fill(apps, schema_editor):
+    schema_editor.execute(\"UPDATE blog_post SET title = 'x'\")
+    schema_editor.execute('SELECT 1 / 0')
+
+
+class Migration(migrations.Migration):
+    atomic = False
+    dependencies = [('blog', '0001_initial')]
+    operations = [migrations.RunPython(fill, atomic=True)]
+";
+
+#[test]
+fn what_an_operation_of_its_own_transaction_rolled_back_did_not_stay() {
+    let blog = blog(|app| app.migration("0002_code", CODE));
+    let told = Told::by(blog.apply().run(), 50).because("migration-integrity", "no");
+    assert_eq!(
+        blog.scalar("SELECT count(*) FROM blog_post WHERE title = 'x'"),
+        "0"
+    );
+    told.says(&["is not atomic, and nothing of it stayed"]);
+}

@@ -57,6 +57,8 @@ pub(crate) struct Execution<'a> {
 #[derive(Debug)]
 pub(crate) struct Applied {
     pub(crate) warnings: Vec<String>,
+    /// Why a statement was given up that the project's own code could do without.
+    let_go: Option<String>,
 }
 
 /// Applies the plan that was approved, holding the lock, with the backup at hand.
@@ -109,12 +111,21 @@ pub(crate) async fn execute(
     let arrived = known.and_then(|ids| settle::arrived(plan, &progress, ids).cloned());
     let verdict = settle::settle(plan, &progress, &ended, recorded, &seen);
     match (&verdict, &arrived) {
-        (Ok(_), _) => {}
+        (Ok(applied), _) => tell_let_go(applied, around.reporter),
         // it is recorded: nobody lived to say so, and the connection's end is the run's failure, not the migration's
         (Err(_), Some(id)) => tell_arrived(id, around.reporter),
         (Err(failure), None) => tell_failure(&progress, &ended, failure, around.reporter),
     }
     verdict
+}
+
+fn tell_let_go(applied: &Applied, reporter: &Reporter) {
+    if let Some(why) = &applied.let_go {
+        reporter.emit(EventKind::Note {
+            level: NoteLevel::Warning,
+            message: format!("`migrate` went on to its end after a statement was given up: {why}"),
+        });
+    }
 }
 
 fn tell_arrived(id: &MigrationId, reporter: &Reporter) {
@@ -258,8 +269,8 @@ enum Stopping {
     Now,
 }
 
-/// Ctrl-C once: the current migration finishes. Twice, or SIGTERM: it is cancelled and rolls back. With nothing under way
-/// once is enough.
+/// Ctrl-C once: the current migration finishes. Twice, or SIGTERM: it is cancelled, and rolls back if it is atomic. With
+/// nothing under way once is enough.
 async fn stop(
     bridge: &mut Bridge,
     asked: Asked,
@@ -275,11 +286,28 @@ async fn stop(
         });
     };
     if asked.interrupts == 1 && !asked.terminated && way == UnderWay::Migration {
-        note("stopping after the current migration; Ctrl-C again cancels it and rolls it back");
+        note(match progress.atomic() {
+            true => {
+                "stopping after the current migration; Ctrl-C again cancels it and rolls it back"
+            }
+            false => {
+                "stopping after the current migration; it is not atomic: Ctrl-C again cancels its running statement, and \
+                 those before it stay"
+            }
+        });
         bridge.say(Word::StopAfterMigration).await;
         return Stopping::AfterMigration;
     }
-    note("cancelling: the current migration is rolled back");
+    note(match (way, progress.atomic()) {
+        (UnderWay::Nothing, _) => {
+            "stopping: no migration is at work, and the next one does not begin"
+        }
+        (UnderWay::Migration, true) => "cancelling: the current migration is rolled back",
+        (UnderWay::Migration, false) => {
+            "cancelling: the running statement is cancelled; the current migration is not atomic, and what came to its \
+             end before stays"
+        }
+    });
     bridge.say(Word::StopNow).await;
     monitor.cancel(progress.backends(), progress.owner()).await;
     Stopping::Now

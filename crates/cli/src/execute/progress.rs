@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::settle::Kept;
 use crate::django::wire::{Answer, Exception, MigrateOutcome, Problem};
 use crate::names::MigrationId;
 
@@ -18,8 +19,7 @@ pub(crate) enum End {
 pub(crate) struct Current {
     pub(crate) id: MigrationId,
     pub(crate) atomic: bool,
-    /// Statements of it that came to their end.
-    pub(crate) statements: u64,
+    pub(crate) kept: Kept,
     pub(crate) commit: Commit,
 }
 
@@ -69,6 +69,9 @@ pub(crate) struct Progress {
 
 impl Progress {
     pub(crate) fn absorb(&mut self, answer: &Answer) {
+        if let Some(current) = &mut self.current {
+            current.kept.absorb(answer);
+        }
         match answer {
             Answer::Connected {
                 backend_pid,
@@ -90,7 +93,7 @@ impl Progress {
                 self.current = Some(Current {
                     id: MigrationId::new(app, name),
                     atomic: *atomic,
-                    statements: 0,
+                    kept: Kept::default(),
                     commit: Commit::NotSent,
                 });
             }
@@ -111,9 +114,6 @@ impl Progress {
             Answer::StatementFinished { number, .. } => {
                 if self.statement.as_ref().is_some_and(|s| s.number == *number) {
                     self.statement = None;
-                }
-                if let Some(current) = &mut self.current {
-                    current.statements += 1;
                 }
             }
             Answer::StatementFailed { number, .. } => {
@@ -148,6 +148,11 @@ impl Progress {
                 .push(format!("{}: {}", warning.category, warning.message)),
             _ => {}
         }
+    }
+
+    /// What is under way is rolled back whole where it is cut off.
+    pub(crate) fn atomic(&self) -> bool {
+        self.current.as_ref().is_none_or(|current| current.atomic)
     }
 
     /// Whose the server processes are.

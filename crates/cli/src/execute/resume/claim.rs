@@ -94,6 +94,8 @@ fn of(action: &Action) -> Option<Vec<Claim>> {
         Action::SetConstraints { .. } | Action::SetGuard { .. } | Action::Created { .. } => {
             Some(Vec::new())
         }
+        Action::LockTable { .. } => Some(Vec::new()),
+        Action::Plain { kind, .. } if is_of_session(*kind) => Some(Vec::new()),
         Action::Query(query) if query.writes.is_empty() && query.calls.is_empty() => {
             Some(Vec::new())
         }
@@ -112,6 +114,22 @@ fn of(action: &Action) -> Option<Vec<Claim>> {
         Action::Drop(dropped) => gone(dropped),
         _ => None,
     }
+}
+
+/// It is over with its session or its transaction.
+fn is_of_session(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::Begin
+            | Kind::Commit
+            | Kind::Rollback
+            | Kind::Savepoint
+            | Kind::Set
+            | Kind::SetConstraints
+            | Kind::Show
+            | Kind::Prepare
+            | Kind::Notify
+    )
 }
 
 fn alter(table: &Relation, change: &Change) -> Option<Vec<Claim>> {
