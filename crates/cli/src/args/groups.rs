@@ -74,23 +74,23 @@ pub(crate) struct DjangoArgs {
 #[command(next_help_heading = "Guard")]
 pub(crate) struct GuardArgs {
     /// The longest that one attempt may wait in a lock's queue; 0 is no limit [default: 2s]
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub(crate) lock_timeout: Option<String>,
     /// The longest that the run may wait for locks, all waits together; then it ends with 53; 0 is no limit
     /// [default: 10m]
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub(crate) max_wait: Option<String>,
     /// The longest that a statement may take; 0 is no limit [default: 0]
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub(crate) statement_timeout: Option<String>,
     /// How often a migration that was rolled back whole for want of a lock is tried again [default: 5]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
     pub(crate) retries: Option<String>,
     /// With more sessions than this queued behind it, a migration is rolled back [default: 20]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
     pub(crate) max_blocked: Option<String>,
     /// A session that waits longer than this behind it makes a migration roll back; 0 is no limit [default: 10s]
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub(crate) max_blocking: Option<String>,
     /// What to do about sessions that hold the lock: wait, cancel their query, or cancel, then terminate [default: wait]
     #[arg(long, value_name = "wait|cancel|terminate")]
@@ -110,7 +110,7 @@ pub(crate) struct BackupArgs {
     #[arg(long, value_name = "PATH")]
     pub(crate) pg_dump: Option<PathBuf>,
     /// The longest that pg_dump may wait for a table's lock [default: 30s]
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub(crate) lock_wait_timeout: Option<String>,
 }
 
@@ -121,7 +121,7 @@ pub(crate) struct TestArgs {
     #[arg(long, value_name = "COMMAND")]
     pub(crate) test_command: Option<String>,
     /// The longest that the tests may take [default: 30m]
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub(crate) test_timeout: Option<String>,
     /// Do not run the project's tests; the report says so
     #[arg(long)]

@@ -364,6 +364,22 @@ mod tests {
     }
 
     #[test]
+    fn a_number_below_nothing_is_a_value_and_no_flag() {
+        for flags in [
+            ["--max-wait", "-5s"],
+            ["--retries", "-1"],
+            ["--max-blocked", "-1"],
+            ["--lock-timeout", "-1ms"],
+        ] {
+            let f = resolved(&["run", flags[0], flags[1]], &[], "").unwrap_err();
+            assert_eq!(f.class, Class::Settings, "{}", f.message);
+            assert!(f.message.contains(flags[1]), "{}", f.message);
+        }
+        let f = resolved(&["run", "--max-wait", "--apply"], &[], "").unwrap_err();
+        assert!(f.message.contains("value is missing"), "{}", f.message);
+    }
+
+    #[test]
     fn a_target_behind_everything_is_refused() {
         assert_eq!(
             resolved(&["run", "shop", "zero"], &[], "")

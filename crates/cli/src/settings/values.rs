@@ -46,10 +46,21 @@ pub(crate) fn on_blocker(s: &str) -> Result<OnBlocker, String> {
     }
 }
 
+/// More of anything that is counted here than a server has sessions.
+const MOST: u32 = 1_000_000;
+
 pub(crate) fn count(s: &str) -> Result<u32, String> {
-    s.trim()
-        .parse()
-        .map_err(|_| "say a number, 0 or more".into())
+    let form = || format!("say a whole number from 0 to {MOST}");
+    if is_flag(s) {
+        return Err(format!("its value is missing: {}", form()));
+    }
+    let number = s.trim().parse().ok().filter(|n| *n <= MOST);
+    number.ok_or_else(form)
+}
+
+/// What stands where a value was expected.
+fn is_flag(s: &str) -> bool {
+    s.starts_with("--")
 }
 
 pub(crate) fn text(s: &str) -> Result<String, String> {
@@ -72,14 +83,34 @@ pub(crate) fn boolean(s: &str) -> Result<bool, String> {
     }
 }
 
+/// What PostgreSQL takes for a timeout: so many milliseconds, and no less than one.
+const LONGEST: Duration = Duration::from_millis(i32::MAX as u64);
+const SHORTEST: Duration = Duration::from_millis(1);
+
 /// `500ms`, `2s`, `10m`, `1h 30m`; `0` is none.
 pub(crate) fn duration(s: &str) -> Result<Duration, String> {
-    if s.trim() == "0" {
+    let form =
+        "say a time with its unit (ms, s, m, h), such as 500ms, 2s or 10m, from 1ms to 596h; or 0";
+    let text = s.trim();
+    if text == "0" {
         return Ok(Duration::ZERO);
     }
-    let wrong = || "say a time with its unit: 500ms, 2s, 10m".to_owned();
-    let signed: jiff::SignedDuration = s.trim().parse().map_err(|_| wrong())?;
-    Duration::try_from(signed).map_err(|_| wrong())
+    if is_flag(text) {
+        return Err(format!("its value is missing: {form}"));
+    }
+    if text.starts_with('-') {
+        return Err(format!("it is below 0: {form}"));
+    }
+    if text.parse::<f64>().is_ok() {
+        return Err(format!("it has no unit, is it {text}s?: {form}"));
+    }
+    let signed: jiff::SignedDuration = text.parse().map_err(|_| form.to_owned())?;
+    match Duration::try_from(signed) {
+        Ok(time) if time.is_zero() => Ok(time),
+        Ok(time) if time < SHORTEST => Err(format!("it is too short: {form}")),
+        Ok(time) if time <= LONGEST => Ok(time),
+        _ => Err(format!("it is too long: {form}")),
+    }
 }
 
 pub(crate) fn compress(s: &str) -> Result<Compress, String> {
@@ -123,8 +154,35 @@ mod tests {
         assert_eq!(duration("500ms").unwrap(), Duration::from_millis(500));
         assert_eq!(duration("10m").unwrap(), Duration::from_secs(600));
         assert_eq!(duration("0").unwrap(), Duration::ZERO);
-        for wrong in ["5", "-2s", "soon", ""] {
-            assert!(duration(wrong).is_err(), "{wrong}");
+        assert_eq!(duration("596h").unwrap(), Duration::from_secs(596 * 3600));
+        for (wrong, why) in [
+            ("5", "no unit, is it 5s?"),
+            ("1.5", "no unit"),
+            ("-2s", "below 0"),
+            ("-1", "below 0"),
+            ("597h", "too long"),
+            ("99999999999h", "too long"),
+            ("100us", "too short"),
+            ("--apply", "value is missing"),
+            ("99999d", "such as 500ms, 2s or 10m"),
+            ("soon", "such as 500ms, 2s or 10m"),
+            ("", "such as 500ms, 2s or 10m"),
+        ] {
+            let said = duration(wrong).expect_err(wrong);
+            assert!(
+                said.contains(why) && said.contains("from 1ms to 596h"),
+                "{wrong}: {said}"
+            );
+        }
+    }
+
+    #[test]
+    fn numbers_have_a_range() {
+        assert_eq!(count("0"), Ok(0));
+        assert_eq!(count("1000000"), Ok(1_000_000));
+        for wrong in ["-1", "1000001", "99999999999", "1.5", "", "many", "--apply"] {
+            let said = count(wrong).expect_err(wrong);
+            assert!(said.contains("from 0 to 1000000"), "{wrong}: {said}");
         }
     }
 
