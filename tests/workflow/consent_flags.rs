@@ -94,6 +94,84 @@ fn a_plan_that_grew_since_the_dry_run_stops() {
     refused(&shop, &flags, "plan-changed", &[&plan]);
 }
 
+/// The fingerprint alone says that something is another, not what.
+#[test]
+fn what_became_another_since_the_dry_run_has_its_name() {
+    let shop = support::shop("5.2", 15);
+    let plan = fingerprint(&shop);
+    let again = [
+        "--apply",
+        "--yes",
+        "--plan",
+        &plan,
+        "--confirm-destructive",
+        "I understand",
+    ];
+    let path = "shop/migrations/0008_remove_item_legacy_code.py";
+    let code = shop.read_file(path).expect("the file");
+    shop.write_file(path, &format!("{code}\n# a comment\n"))
+        .expect("written");
+    let edited = "shop.0008_remove_item_legacy_code: the file is another";
+    refused(&shop, &again, "plan-changed", &["agreed in", edited]);
+    shop.write_file(path, &code).expect("written");
+    let first = support::cli(&shop)
+        .args(["run", "shop", "0004"])
+        .args(["--apply", "--yes", "--no-backup", "--acknowledge-no-backup"])
+        .arg("--skip-tests")
+        .args(["--format", "json"]);
+    let told = Told::by(first.run(), 0);
+    let run = super::common::text(&told.finished["run"]).to_owned();
+    let ran = support::cli(&shop)
+        .arg("run")
+        .args(again)
+        .args(["--format", "json"])
+        .run();
+    let applied = format!("shop.0004_item_description, by run {run}");
+    let told = Told::by(ran, 11)
+        .because("plan-changed", "no")
+        .says(&["applied", &applied]);
+    assert!(!told.error().contains("edited"), "{}", told.error());
+}
+
+/// The fingerprint of another machine's run folder.
+#[test]
+fn a_plan_that_no_run_here_has_printed_is_said_to_be_unknown() {
+    let shop = support::shop("5.2", 15);
+    let flags = ["--apply", "--yes", "--plan", "0123456789abcdef"];
+    refused(
+        &shop,
+        &flags,
+        "plan-changed",
+        &["no run folder here has printed that fingerprint"],
+    );
+}
+
+/// However it was said, and in a dry run too.
+#[test]
+fn each_way_to_skip_the_backup_must_be_acknowledged() {
+    let shop = support::shop("5.2", 15);
+    let words = ["--acknowledge-no-backup", "--backup-first"];
+    refused(&shop, &["--backup-first=false"], "not-confirmed", &words);
+    refused(
+        &shop,
+        &["--backup-first=false", "--yes"],
+        "not-confirmed",
+        &words,
+    );
+    let ran = support::cli(&shop)
+        .env("DJANGO_MIGRATE_BACKUP_FIRST", "false")
+        .args(["run", "--format", "json"])
+        .run();
+    Told::by(ran, 11)
+        .because("not-confirmed", "no")
+        .says(&words);
+    support::cli(&shop)
+        .args(["run", "--backup-first=false", "--acknowledge-no-backup"])
+        .run()
+        .expect(0);
+    assert!(!shop.folder().join("backups").exists());
+}
+
 #[test]
 fn no_backup_without_acknowledgement_names_its_flag() {
     let shop = support::shop("5.2", 15);

@@ -59,6 +59,47 @@ fn the_exact_phrase_applies() {
     );
 }
 
+/// What is destroyed stands above the first question, is counted in the second alone, and nothing is asked twice.
+#[test]
+fn the_questions_come_in_the_order_of_the_steps_and_each_once() {
+    let shop = support::shop("5.2", 15);
+    let mut terminal = support::cli(&shop)
+        .args(["run", "--apply", "--no-backup", "--skip-tests"])
+        .tty_of(200, 120);
+    terminal.wait_for(PARAMETERS);
+    terminal.type_line("y");
+    terminal.wait_for("Type exactly \"no backup\"");
+    assert!(
+        !terminal.output().contains("[1/7]"),
+        "before anything is looked at"
+    );
+    terminal.type_line("no backup");
+    terminal.wait_for(APPLY);
+    terminal.type_line("y");
+    terminal.wait_for(DESTRUCTIVE);
+    terminal.type_line("no");
+    assert_eq!(terminal.finish(), 11, "{}", terminal.output());
+    let output = terminal.output();
+    in_order(
+        &output,
+        &[
+            PARAMETERS,
+            "Type exactly \"no backup\"",
+            "[1/7]",
+            "[2/7]",
+            "[3/7]",
+            "DESTRUCTIVE",
+            "column legacy_code",
+            "public.shop_item",
+            "Apply 5 migrations despite 1 finding that asks (what it destroys is asked next)? [y/N]",
+            "This destroys data. Type exactly \"I understand\"",
+        ],
+    );
+    for question in [PARAMETERS, "Type exactly \"no backup\"", APPLY] {
+        assert_eq!(output.matches(question).count(), 1, "{question}\n{output}");
+    }
+}
+
 #[test]
 fn the_phrase_in_another_case_declines() {
     let shop = support::shop("5.2", 15);

@@ -169,6 +169,54 @@ fn a_superusers_session_is_left_alone() {
     assert_eq!(blog.applied().len(), 1);
 }
 
+/// Before anything is applied, a role that cannot do what `--on-blocker` asks for is told what it lacks.
+#[test]
+fn a_role_that_may_not_signal_others_is_told_both_grants_at_step_1() {
+    let blog = blog_with_likes();
+    let role = "guard_plain";
+    server(&blog)
+        .create_role(role, "NOSUPERUSER PASSWORD 'plain'")
+        .expect("a role");
+    blog.execute(&format!(
+        "ALTER TABLE blog_post OWNER TO {role}; ALTER TABLE django_migrations OWNER TO {role}; GRANT ALL ON SCHEMA public TO {role}"
+    ));
+    let path = "config/settings.py";
+    let settings = blog.project.read_file(path).expect("settings");
+    let plain =
+        format!("{settings}\nDATABASES['default'].update(USER='{role}', PASSWORD='plain')\n");
+    blog.project.write_file(path, &plain).expect("settings");
+    let warned = |mode: &str| -> Vec<String> {
+        let dry = ["run", "--no-backup", "--acknowledge-no-backup"];
+        let cli = crate::support::cli(&blog.project).args(dry);
+        let ran = cli.args(["--on-blocker", mode, "--format", "json"]).run();
+        let told = Told::by(ran, 0);
+        let notes = told.of_kind("note").into_iter();
+        let notes = notes.map(|line| text(&line["message"]).to_owned());
+        notes.filter(|note| note.contains("--on-blocker")).collect()
+    };
+    assert!(warned("wait").is_empty());
+    let said = warned("terminate");
+    assert_eq!(said.len(), 1, "{said:?}");
+    in_order(
+        &said[0],
+        &[
+            "--on-blocker terminate will reach no sessions but those of the role guard_plain itself",
+            "GRANT pg_monitor TO guard_plain;",
+            "GRANT pg_signal_backend TO guard_plain;",
+        ],
+    );
+    blog.execute(&format!("GRANT pg_monitor TO {role}"));
+    let said = warned("cancel");
+    assert!(
+        !said[0].contains("pg_monitor")
+            && said[0].contains("GRANT pg_signal_backend TO guard_plain;"),
+        "{said:?}"
+    );
+    blog.execute(&format!("GRANT pg_signal_backend TO {role}"));
+    assert!(warned("terminate").is_empty());
+    blog.execute(&format!("REVOKE pg_monitor, pg_signal_backend FROM {role}"));
+}
+
 /// Who holds the posts waits for somebody else, and would go on if that one were gone.
 #[test]
 fn only_the_root_of_a_chain_is_signalled() {

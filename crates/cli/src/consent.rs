@@ -31,12 +31,22 @@ pub(crate) enum Need {
     },
     Apply {
         migrations: usize,
+        /// What asks, but for what destroys.
         asks: usize,
+        next: Next,
         unseen: Vec<String>,
     },
     Destructive {
         unseen: Vec<String>,
     },
+}
+
+/// What is asked after a plan is agreed to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Next {
+    Nothing,
+    /// The phrase for what it destroys.
+    Phrase,
 }
 
 /// Proof that the plan with this fingerprint was agreed to.
@@ -90,12 +100,15 @@ fn rule(need: &Need, consent: &ConsentSettings, interaction: Interaction) -> Rul
             NO_BACKUP_PHRASE,
             "There will be no backup to go back to.",
             "skipping the backup was not acknowledged",
-            "--acknowledge-no-backup acknowledges it; or leave --no-backup out",
+            "--acknowledge-no-backup acknowledges it; --backup-first takes the backup",
             interaction,
         ),
         Need::Apply {
-            migrations, asks, ..
-        } => apply(*migrations, *asks, consent, interaction),
+            migrations,
+            asks,
+            next,
+            ..
+        } => apply(*migrations, *asks, *next, consent, interaction),
         Need::Destructive { .. } => destructive(consent, interaction),
     }
 }
@@ -124,6 +137,7 @@ fn parameters(mode: Mode, consent: &ConsentSettings, interaction: Interaction) -
 fn apply(
     migrations: usize,
     asks: usize,
+    next: Next,
     consent: &ConsentSettings,
     interaction: Interaction,
 ) -> Ruling {
@@ -136,9 +150,13 @@ fn apply(
         1 => " despite 1 finding that asks".to_owned(),
         n => format!(" despite {n} findings that ask"),
     };
+    let next = match next {
+        Next::Phrase => " (what it destroys is asked next)",
+        Next::Nothing => "",
+    };
     match interaction {
         Interaction::Terminal => Ruling::AskYes {
-            question: format!("Apply {migrations} migration{s}{despite}? [y/N]"),
+            question: format!("Apply {migrations} migration{s}{despite}{next}? [y/N]"),
             default: Answer::No,
         },
         Interaction::None => Ruling::Refused {
@@ -425,6 +443,7 @@ mod tests {
             &Need::Apply {
                 migrations: 2,
                 asks: 1,
+                next: Next::Nothing,
                 unseen: vec![],
             },
             &none,
@@ -435,6 +454,7 @@ mod tests {
             &Need::Apply {
                 migrations: 2,
                 asks: 1,
+                next: Next::Nothing,
                 unseen: vec![],
             },
             &consent(true, None, None),

@@ -322,6 +322,19 @@ fn stake(loss: &Loss) -> Option<Stake> {
     Some((loss.relation()?.clone(), column))
 }
 
+/// Hazards that are about data which goes, where their statement destroys some.
+const DESTROYS: [&str; 9] = [
+    "drop-table",
+    "drop-column",
+    "drop-contents",
+    "truncate",
+    "delete-all-rows",
+    "drop-object",
+    "cascade",
+    "narrowing-type-change",
+    "destructive-code",
+];
+
 impl Preview {
     pub(crate) fn verdict(&self) -> Verdict {
         let worst = self
@@ -337,12 +350,20 @@ impl Preview {
         }
     }
 
+    /// What asks, but for what destroys: that has a question, and words, of its own.
     pub(crate) fn asks(&self) -> usize {
-        let all = self
-            .migrations
-            .iter()
-            .flat_map(PreviewMigration::all_findings);
-        all.filter(|f| f.severity >= Severity::Ask).count()
+        let asks = |f: &&Finding| f.severity >= Severity::Ask;
+        let of_statement = |s: &Statement| {
+            let findings = s.findings.iter().filter(asks);
+            findings
+                .filter(|f| !s.destructive || !DESTROYS.contains(&f.code))
+                .count()
+        };
+        let of_migration = |m: &PreviewMigration| {
+            let statements: usize = m.statements.iter().map(of_statement).sum();
+            m.findings.iter().filter(asks).count() + statements
+        };
+        self.migrations.iter().map(of_migration).sum()
     }
 
     /// What a count of rows would tell more about: tables and columns that the plan destroys.

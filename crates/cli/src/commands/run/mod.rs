@@ -1,7 +1,9 @@
 //! `run`: the seven steps in their strict order, each a gate. It should read like the table of the architecture.
 
 mod after;
+mod agreed;
 mod pending;
+mod signalling;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -10,7 +12,7 @@ use self::pending::Pending;
 use super::{Context, finish};
 use crate::args::Format;
 use crate::backup::{self, BackupPlan, BackupReceipt};
-use crate::consent::{self, Approved, Need};
+use crate::consent::{self, Approved, Need, Next};
 use crate::database;
 use crate::django::Django;
 use crate::event::{EventKind, NoteLevel, RunStarted, Step};
@@ -302,9 +304,14 @@ impl Run<'_> {
     }
 
     async fn consent(&self, pending: &Pending, preview: &Preview) -> Result<Approved, Failure> {
+        let told = self.settings.consent.confirm_destructive.is_some();
         let mut needs = vec![Need::Apply {
             migrations: pending.plan.steps.len(),
             asks: preview.asks(),
+            next: match preview.is_destructive() && !told {
+                true => Next::Phrase,
+                false => Next::Nothing,
+            },
             unseen: self.unseen(|| ui::asking(preview)),
         }];
         if preview.is_destructive() {

@@ -2,8 +2,8 @@
 //!
 //! Absent here: the gates themselves (see [`crate::gates`]).
 
-use super::Run;
 use super::after::objection;
+use super::{Run, agreed, signalling};
 use crate::backup;
 use crate::commands::previous::{self, Asked, Place};
 use crate::commands::steps::{self, Observed};
@@ -12,7 +12,6 @@ use crate::django::ProjectFacts;
 use crate::django::wire::Part;
 use crate::event::{EventKind, NoteLevel, Planned, PlannedMigration};
 use crate::execute::resume::BrokenRun;
-use crate::exit::Class;
 use crate::failure::Failure;
 use crate::gates;
 use crate::hazards::Severity;
@@ -21,7 +20,7 @@ use crate::locks::{self, Literals, Us, wanted};
 use crate::plan::{Plan, PlanStep};
 use crate::preview;
 use crate::project_tests::Choice;
-use crate::settings::BackupFirst;
+use crate::settings::{BackupFirst, OnBlocker};
 use crate::verify::Leftovers;
 
 /// Those in the way that a run names.
@@ -81,7 +80,7 @@ impl Run<'_> {
             self.note(NoteLevel::Warning, message);
         }
         if !plan.is_empty() {
-            self.same_plan(&plan)?;
+            self.same_plan(&plan, &facts)?;
             database::permitted(&observed.observer, &observed.server, &plan).await?;
             facts
                 .database()
@@ -93,6 +92,7 @@ impl Run<'_> {
             .then(|| backup::pg_dump(&self.settings.backup, &observed.server))
             .transpose()?;
         if !plan.is_empty() {
+            self.tell_signalling(&observed).await;
             self.tell_blockers(&facts, &plan, &observed).await;
             self.tell_test_databases(&facts, &observed).await?;
         }
@@ -261,16 +261,34 @@ impl Run<'_> {
     }
 
     /// `--plan` binds the run to what somebody read.
-    fn same_plan(&self, plan: &Plan) -> Result<(), Failure> {
+    fn same_plan(&self, plan: &Plan, facts: &ProjectFacts) -> Result<(), Failure> {
         match &self.settings.consent.plan {
-            Some(asked) if *asked != plan.fingerprint => Err(Failure::new(
-                Class::PlanChanged,
-                "this is another plan than the one that was agreed to",
-            )
-            .source("--plan", asked.clone())
-            .source("now", plan.fingerprint.clone())
-            .hint("make a dry run, read what it shows, and pass its fingerprint")),
+            Some(asked) if *asked != plan.fingerprint => {
+                let runs = self.settings.django.root.join(&self.settings.run_dir);
+                let known = agreed::journals(&runs, &self.folder.id, asked);
+                Err(agreed::another(asked, plan, &facts.migrations, &known))
+            }
             _ => Ok(()),
+        }
+    }
+
+    /// What `--on-blocker` cannot do with this role is better known before anything waits for it.
+    async fn tell_signalling(&self, observed: &Observed) {
+        let mode = self.settings.guard.on_blocker;
+        if mode == OnBlocker::Wait {
+            return;
+        }
+        match pgdriver::server::role(&observed.observer).await {
+            Ok(role) => {
+                if let Some(lacking) = signalling::lacking(&role, observed.server.version_num, mode)
+                {
+                    self.note(NoteLevel::Warning, lacking);
+                }
+            }
+            Err(e) => self.note(
+                NoteLevel::Warning,
+                format!("whether this role may see and signal others is not known: {e}"),
+            ),
         }
     }
 
