@@ -67,6 +67,22 @@ fn cut_in_the_index(blog: &Blog) {
 fn a_run_that_was_killed_in_an_index_is_resumed_once_its_leftover_is_out() {
     let blog = half();
     cut_in_the_index(&blog);
+    // the report of the killed run says what to do, and what its journal saw
+    let report = support::cli(&blog.project)
+        .args(["report", "latest"])
+        .run()
+        .expect(0);
+    in_order(
+        &report.stdout.replace('\n', " "),
+        &[
+            "came to its end: ALTER TABLE",
+            "was under way: CREATE INDEX CONCURRENTLY",
+            "What to do next",
+            "still lives",
+            "`django-migrate check`",
+            "`django-migrate run --apply` then goes on",
+        ],
+    );
     // check says it before anything is tried
     let checked = support::cli(&blog.project)
         .args(["check", "--format", "json"])
@@ -247,7 +263,7 @@ fn the_halted_run_itself_names_each_statement_that_stayed() {
             "stayed: UPDATE blog_post",
             "What to do next:",
             "`blog.0002_three`",
-            "the backup is the way back",
+            "they are named above. This run took no backup.",
         ],
     );
     // the report of the run is the same when it is asked for later, in JSON too

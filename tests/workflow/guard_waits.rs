@@ -77,7 +77,7 @@ fn who_reads_the_table_does_not_notice_that_a_migration_waits_for_it() {
             "outside the queue",
             "### Lock timeline",
             "public.blog_post",
-            "AccessExclusiveLock",
+            "ACCESS EXCLUSIVE",
         ],
     );
 }

@@ -273,6 +273,16 @@ fn ctrl_c_during_the_tests_says_that_the_migrations_are_applied() {
     running.signal(Signal::INT);
     let told = running.told(130).because("interrupted", "yes");
     assert!(!is_alive(tests), "the tests are gone");
-    assert_eq!(told.of_kind("tests_finished")[0]["outcome"], "not_run");
+    assert_eq!(told.of_kind("tests_finished")[0]["outcome"], "interrupted");
+    // another run would have nothing pending, and run no tests
+    let folder = blog.project.folder().display().to_string();
+    let told = told.says(&[
+        "another run has nothing pending",
+        &format!("cd {folder} && sleep 300"),
+    ]);
+    in_order(
+        &told.report(&blog.project),
+        &["**Post-migration tests**: interrupted: sleep 300"],
+    );
     assert_eq!(blog.applied(), ["0001_initial", "0002_later"]);
 }

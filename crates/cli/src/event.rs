@@ -430,7 +430,7 @@ pub(crate) struct TestDatabase {
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct TestsFinished {
-    /// `passed`, `failed`, `none` (the project has none), `skipped`, `not_run`
+    /// `passed`, `failed`, `none` (the project has none), `skipped`, `not_run`, `interrupted`
     pub(crate) outcome: String,
     pub(crate) passed: u64,
     pub(crate) failed: u64,

@@ -11,6 +11,7 @@ mod exit;
 mod failure;
 mod names;
 mod process;
+mod shell;
 
 mod django;
 mod hazards;

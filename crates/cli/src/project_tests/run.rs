@@ -17,6 +17,7 @@ use crate::exit::{Changed, Class};
 use crate::failure::Failure;
 use crate::process::Group;
 use crate::reporter::Reporter;
+use crate::shell::quoted;
 use crate::signal::Signals;
 
 /// Where the tests run and who listens.
@@ -61,7 +62,7 @@ pub(crate) async fn run(command: &TestCommand, around: &Surroundings<'_>) -> Res
             None
         }
     };
-    let (outcome, counts, failure) = settle(ended, around, &output);
+    let (outcome, counts, failure) = settle(ended, command, around, &output);
     around
         .reporter
         .emit(EventKind::TestsFinished(TestsFinished {
@@ -147,14 +148,16 @@ async fn end_group(group: Group, child: &mut Child, output: &mut Output<'_>) {
 
 fn settle(
     ended: Ended,
+    command: &TestCommand,
     around: &Surroundings<'_>,
     output: &Output<'_>,
 ) -> (&'static str, Counts, Option<Failure>) {
     let fail = |class, message: String| {
         let hint = format!(
             "the migrations are applied and verified; the tests' output is in {}; \
-             the report lists the way back",
-            around.log.display()
+             by hand: {}; the report lists the way back",
+            around.log.display(),
+            by_hand(command, around)
         );
         Some(
             Failure::new(class, message)
@@ -163,11 +166,15 @@ fn settle(
         )
     };
     match ended {
-        Ended::Stopped(failure) => (
-            "not_run",
-            Counts::default(),
-            Some(failure.changed(Changed::Yes)),
-        ),
+        Ended::Stopped(failure) => {
+            let hint = format!(
+                "the migrations are applied and verified, so another run has nothing pending and runs no tests; run \
+                 them by hand: {}",
+                by_hand(command, around)
+            );
+            let failure = failure.hint(hint).changed(Changed::Yes);
+            ("interrupted", Counts::default(), Some(failure))
+        }
         Ended::TooSlow => {
             let message = format!(
                 "the project's tests took longer than {:?} (--test-timeout)",
@@ -203,6 +210,26 @@ fn settle(
             }
         }
     }
+}
+
+/// The command with its surroundings, as it can be pasted anywhere.
+fn by_hand(command: &TestCommand, around: &Surroundings<'_>) -> String {
+    let mut words = vec![format!(
+        "cd {} &&",
+        quoted(&around.root.display().to_string())
+    )];
+    words.extend(
+        around
+            .settings_module
+            .map(|module| format!("DJANGO_SETTINGS_MODULE={}", quoted(module))),
+    );
+    words.extend(
+        around
+            .pythonpath
+            .map(|folder| format!("PYTHONPATH={}${{PYTHONPATH:+:$PYTHONPATH}}", quoted(folder))),
+    );
+    words.extend(command.words.iter().map(|word| quoted(word)));
+    words.join(" ")
 }
 
 /// No tests were started, and that was said.

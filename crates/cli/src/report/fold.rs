@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::broken_off::BrokenOff;
 use super::locks::LockReport;
 use super::model::{
     AnswerLine, BackupState, MigrationLine, MigrationProgress, RunReport, StepLine,
@@ -25,7 +26,11 @@ pub(crate) fn fold(lines: &[Line]) -> Option<RunReport> {
         folding.report.seconds = line.elapsed_ms as f64 / 1000.0;
         folding.hear(line);
     }
-    Some(folding.finish())
+    let mut report = folding.finish();
+    if report.exit_code.is_none() {
+        report.broken_off = Some(BrokenOff::of(lines, &report.started));
+    }
+    Some(report)
 }
 
 fn empty(started: &RunStarted, at: &str) -> RunReport {
@@ -37,6 +42,7 @@ fn empty(started: &RunStarted, at: &str) -> RunReport {
         exit_code: None,
         changed: Changed::No,
         error: None,
+        broken_off: None,
         project_facts: None,
         apps: Vec::new(),
         plan_fingerprint: None,
@@ -99,6 +105,12 @@ impl Folding {
                 answer: answer.clone(),
                 by: by.clone(),
             }),
+            EventKind::StatementStarted { .. } => {
+                let begun = |m: &&mut MigrationLine| m.progress == MigrationProgress::Unknown;
+                if let Some(line) = report.migrations.iter_mut().find(begun) {
+                    line.ran = true;
+                }
+            }
             EventKind::MigrationStarted { app, name, .. } => {
                 self.progress(app, name, MigrationProgress::Unknown, None);
             }
@@ -134,7 +146,6 @@ impl Folding {
             EventKind::RunStarted(_)
             | EventKind::LockTaken { .. }
             | EventKind::BackupStarted { .. }
-            | EventKind::StatementStarted { .. }
             | EventKind::StatementFinished { .. }
             | EventKind::StatementProgress { .. }
             | EventKind::Blocking { .. }
@@ -158,6 +169,7 @@ impl Folding {
             name: m.name.clone(),
             atomic: m.atomic,
             progress: MigrationProgress::Pending,
+            ran: false,
             seconds: None,
             complete: None,
             irreversible: m.irreversible.clone(),
@@ -204,17 +216,28 @@ impl Folding {
     }
 
     fn finish(mut self) -> RunReport {
-        if !self.settled {
+        if self.settled {
+            self.stopped();
+        } else {
             self.report.changed = broken_off(&self.report.migrations);
-        } else if self.report.changed == Changed::No {
-            // stopped, and known to have left nothing
-            let begun = self.report.migrations.iter_mut();
-            begun
-                .filter(|m| m.progress == MigrationProgress::Unknown)
-                .for_each(|m| m.progress = MigrationProgress::RolledBack);
         }
         self.report.rollback = rollback::commands(&self.report, &self.previous);
         self.report
+    }
+}
+
+impl Folding {
+    /// Begun, and stopped before its end, by a run that could still say what it left.
+    fn stopped(&mut self) {
+        let changed = self.report.changed;
+        let begun = self.report.migrations.iter_mut();
+        for m in begun.filter(|m| m.progress == MigrationProgress::Unknown) {
+            if !m.ran {
+                m.progress = MigrationProgress::Pending;
+            } else if changed == Changed::No {
+                m.progress = MigrationProgress::RolledBack;
+            }
+        }
     }
 }
 
@@ -273,6 +296,16 @@ mod tests {
             let finished = lines.pop().expect("an end");
             let begun = |l: &Line| matches!(l.kind, EventKind::MigrationStarted { .. });
             lines.truncate(lines.iter().position(begun).expect("a migration") + 1);
+            let statement = EventKind::StatementStarted {
+                number: 1,
+                app: None,
+                name: None,
+                sql: "SELECT 1".into(),
+            };
+            lines.push(Line {
+                kind: statement,
+                ..finished.clone()
+            });
             let EventKind::RunFinished(mut end) = finished.kind.clone() else {
                 panic!("the last line is the end");
             };
@@ -282,6 +315,10 @@ mod tests {
                 ..finished
             });
             assert_eq!(fold(&lines).unwrap().migrations[0].progress, progress);
+            // stopped at the gate: nothing of it ran
+            lines.remove(lines.len() - 2);
+            let at_gate = fold(&lines).unwrap().migrations[0].progress;
+            assert_eq!(at_gate, MigrationProgress::Pending);
         }
     }
 

@@ -5,6 +5,7 @@
 
 use std::fmt::Write as _;
 
+use pgdriver::activity::locks::LockMode;
 use serde::Serialize;
 
 use crate::event::{EventKind, LockHeld, LockWaiting, Place, Retrying};
@@ -171,15 +172,24 @@ fn row(held: &LockHeld) -> String {
     format!(
         "| {} | {} | {migration} | {} | {} | {} | {} | {} | {} | {} |",
         held.relation.as_deref().unwrap_or("rows"),
-        held.mode.as_deref().unwrap_or("unknown"),
+        held.mode.as_deref().map_or("unknown", in_sql),
         at(held.queued_ms),
         held.acquired_ms.map_or_else(never, at),
-        held.acquired_ms.map_or_else(never, |ms| at(ms + held.held_ms)),
+        held.acquired_ms
+            .map_or_else(never, |ms| at(ms + held.held_ms)),
         at(held.held_ms),
         held.waiters,
         at(held.longest_wait_ms),
         held.end.replace('_', " ")
     )
+}
+
+/// `ACCESS EXCLUSIVE` for `AccessExclusiveLock`: a report is for people.
+pub(crate) fn in_sql(mode: &str) -> &str {
+    match LockMode::from_pg_locks(mode) {
+        Some(known) => known.sql(),
+        None => mode,
+    }
 }
 
 fn retry_line(retrying: &Retrying) -> String {
@@ -198,6 +208,24 @@ fn retry_line(retrying: &Retrying) -> String {
 mod tests {
     use super::*;
     use crate::event::Blocker;
+
+    #[test]
+    fn modes_are_told_in_the_words_of_sql() {
+        let held = LockHeld {
+            app: None,
+            name: None,
+            relation: Some("public.a".to_owned()),
+            mode: Some("AccessExclusiveLock".to_owned()),
+            queued_ms: 0,
+            acquired_ms: Some(10),
+            held_ms: 20,
+            waiters: 0,
+            longest_wait_ms: 0,
+            end: "committed".to_owned(),
+        };
+        let row = row(&held);
+        assert!(row.contains("| public.a | ACCESS EXCLUSIVE |"), "{row}");
+    }
 
     fn waiting(relation: &str, waited_ms: u64, what: &str) -> EventKind {
         EventKind::LockWaiting(LockWaiting {

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::broken_off::BrokenOff;
 use super::model::{BackupState, MigrationLine, MigrationProgress, RunReport};
 use crate::event::VerifyCheck;
 use crate::exit::Changed;
@@ -75,6 +76,25 @@ fn head(out: &mut String, report: &RunReport) {
             let _ = writeln!(out, "\nWhat to do next: {hint}");
         }
     }
+    if let Some(broken) = &report.broken_off {
+        broken_off(out, broken);
+    }
+}
+
+fn broken_off(out: &mut String, broken: &BrokenOff) {
+    if !broken.statements.is_empty() {
+        let _ = writeln!(
+            out,
+            "\n### What Its Journal Saw of a Migration That Is Not Atomic\n"
+        );
+        for statement in &broken.statements {
+            let _ = writeln!(out, "- {statement}");
+        }
+    }
+    let _ = writeln!(out, "\n### What to Do Next\n");
+    for (n, next) in broken.next.iter().enumerate() {
+        let _ = writeln!(out, "{}. {next}", n + 1);
+    }
 }
 
 fn migrations(out: &mut String, report: &RunReport) {
@@ -99,7 +119,8 @@ fn migrations(out: &mut String, report: &RunReport) {
             MigrationProgress::Pending => (" ", " — not applied".to_owned()),
             MigrationProgress::Failed => (" ", " — **failed**".to_owned()),
             MigrationProgress::Unknown => (" ", " — begun, its end is unknown".to_owned()),
-            MigrationProgress::RolledBack => (" ", " — rolled back".to_owned()),
+            MigrationProgress::RolledBack if m.atomic => (" ", " — rolled back".to_owned()),
+            MigrationProgress::RolledBack => (" ", " — nothing of it stayed".to_owned()),
         };
         let time = m
             .seconds
@@ -252,11 +273,21 @@ fn nothing_to_roll_back(report: &RunReport) -> String {
             )
     });
     match half {
-        Some(m) if report.changed != Changed::No => format!(
-            "No command takes back what `{}.{}` left: it is not atomic, and those of its statements that came to \
-             their end stayed. The next run says which, from the journal and the catalog; the backup is the way back.",
-            m.app, m.name
-        ),
+        Some(m) if report.changed != Changed::No => {
+            let which = match report.broken_off {
+                Some(_) => "`django-migrate check` says which, from the journal and the catalog",
+                None => "they are named above",
+            };
+            let way = match report.backup {
+                BackupState::Taken(_) => "The backup is the way back",
+                _ => "This run took no backup",
+            };
+            format!(
+                "No command takes back what `{}.{}` left: it is not atomic, and those of its statements that came to \
+                 their end stayed; {which}. {way}.",
+                m.app, m.name
+            )
+        }
         _ => "Nothing to roll back.".to_owned(),
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Absent here: files (see [`crate::journal`]) and anything that is not in the events.
 
+mod broken_off;
 mod fold;
 mod json;
 mod locks;
@@ -12,6 +13,7 @@ mod text;
 
 pub(crate) use fold::fold;
 pub(crate) use json::document;
+pub(crate) use locks::in_sql;
 pub(crate) use markdown::markdown;
 pub(crate) use model::RunReport;
 pub(crate) use text::text;

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::broken_off::BrokenOff;
 use super::locks::LockReport;
 use crate::event::{
     BackupFinished, ErrorLine, FindingLine, MigrationFailed, ProjectInspected, RunStarted, Step,
@@ -22,6 +23,8 @@ pub(crate) struct RunReport {
     pub(crate) exit_code: Option<u8>,
     pub(crate) changed: Changed,
     pub(crate) error: Option<ErrorLine>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) broken_off: Option<BrokenOff>,
     pub(crate) project_facts: Option<ProjectInspected>,
     pub(crate) apps: Vec<String>,
     pub(crate) plan_fingerprint: Option<String>,
@@ -53,6 +56,9 @@ pub(crate) struct MigrationLine {
     pub(crate) name: String,
     pub(crate) atomic: bool,
     pub(crate) progress: MigrationProgress,
+    /// A statement of it was on its way.
+    #[serde(skip)]
+    pub(crate) ran: bool,
     pub(crate) seconds: Option<f64>,
     pub(crate) complete: Option<bool>,
     pub(crate) irreversible: Vec<String>,

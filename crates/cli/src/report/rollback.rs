@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::model::{BackupState, MigrationLine, MigrationProgress, RollbackCommand, RunReport};
 use crate::event::ProjectInspected;
+use crate::shell::quoted;
 
 /// For each app its way back, the app that began last first; then the backup.
 pub(super) fn commands(
@@ -164,20 +165,9 @@ fn reach(facts: &ProjectInspected) -> String {
     words.collect()
 }
 
-/// A word as a shell reads it.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:@,+%".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::{fold, sample};
-    use super::*;
     use crate::event::{EventKind, PlannedMigration};
 
     #[test]
@@ -253,12 +243,5 @@ mod tests {
                 .any(|w| w.ends_with("nothing does: there is no backup"))
         );
         assert!(!warnings.iter().any(|w| w.contains("only the backup")));
-    }
-
-    #[test]
-    fn words_are_quoted_for_a_shell() {
-        assert_eq!(quoted("a b"), "'a b'");
-        assert_eq!(quoted("it's"), r"'it'\''s'");
-        assert_eq!(quoted("backups/x.sql.gz"), "backups/x.sql.gz");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::broken_off::BrokenOff;
 use super::markdown::checklist;
 use super::model::{BackupState, MigrationProgress, RunReport};
 use crate::exit::Changed;
@@ -21,6 +22,9 @@ pub(crate) fn text(report: &RunReport) -> String {
     let _ = writeln!(out, "{}", paint(look, report.headline()));
     facts(&mut out, report);
     migrations(&mut out, report);
+    if let Some(broken) = &report.broken_off {
+        broken_off(&mut out, broken);
+    }
     if report.succeeded() && !report.started.dry_run && !report.migrations.is_empty()
         || report.changed != Changed::No
     {
@@ -114,7 +118,10 @@ fn migrations(out: &mut String, report: &RunReport) {
             MigrationProgress::Pending => ("[ ]", String::new()),
             MigrationProgress::Failed => ("[ ]", paint(Look::Bad, " failed")),
             MigrationProgress::Unknown => ("[?]", paint(Look::Bad, " begun, its end is unknown")),
-            MigrationProgress::RolledBack => ("[ ]", paint(Look::Warning, " rolled back")),
+            MigrationProgress::RolledBack if m.atomic => {
+                ("[ ]", paint(Look::Warning, " rolled back"))
+            }
+            MigrationProgress::RolledBack => ("[ ]", paint(Look::Warning, " nothing of it stayed")),
         };
         let time = m
             .seconds
@@ -131,6 +138,22 @@ fn migrations(out: &mut String, report: &RunReport) {
                 )
             );
         }
+    }
+}
+
+fn broken_off(out: &mut String, broken: &BrokenOff) {
+    if !broken.statements.is_empty() {
+        section(
+            out,
+            "What its journal saw of a migration that is not atomic",
+        );
+        for statement in &broken.statements {
+            let _ = writeln!(out, "{}", wrapped("  ", statement));
+        }
+    }
+    section(out, "What to do next");
+    for (n, next) in broken.next.iter().enumerate() {
+        let _ = writeln!(out, "{}", wrapped("  ", &format!("{}. {next}", n + 1)));
     }
 }
 

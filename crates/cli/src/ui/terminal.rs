@@ -479,7 +479,7 @@ impl Listener for Terminal {
             }
             EventKind::LockHeld(held) if self.volume == Volume::Verbose => self.detail(format!(
                 "  held {} on {} for {}",
-                held.mode.as_deref().unwrap_or("a lock"),
+                held.mode.as_deref().map_or("a lock", crate::report::in_sql),
                 held.relation.as_deref().unwrap_or("rows"),
                 seconds(held.held_ms as f64 / 1000.0)
             )),
