@@ -1,6 +1,8 @@
 //! `locks` on real servers: known scenes, seen through the command.
 
+mod builds;
 mod crowd;
+mod holders;
 mod known;
 mod place;
 mod plain_role;

@@ -14,8 +14,11 @@ use crate::failure::Failure;
 const NAME: usize = 63;
 /// Of the plan's fingerprint.
 const SHORT: usize = 8;
+/// For giving it back.
+const LET_GO: std::time::Duration = std::time::Duration::from_secs(3);
 const PROGRAM: &str = "django-migrate";
 const POOLED: &str = "pooled";
+const GATE: &str = "gate";
 
 /// Proof that no other run works on this database.
 #[derive(Debug)]
@@ -74,7 +77,8 @@ impl MigrationLock {
 
     /// Gives the lock back. Had it been lost before, there is nothing left to give.
     pub(crate) async fn release(self) {
-        let _ = self.lock.release().await;
+        // where nobody answers, the server lets go of it with its connection
+        let _ = tokio::time::timeout(LET_GO, self.lock.release()).await;
     }
 }
 
@@ -96,6 +100,33 @@ enum Way {
     Direct,
     /// Through a pooler, held by an open transaction.
     Pooled,
+}
+
+/// The name of a run's observer while the run waits at the gate, outside of every queue: nothing else in the database
+/// shows that it waits, and for whom. As many pids as fit.
+pub(crate) fn gate_name(run: &str, pids: &[i32]) -> String {
+    let mut name = format!("{PROGRAM} {run} {GATE} ");
+    for (at, pid) in pids.iter().enumerate() {
+        let more = match at {
+            0 => pid.to_string(),
+            _ => format!(",{pid}"),
+        };
+        if name.len() + more.len() > NAME {
+            break;
+        }
+        name.push_str(&more);
+    }
+    name
+}
+
+/// The reverse of [`gate_name`]: for whom a run waits there; 0 is a prepared transaction.
+pub(crate) fn at_gate(name: &str) -> Option<Vec<i32>> {
+    let mut words = name.strip_prefix(PROGRAM)?.split_whitespace().skip(1);
+    if words.next() != Some(GATE) {
+        return None;
+    }
+    let pids = words.next().unwrap_or_default().split(',');
+    Some(pids.filter_map(|pid| pid.parse().ok()).collect())
 }
 
 /// What the lock's session says of us in its application_name, which every role may see. The host comes last, since the

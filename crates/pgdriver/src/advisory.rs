@@ -49,6 +49,11 @@ impl LockKey {
         number: 1,
     };
 
+    /// `classid` and `objid`, as the functions take them.
+    pub(crate) const fn parts(self) -> (i32, i32) {
+        (self.namespace, self.number)
+    }
+
     /// Another lock of the same tool.
     pub const fn numbered(number: i32) -> Self {
         Self {

@@ -16,7 +16,7 @@ use pgdriver::server::PreparedTransaction;
 use super::look::Us;
 use super::model::{Hold, Root, Scope, Seen, Snapshot, View, Waiter, mask};
 use super::tree::{self, Group};
-use super::{findings, words};
+use super::{findings, holding, words};
 
 impl Snapshot {
     pub(crate) fn of(mut seen: Seen, us: &Us, view: &View) -> Self {
@@ -65,6 +65,11 @@ impl Snapshot {
                 && session.database.as_ref() != Some(&us.asker.database)
         };
         let elsewhere = seen.sessions.iter().filter(elsewhere).count();
+        let here = seen
+            .sessions
+            .iter()
+            .filter(|session| session.database.as_ref() == Some(&us.asker.database));
+        let here: Vec<SessionInfo> = here.cloned().collect();
         let mut snapshot = Self {
             us: us.clone(),
             view: view.clone(),
@@ -84,6 +89,8 @@ impl Snapshot {
                 .cloned()
                 .collect(),
             on_relation: seen.held,
+            holders: holding::holders(seen.strong.as_ref(), &here),
+            runs: holding::runs(seen.strong.as_ref(), &here),
             findings: Vec::new(),
             elsewhere,
         };
@@ -222,7 +229,7 @@ fn holds(graph: &WaitGraph, pid: i32, gid: Option<&String>) -> Vec<Hold> {
                 _ => None,
             };
             Some(Hold {
-                what: words::what(wait),
+                what: words::held(wait),
                 mode,
                 relation: wait.table().map(str::to_owned),
             })
@@ -297,6 +304,7 @@ mod tests {
             sessions,
             prepared: Vec::new(),
             held: Vec::new(),
+            strong: None,
         }
     }
 

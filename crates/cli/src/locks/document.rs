@@ -8,6 +8,7 @@ use pgdriver::activity::remedy::Remedy;
 use pgdriver::activity::{Extent, LONGEST, SessionInfo, SessionKind};
 use serde::Serialize;
 
+use super::holding::{Holding, Run};
 use super::model::{Root, Snapshot, Waiter};
 use super::readiness::{InTheWay, Readiness};
 use crate::hazards::Finding;
@@ -21,6 +22,12 @@ pub(crate) struct Document<'a> {
     findings: Vec<Finding>,
     connection: ConnectionPart<'a>,
     roots: Vec<RootPart<'a>>,
+    /// Who holds locks of SHARE UPDATE EXCLUSIVE and stronger in this database, the oldest transaction first.
+    holders: Vec<Holder<'a>>,
+    /// Where `holders` are not all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    holders_limited: Option<HoldersLimited>,
+    runs: Vec<RunPart<'a>>,
     prepared_transactions: Vec<Prepared<'a>>,
     /// Sessions of other databases that were left out.
     sessions_elsewhere: usize,
@@ -42,6 +49,47 @@ struct Limited {
     waiting: Option<u64>,
     asked: u64,
     text: String,
+}
+
+/// Of a crowd those with the strongest locks are told.
+#[derive(Debug, Serialize)]
+struct HoldersLimited {
+    /// null: the server cancelled the question, and nothing is known.
+    transactions: Option<u64>,
+    shown: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct Holder<'a> {
+    /// 0 is a prepared transaction.
+    pid: i32,
+    prepared: Option<&'a str>,
+    /// The strongest four.
+    locks: Vec<StrongLock>,
+    relations: u64,
+    xact_age_ms: Option<u128>,
+    /// How many wait for it, directly or through others.
+    waiting: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct StrongLock {
+    relation: String,
+    mode: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct RunPart<'a> {
+    run: Option<&'a str>,
+    plan: Option<&'a str>,
+    host: Option<&'a str>,
+    /// Who holds the advisory lock.
+    lock_pid: Option<i32>,
+    migrate_pids: &'a [i32],
+    at_gate: bool,
+    /// At the gate; 0 is a prepared transaction.
+    waits_for: &'a [i32],
+    does: String,
 }
 
 /// Where the answer comes from.
@@ -194,6 +242,14 @@ pub(crate) fn document<'a>(
             server_version: &snapshot.us.version,
         },
         roots: snapshot.roots.iter().map(root).collect(),
+        holders: snapshot
+            .holders
+            .some
+            .iter()
+            .map(|one| holder(snapshot, one))
+            .collect(),
+        holders_limited: holders_limited(snapshot),
+        runs: snapshot.runs.iter().map(|one| run(snapshot, one)).collect(),
         prepared_transactions: snapshot
             .prepared
             .iter()
@@ -218,6 +274,60 @@ fn limited(snapshot: &Snapshot) -> Option<Limited> {
         asked,
         text,
     })
+}
+
+fn holders_limited(snapshot: &Snapshot) -> Option<HoldersLimited> {
+    let (all, shown) = (snapshot.holders.all, snapshot.holders.some.len());
+    (all != Some(shown as u64)).then_some(HoldersLimited {
+        transactions: all,
+        shown,
+    })
+}
+
+fn holder<'a>(snapshot: &'a Snapshot, one: &'a Holding) -> Holder<'a> {
+    let session = snapshot.session(one.pid);
+    let age = session.and_then(|session| session.detail.seen()?.xact_age);
+    let prepared = |gid: &String| snapshot.prepared.iter().find(|other| other.gid == *gid);
+    let prepared_age = one.prepared.as_ref().and_then(prepared).map(|one| one.age);
+    let is_it = |root: &&Root| match &one.prepared {
+        Some(gid) => root
+            .prepared
+            .as_ref()
+            .is_some_and(|other| other.gid == *gid),
+        None => root.pids.contains(&one.pid),
+    };
+    Holder {
+        pid: one.pid,
+        prepared: one.prepared.as_deref(),
+        locks: one
+            .locks
+            .iter()
+            .map(|(relation, mode)| StrongLock {
+                relation: relation.to_string(),
+                mode: mode.pg_locks(),
+            })
+            .collect(),
+        relations: one.relations,
+        xact_age_ms: ms(age.or(prepared_age)),
+        waiting: snapshot
+            .roots
+            .iter()
+            .find(is_it)
+            .map_or(0, |root| root.waiting.len()),
+    }
+}
+
+fn run<'a>(snapshot: &'a Snapshot, run: &'a Run) -> RunPart<'a> {
+    RunPart {
+        run: run.id.as_deref(),
+        plan: run.plan.as_deref(),
+        host: run.host.as_deref(),
+        lock_pid: run.lock,
+        migrate_pids: &run.migrate,
+        at_gate: run.gate.is_some(),
+        waits_for: run.gate.as_deref().unwrap_or_default(),
+        does: super::words::run_does(snapshot, run),
+    }
 }
 
 fn ms(age: Option<Duration>) -> Option<u128> {

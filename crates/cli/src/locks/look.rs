@@ -2,9 +2,10 @@
 //!
 //! Absent here: what it means.
 
-use pgdriver::activity::locks::{Held, LockMode, Wanted, in_the_way};
+use pgdriver::activity::locks::{Held, LockMode, Strong, Wanted, in_the_way, strong};
 use pgdriver::activity::remedy::Asker;
 use pgdriver::activity::{self, Extent, WaitGraph};
+use pgdriver::advisory::LockKey;
 use pgdriver::server::{self, ServerFacts};
 use pgdriver::{QueryError, Session};
 use tokio::try_join;
@@ -52,10 +53,11 @@ impl Us {
 
 /// One look.
 pub(crate) async fn look(session: &Session, us: &Us, view: &View) -> Result<Snapshot, QueryError> {
-    let (graph, sessions, prepared) = try_join!(
+    let (graph, sessions, prepared, strong) = try_join!(
         graph(session),
         activity::sessions(session),
-        server::prepared_transactions(session)
+        server::prepared_transactions(session),
+        strong_locks(session, view)
     )?;
     let held = held(session, view).await?;
     let seen = Seen {
@@ -63,6 +65,7 @@ pub(crate) async fn look(session: &Session, us: &Us, view: &View) -> Result<Snap
         graph,
         prepared,
         held,
+        strong,
     };
     Ok(Snapshot::of(seen, us, view))
 }
@@ -75,6 +78,17 @@ async fn graph(session: &Session) -> Result<WaitGraph, QueryError> {
             ..WaitGraph::default()
         }),
         answer => answer,
+    }
+}
+
+/// Who holds strong locks; who asks about one relation gets all locks on that instead.
+async fn strong_locks(session: &Session, view: &View) -> Result<Option<Strong>, QueryError> {
+    if view.relation.is_some() {
+        return Ok(Some(Strong::default()));
+    }
+    match strong(session, LockKey::MIGRATIONS).await {
+        Err(error) if error.is_cancelled() => Ok(None),
+        answer => answer.map(Some),
     }
 }
 

@@ -9,6 +9,7 @@
 mod assemble;
 mod document;
 mod findings;
+mod holding;
 mod look;
 mod model;
 mod readiness;
@@ -19,6 +20,9 @@ pub(crate) mod wanted;
 pub(crate) mod words;
 
 pub(crate) use document::{Connection, document};
+#[cfg(test)]
+pub(crate) use holding::Holders;
+pub(crate) use holding::{Holding, Run};
 pub(crate) use look::{Us, look};
 pub(crate) use model::{Hold, LONG, Literals, Root, Scope, Snapshot, View, Waiter};
 pub(crate) use readiness::{InTheWay, Readiness, WantedLock, readiness};

@@ -5,12 +5,13 @@
 use std::time::Duration;
 
 use pgdriver::Permitted;
-use pgdriver::activity::locks::Held;
+use pgdriver::activity::locks::{Held, Strong};
 use pgdriver::activity::remedy::{self, Remedy};
 use pgdriver::activity::{Extent, LockWait, Prepared, SessionInfo, SessionKind, WaitGraph};
 use pgdriver::catalog::RelationName;
 use pgdriver::server::PreparedTransaction;
 
+use super::holding::{Holders, Holding, Run};
 use super::look::Us;
 use super::tree::Node;
 use crate::hazards::Finding;
@@ -54,6 +55,8 @@ pub(crate) struct Seen {
     pub(crate) prepared: Vec<PreparedTransaction>,
     /// With a relation in the view: all locks on it.
     pub(crate) held: Vec<Held>,
+    /// None: the server cancelled the question.
+    pub(crate) strong: Option<Strong>,
 }
 
 #[derive(Debug, Clone)]
@@ -72,6 +75,10 @@ pub(crate) struct Snapshot {
     pub(crate) prepared: Vec<PreparedTransaction>,
     /// With a relation in the view: who has which lock on it, granted first.
     pub(crate) on_relation: Vec<Held>,
+    /// Who holds strong locks here, whether anybody waits for them or not; with a relation in the view nobody.
+    pub(crate) holders: Holders,
+    /// Runs of this tool on this database.
+    pub(crate) runs: Vec<Run>,
     pub(crate) findings: Vec<Finding>,
     /// Sessions of other databases that were left out.
     pub(crate) elsewhere: usize,
@@ -164,9 +171,31 @@ impl Snapshot {
     }
 
     fn long(&self) -> impl Iterator<Item = &SessionInfo> {
-        self.sessions.iter().filter(|session| {
-            let age = session.detail.seen().and_then(|detail| detail.xact_age);
-            session.kind() == SessionKind::Client && age.is_some_and(|age| age >= LONG)
+        self.sessions.iter().filter(|session| self.is_long(session))
+    }
+
+    /// A client whose transaction is open for at least [`LONG`].
+    pub(crate) fn is_long(&self, session: &SessionInfo) -> bool {
+        let age = session.detail.seen().and_then(|detail| detail.xact_age);
+        session.kind() == SessionKind::Client && age.is_some_and(|age| age >= LONG)
+    }
+
+    /// Who holds strong locks and keeps nobody waiting. A vacuum that may be looked at is told as such.
+    pub(crate) fn quiet_holders(&self) -> impl Iterator<Item = &Holding> {
+        self.holders.some.iter().filter(|holding| {
+            let session = self.session(holding.pid);
+            let vacuum = session.is_some_and(|session| {
+                matches!(session.kind(), SessionKind::Autovacuum { .. })
+                    && session.detail.seen().is_some()
+            });
+            let is_root = match &holding.prepared {
+                Some(gid) => self.roots.iter().any(|root| {
+                    let prepared = root.prepared.as_ref();
+                    prepared.is_some_and(|prepared| prepared.gid == *gid)
+                }),
+                None => self.is_root(holding.pid),
+            };
+            !vacuum && !is_root
         })
     }
 

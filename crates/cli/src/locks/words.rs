@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use pgdriver::activity::{
-    Extent, LONGEST, LockWait, Prepared, SessionDetail, SessionInfo, SessionKind, Target,
+    Extent, IndexBuild, LONGEST, LockWait, Prepared, SessionDetail, SessionInfo, SessionKind,
+    Target,
 };
 use pgdriver::catalog::RelationName;
 
+use super::holding::Run;
+use super::model::Snapshot;
 use crate::ui;
 
 /// `web (gunicorn, 10.0.0.3)`; of the server's own workers their sort.
@@ -94,11 +97,87 @@ pub(crate) fn what(wait: &LockWait) -> String {
             format!("a row of {table}")
         }
         (Target::Transaction { xid }, None) => format!("the end of transaction {xid}"),
-        (Target::VirtualTransaction { .. }, _) => {
-            "the end of a transaction that it must not overlook".to_owned()
-        }
+        (Target::VirtualTransaction { .. }, _) => match &wait.build {
+            Some(build) => format!("the end of that transaction, for {}", self::build(build)),
+            None => "the end of a transaction that it must not overlook".to_owned(),
+        },
         (target, Some(table)) => format!("{target} of {table}"),
         (target, None) => target.to_string(),
+    }
+}
+
+/// The same from the other side: what somebody has that is waited for.
+pub(crate) fn held(wait: &LockWait) -> String {
+    match (&wait.target, &wait.build) {
+        (Target::VirtualTransaction { .. }, Some(build)) => format!(
+            "a transaction open that {} must wait out",
+            command(build, "an index build")
+        ),
+        (Target::VirtualTransaction { .. }, None) => {
+            "a transaction open that another must not overlook".to_owned()
+        }
+        _ => what(wait),
+    }
+}
+
+/// `CREATE INDEX CONCURRENTLY public.item_price on public.item (waiting for old snapshots, 0 of 1 gone)`
+fn build(build: &IndexBuild) -> String {
+    let lockers = match build.lockers {
+        Some((done, total)) if total > 0 => format!(", {done} of {total} gone"),
+        _ => String::new(),
+    };
+    let phase = build.phase.as_ref();
+    let phase = phase.map(|phase| format!(" ({phase}{lockers})"));
+    format!(
+        "{}{}",
+        command(build, "an index build by its locks"),
+        phase.unwrap_or_default()
+    )
+}
+
+fn command(build: &IndexBuild, unknown: &str) -> String {
+    let mut text = build.command.clone().unwrap_or_else(|| unknown.to_owned());
+    if let Some(index) = &build.index {
+        text.push_str(&format!(" of {index}"));
+    }
+    if let Some(table) = &build.table {
+        text.push_str(&format!(" on {table}"));
+    }
+    text
+}
+
+/// `run 20261123-042845-77 on db-host, plan 0011aabb: backend 7 holds its lock`
+pub(crate) fn run(run: &Run) -> String {
+    let id = run.id.as_deref().unwrap_or("without a name");
+    let host = run.host.as_ref().map(|host| format!(" on {host}"));
+    let plan = run.plan.as_ref().map(|plan| format!(", plan {plan}"));
+    let lock = match run.lock {
+        Some(pid) => format!("backend {pid} holds its lock"),
+        None => "it holds its lock no more: killed, or ending".to_owned(),
+    };
+    format!(
+        "run {id}{}{}: {lock}",
+        host.unwrap_or_default(),
+        plan.unwrap_or_default()
+    )
+}
+
+/// What it does, as far as the database shows it.
+pub(crate) fn run_does(snapshot: &Snapshot, run: &Run) -> String {
+    if run.gate.is_some() {
+        return "stands at the gate, in no queue and with nothing in hand; it waits for".to_owned();
+    }
+    let mut sessions = run.migrate.iter().filter_map(|pid| snapshot.session(*pid));
+    let busy = |session: &&SessionInfo| {
+        let state = session.detail.seen().and_then(|d| d.state.as_deref());
+        state != Some("idle")
+    };
+    match sessions.find(busy) {
+        Some(session) if snapshot.waiter(session.pid).is_some() => {
+            format!("backend {} waits in a queue, see above", session.pid)
+        }
+        Some(session) => format!("migrate, backend {}: {}", session.pid, doing(session)),
+        None => "runs no statement at the moment".to_owned(),
     }
 }
 

@@ -5,6 +5,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
+use super::builds::IndexBuild;
 use super::locks::LockMode;
 use super::target::{AdvisoryKey, Target};
 use crate::permitted::age;
@@ -29,6 +30,8 @@ pub struct LockWait {
     pub database: Option<String>,
     /// The row, where it waits for one and took it to be the first to wait.
     pub row: Option<RowAwaited>,
+    /// Where it waits for the end of another's transaction in order to build an index: which.
+    pub build: Option<IndexBuild>,
     /// `AccessExclusiveLock`
     pub mode: String,
     /// Since it waits; none in the first instant.
@@ -47,10 +50,11 @@ pub struct RowAwaited {
 }
 
 impl LockWait {
-    /// The table that it is about: the relation itself, or that of the row.
+    /// The table that it is about: the relation itself, that of the row, or that of the index to be built.
     pub fn table(&self) -> Option<&str> {
         let row = self.row.as_ref().and_then(|row| row.relation.as_deref());
-        self.relation.as_deref().or(row)
+        let build = self.build.as_ref().and_then(|build| build.table.as_deref());
+        self.relation.as_deref().or(row).or(build)
     }
 
     /// The mode in SQL's words; none for a kind that is not known here.
@@ -156,6 +160,7 @@ pub(super) fn waits(locks: &[Lock], pids: &BTreeSet<i32>) -> Vec<LockWait> {
             relation: lock.relation.clone(),
             database: lock.database.clone(),
             row: row_awaited(locks, lock),
+            build: None,
             mode: lock.mode.clone(),
             waited: lock.waited,
         })

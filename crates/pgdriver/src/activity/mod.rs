@@ -6,6 +6,7 @@
 //! Absent: polling. How often to ask is the caller's to say.
 
 mod awaited;
+mod builds;
 mod causes;
 pub mod graph;
 mod kind;
@@ -23,6 +24,7 @@ use std::time::Duration;
 use tokio::try_join;
 
 pub use awaited::{How, LockWait, RowAwaited};
+pub use builds::IndexBuild;
 pub use causes::Cause;
 pub use graph::Edge;
 pub use kind::SessionKind;

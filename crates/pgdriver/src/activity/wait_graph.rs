@@ -7,11 +7,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use tokio::try_join;
 
 use super::awaited::{self, How, Lock, LockWait};
+use super::builds;
 use super::graph::{self, Edge};
 use super::kind::SessionKind;
 use super::prepared::{self, Prepared};
 use super::remedy::Asker;
 use super::session_info::{self, SessionInfo};
+use super::target::Target;
 use crate::permitted::age;
 use crate::query_error::QueryError;
 use crate::session::Session;
@@ -206,6 +208,7 @@ async fn describe(session: &Session, edges: Vec<Edge>) -> Result<WaitGraph, Quer
         prepared,
         asker,
     };
+    name_builds(session, &mut graph.waits).await?;
     graph.blocking = blocking(&graph, &locks);
     let named: BTreeSet<String> = graph
         .blocking
@@ -214,6 +217,17 @@ async fn describe(session: &Session, edges: Vec<Edge>) -> Result<WaitGraph, Quer
         .collect();
     graph.prepared.retain(|one| named.contains(&one.gid));
     Ok(graph)
+}
+
+/// A virtual transaction's lock tells nothing of what its waiter wants.
+async fn name_builds(session: &Session, waits: &mut [LockWait]) -> Result<(), QueryError> {
+    let is_one = |wait: &&LockWait| matches!(wait.target, Target::VirtualTransaction { .. });
+    let pids: Vec<i32> = waits.iter().filter(is_one).map(|wait| wait.pid).collect();
+    let mut builds = builds::of(session, &pids).await?;
+    for wait in waits {
+        wait.build = builds.remove(&wait.pid);
+    }
+    Ok(())
 }
 
 /// Who asks: the role, its database, and the server's deadlock_timeout.

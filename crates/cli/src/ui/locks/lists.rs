@@ -4,7 +4,7 @@ use pgdriver::activity::{Extent, SessionInfo, SessionKind};
 
 use super::tree::query;
 use super::{ROWS, faint, more, remedy};
-use crate::locks::{Readiness, Snapshot, words};
+use crate::locks::{Holding, Readiness, Snapshot, words};
 use crate::ui::style::{Look, paint};
 use crate::ui::{count, wrapped};
 
@@ -57,10 +57,101 @@ pub(super) fn on_relation(snapshot: &Snapshot) -> Option<String> {
     Some(lines.join("\n"))
 }
 
+/// Runs of this tool, also one that stands in no queue and holds nothing.
+pub(super) fn runs(snapshot: &Snapshot) -> Option<String> {
+    if snapshot.runs.is_empty() {
+        return None;
+    }
+    let mut lines = vec![paint(Look::Heading, "Runs of django-migrate")];
+    for run in snapshot.runs.iter().take(ROWS) {
+        lines.push(wrapped("  ", &words::run(run)));
+        lines.push(wrapped("    ", &words::run_does(snapshot, run)));
+        for pid in run.gate.iter().flatten().take(ROWS) {
+            let text = match snapshot.session(*pid) {
+                Some(session) => format!(
+                    "{} {}  {}",
+                    paint(Look::Name, pid),
+                    words::who(session),
+                    paint(Look::Warning, words::doing(session))
+                ),
+                None if *pid == 0 => "a prepared transaction".to_owned(),
+                None => format!("{pid}, which is gone by now"),
+            };
+            lines.push(wrapped("      ", &text));
+        }
+    }
+    lines.extend(more(snapshot.runs.len(), "run").map(|text| format!("  {text}")));
+    Some(lines.join("\n"))
+}
+
+/// Those who stand as roots have been told.
+pub(super) fn holders(snapshot: &Snapshot) -> Option<String> {
+    let Some(all) = snapshot.holders.all else {
+        let text = "who holds strong locks is unknown: the server cancelled the question, which took too long";
+        return Some(wrapped("", &paint(Look::Warning, text)));
+    };
+    let others: Vec<&Holding> = snapshot.quiet_holders().collect();
+    if others.is_empty() {
+        return None;
+    }
+    let title =
+        "Strong locks (SHARE UPDATE EXCLUSIVE and up), oldest first; nobody waits for these";
+    let mut lines = vec![wrapped("", &paint(Look::Heading, title))];
+    for holding in others.iter().take(ROWS) {
+        holder(&mut lines, snapshot, holding);
+    }
+    lines.extend(more(others.len(), "transaction").map(|text| format!("  {text}")));
+    let told = snapshot.holders.some.len() as u64;
+    if all > told {
+        let text = format!(
+            "  {} hold such locks; of {told}, those with the strongest, is told here",
+            count(all, "transaction")
+        );
+        lines.push(wrapped("", &paint(Look::Warning, text)));
+    }
+    Some(lines.join("\n"))
+}
+
+fn holder(lines: &mut Vec<String>, snapshot: &Snapshot, holding: &Holding) {
+    let session = snapshot.session(holding.pid);
+    let who = match (session, &holding.prepared) {
+        (Some(session), _) => format!(
+            "{} {}  {}",
+            paint(Look::Name, holding.pid),
+            words::who(session),
+            paint(Look::Faint, words::doing(session))
+        ),
+        (None, Some(gid)) => paint(Look::Name, format!("prepared transaction {gid}")),
+        (None, None) if holding.pid == 0 => paint(Look::Name, "a prepared transaction"),
+        (None, None) => format!("{}, which is gone by now", paint(Look::Name, holding.pid)),
+    };
+    lines.push(wrapped("  ", &who));
+    let waits = match snapshot.waiter(holding.pid) {
+        Some(_) => "; it waits for a lock itself, see above",
+        None => "",
+    };
+    lines.push(wrapped(
+        "    ",
+        &format!("{}{waits}", paint(Look::Keyword, holding.has())),
+    ));
+    lines.extend(session.and_then(query).as_deref().map(faint));
+    // whoever works is only told; what would end one that is idle, or old, stands with it
+    let stays = |session: &&SessionInfo| {
+        snapshot.is_long(session) && snapshot.waiter(session.pid).is_none()
+    };
+    if let Some(session) = session.filter(stays) {
+        let sql = snapshot.remedy(session).sql();
+        lines.extend(
+            sql.into_iter()
+                .map(|sql| format!("    {}", paint(Look::Good, format!("{sql};")))),
+        );
+    }
+}
+
 pub(super) fn idle(snapshot: &Snapshot) -> Option<String> {
     let sessions = snapshot
         .long_idle()
-        .filter(|session| !snapshot.is_root(session.pid));
+        .filter(|session| !is_told(snapshot, session.pid));
     list(
         snapshot,
         "Idle in transaction",
@@ -70,11 +161,17 @@ pub(super) fn idle(snapshot: &Snapshot) -> Option<String> {
 
 /// Those who wait stand in a tree.
 pub(super) fn long(snapshot: &Snapshot) -> Option<String> {
-    let stands = |pid| snapshot.is_root(pid) || snapshot.waiter(pid).is_some();
+    let stands = |pid| is_told(snapshot, pid) || snapshot.waiter(pid).is_some();
     let sessions = snapshot
         .long_active()
         .filter(|session| !stands(session.pid));
     list(snapshot, "Long transactions", &sessions.collect::<Vec<_>>())
+}
+
+/// As a root, or with its strong locks.
+fn is_told(snapshot: &Snapshot, pid: i32) -> bool {
+    let mut holders = snapshot.quiet_holders().take(ROWS);
+    snapshot.is_root(pid) || holders.any(|holding| holding.pid == pid)
 }
 
 fn list(snapshot: &Snapshot, title: &str, sessions: &[&SessionInfo]) -> Option<String> {

@@ -30,6 +30,8 @@ pub(crate) fn locks(snapshot: &Snapshot, readiness: Option<&Readiness>) -> Strin
                 .take(ROWS),
         );
         parts.extend(more(snapshot.roots.len(), "root"));
+        parts.extend(lists::runs(snapshot));
+        parts.extend(lists::holders(snapshot));
         parts.extend(lists::idle(snapshot));
         parts.extend(lists::long(snapshot));
         parts.extend(lists::prepared(snapshot));

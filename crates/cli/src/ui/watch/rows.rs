@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use pgdriver::activity::{SessionInfo, SessionKind};
 
-use crate::locks::{self, Node, Root, Snapshot, Waiter};
+use crate::locks::{self, Holding, Node, Root, Run, Snapshot, Waiter, words};
 use crate::ui;
 
 /// As much of a query as a line can show.
@@ -138,15 +138,32 @@ pub(super) fn list(snapshot: &Snapshot, sort: Sort, filter: &str) -> List {
         .collect();
     roots.sort_by_cached_key(|branch| sort.order(&branch.row, branch.longest));
     let in_trees: BTreeSet<Key> = roots.iter().flat_map(Branch::keys).collect();
+    let told = |row: &Row| in_trees.contains(&row.key);
+    let runs: Vec<Row> = snapshot
+        .runs
+        .iter()
+        .filter_map(|run| known.run(run))
+        .collect();
+    let mut strong: Vec<Row> = snapshot
+        .quiet_holders()
+        .map(|holding| known.holder(holding))
+        .filter(|row| !told(row))
+        .collect();
     let mut beside = known.beside();
-    beside.retain(|row| !in_trees.contains(&row.key));
+    beside.retain(|row| {
+        let elsewhere = strong.iter().chain(&runs).any(|other| other.key == row.key);
+        !told(row) && !elsewhere
+    });
+    strong.retain(|row| !runs.iter().any(|run| run.key == row.key));
     let by = if sort == Sort::Waited {
         Sort::Age
     } else {
         sort
     };
     beside.sort_by_cached_key(|row| by.order(row, None));
-    let all = roots.iter().map(Branch::count).sum::<usize>() + beside.len();
+    strong.sort_by_cached_key(|row| by.order(row, None));
+    let trees = roots.iter().map(Branch::count).sum::<usize>();
+    let all = trees + runs.len() + strong.len() + beside.len();
     let mut lines = Vec::new();
     for branch in roots {
         branch.write(&filter, "", "", &mut lines);
@@ -156,14 +173,19 @@ pub(super) fn list(snapshot: &Snapshot, sort: Sort, filter: &str) -> List {
         0,
         "waiting for a lock, each under the one it waits for",
     );
-    beside.retain(|row| row.matches(&filter));
-    let start = lines.len();
-    lines.extend(beside.into_iter().map(|row| Line::Session(Box::new(row))));
+    let mut part = |rows: Vec<Row>, title: &str| {
+        let start = lines.len();
+        let shown = rows.into_iter().filter(|row| row.matches(&filter));
+        lines.extend(shown.map(|row| Line::Session(Box::new(row))));
+        section(&mut lines, start, title);
+    };
+    part(runs, "runs of django-migrate");
+    part(strong, "hold strong locks, and nobody waits for them");
     let old = format!(
         "in a transaction for {} s or more, and nobody waits for them",
         locks::LONG.as_secs()
     );
-    section(&mut lines, start, &old);
+    part(beside, &old);
     List { lines, all }
 }
 
@@ -338,6 +360,51 @@ impl<'a> Known<'a> {
                 .map(|detail| ui::one_line(&detail.query, QUERY))
                 .unwrap_or_default(),
         }
+    }
+
+    /// By the session of it that works; at the gate, where none does, by the one that holds its lock.
+    fn run(&self, run: &Run) -> Option<Row> {
+        let busy = |pid: &&i32| {
+            let session = self.sessions.get(pid);
+            let state = session.and_then(|session| session.detail.seen()?.state.as_deref());
+            state.is_some_and(|state| state != "idle")
+        };
+        let works = run.migrate.iter().find(busy).filter(|_| run.gate.is_none());
+        let pid = works
+            .copied()
+            .or(run.lock)
+            .or(run.migrate.first().copied())?;
+        let mut row = self.row(pid, Role::Beside);
+        if let Some(pids) = &run.gate {
+            "at the gate".clone_into(&mut row.state);
+            let pids: Vec<String> = pids.iter().map(ToString::to_string).collect();
+            row.what = format!("waits for {}", pids.join(", "));
+        } else if works.is_none() {
+            "between".clone_into(&mut row.state);
+        }
+        row.query = words::run(run);
+        Some(row)
+    }
+
+    fn holder(&self, holding: &Holding) -> Row {
+        let mut row = self.row(holding.pid, Role::Beside);
+        if let Some(gid) = &holding.prepared {
+            let known = self.snapshot.prepared.iter().find(|one| one.gid == *gid);
+            row.key = Key::Prepared(gid.clone());
+            row.age = known.map(|one| one.age);
+            row.state = "prepared".to_owned();
+            row.user = known.map(|one| one.owner.clone()).unwrap_or_default();
+            row.query = format!("prepared transaction {gid}");
+        }
+        if let Some((relation, mode)) = holding.locks.first() {
+            let more = match holding.relations.saturating_sub(1) {
+                0 => String::new(),
+                n => format!(" +{n}"),
+            };
+            row.mode = mode.to_string();
+            row.what = near(&format!("{relation}{more}"));
+        }
+        row
     }
 
     /// Old transactions, prepared ones, and vacuums against wraparound.

@@ -183,8 +183,10 @@ fn prepared(signal: Signal, gid: &str, snapshot: &Snapshot) -> Answer {
     }
 }
 
+const SUPERUSER: &str = "It is a superuser's session, which this screen never ends: it may be an administrator's repair.";
+
 /// Why this one is never signalled from here, or cannot be.
-fn refusal(session: &SessionInfo, snapshot: &Snapshot) -> Option<Vec<String>> {
+pub(super) fn refusal(session: &SessionInfo, snapshot: &Snapshot) -> Option<Vec<String>> {
     let lines = |texts: &[&str]| Some(texts.iter().map(|text| (*text).to_owned()).collect());
     match session.kind() {
         SessionKind::Walsender => {
@@ -212,10 +214,15 @@ fn refusal(session: &SessionInfo, snapshot: &Snapshot) -> Option<Vec<String>> {
         SessionKind::Client | SessionKind::Unknown | SessionKind::Autovacuum { .. } => {}
     }
     if session.superuser {
-        return lines(&[
-            "It is a superuser's session, which this screen never ends: it may be an administrator's repair.",
-            "If it must be, a superuser can do it with psql.",
-        ]);
+        let sql = snapshot.remedy(session).sql();
+        let by_hand = match sql.first() {
+            Some(_) => format!(
+                "If it must be: in psql, as a superuser, {};",
+                sql.join("; ")
+            ),
+            None => "If it must be, a superuser can do it with psql.".to_owned(),
+        };
+        return Some(vec![SUPERUSER.to_owned(), by_hand]);
     }
     if !session.may_signal {
         let role = &snapshot.us.asker.role;

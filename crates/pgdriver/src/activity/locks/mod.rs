@@ -6,10 +6,12 @@
 mod in_the_way;
 mod mode;
 mod queue;
+mod strong;
 
 pub use in_the_way::{Held, Wanted, in_the_way};
 pub use mode::LockMode;
 pub use queue::{Queue, queue_behind};
+pub use strong::{Holder, MOST, Strong, strong};
 
 use crate::catalog::RelationName;
 use crate::query_error::QueryError;

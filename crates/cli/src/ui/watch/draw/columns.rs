@@ -93,7 +93,7 @@ impl Column {
             Self::State => row.state.clone(),
             Self::Behind if row.behind == 0 => String::new(),
             Self::Behind => row.behind.to_string(),
-            Self::Mode if row.role == Role::Root && !row.mode.is_empty() => {
+            Self::Mode if row.role != Role::Waiter && !row.mode.is_empty() => {
                 format!("has {}", row.mode)
             }
             Self::Mode => row.mode.clone(),

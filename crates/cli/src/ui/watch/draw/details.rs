@@ -1,7 +1,7 @@
 //! One session whole: who, what it does, what it waits for and holds, its query, what would end it. And in short, as a
 //! strip below the list.
 
-use pgdriver::activity::SessionInfo;
+use pgdriver::activity::{SessionInfo, Target};
 use ratatui_core::buffer::Buffer;
 use ratatui_core::layout::Rect;
 use ratatui_core::text::Line;
@@ -12,6 +12,7 @@ use crate::locks::{self, Hold, Literals, Root, Snapshot, words};
 use crate::ui;
 use crate::ui::watch::rows::Key;
 use crate::ui::watch::state::State;
+use crate::ui::watch::target::refusal;
 
 /// Where values begin.
 const INDENT: usize = 14;
@@ -166,8 +167,13 @@ fn of_session(session: &SessionInfo, snapshot: &Snapshot) -> Facts {
     if root.is_none() && snapshot.waiter(pid).is_some() {
         text = "it waits itself: what frees it is the end of those it waits for".to_owned();
     } else {
-        let sql = remedy.sql();
-        text.extend(sql.iter().map(|sql| format!("\n{sql};")));
+        // what this screen would refuse it does not suggest
+        match refusal(session, snapshot).filter(|_| !remedy.sql().is_empty()) {
+            Some(why) => {
+                text = format!("not from this screen: {}", why.join("\n"));
+            }
+            None => text.extend(remedy.sql().iter().map(|sql| format!("\n{sql};"))),
+        }
     }
     facts.push(("remedy", text));
     facts
@@ -180,7 +186,10 @@ fn waits(pid: i32, snapshot: &Snapshot) -> Option<(&'static str, String)> {
             let mode = wait
                 .lock_mode()
                 .map_or_else(|| wait.mode.clone(), |mode| mode.to_string());
-            format!("{mode} on {}", locks::what(wait))
+            match wait.target {
+                Target::VirtualTransaction { .. } => locks::what(wait),
+                _ => format!("{mode} on {}", locks::what(wait)),
+            }
         }
         None => "a lock".to_owned(),
     };

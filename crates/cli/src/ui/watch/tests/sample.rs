@@ -51,6 +51,7 @@ fn waiter(pid: i32, blocker: i32, mode: &str, waited: u64) -> Waiter {
         relation: Some("public.shop_item".to_owned()),
         database: Some("shop".to_owned()),
         row: None,
+        build: None,
         mode: mode.to_owned(),
         waited: Some(Duration::from_millis(waited)),
     };
@@ -149,6 +150,8 @@ pub(super) fn snapshot(readers: i32) -> Snapshot {
         prepared: Vec::new(),
         on_relation: Vec::new(),
         findings: Vec::new(),
+        holders: crate::locks::Holders::default(),
+        runs: Vec::new(),
         elsewhere: 2,
     }
 }

@@ -46,6 +46,27 @@ fn details_of_a_root() {
     assert_snapshot!(screen(&mut state, 110, 24));
 }
 
+/// What the keys would refuse is not suggested either.
+#[test]
+fn details_suggest_only_what_the_screen_would_do() {
+    let mut snapshot = snapshot(3);
+    let root = snapshot.roots[0].pid();
+    for session in &mut snapshot.sessions {
+        session.superuser = session.pid == root;
+    }
+    let mut state = state(snapshot);
+    keys(&mut state, "⏎");
+    let text = screen(&mut state, 110, 24);
+    assert!(text.contains("not from this screen"), "{text}");
+    assert!(text.contains("in psql, as a superuser"), "{text}");
+    assert!(
+        !text
+            .lines()
+            .any(|line| line.trim_start().starts_with("SELECT pg_")),
+        "{text}"
+    );
+}
+
 #[test]
 fn help() {
     let mut state = state(snapshot(3));
