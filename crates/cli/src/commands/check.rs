@@ -17,6 +17,7 @@ use crate::backup;
 use crate::database;
 use crate::django::wire::{MigrationState, Part};
 use crate::django::{Django, ProjectFacts};
+use crate::execute::resume::Previous;
 use crate::exit::{Changed, Class};
 use crate::failure::{Failure, FailurePart};
 use crate::gates;
@@ -192,7 +193,7 @@ impl Checked {
         }
         self.findings.extend(observed.reach.unfollowed());
         self.history(facts);
-        self.cut_off(&observed, &django.settings, runs, context)
+        self.cut_off(facts, &observed, &django.settings, runs, context)
             .await;
         match server::look(&observed.observer, &observed.server).await {
             Ok(mut seen) => {
@@ -216,6 +217,7 @@ impl Checked {
     /// Runs that were killed, each with all that is true of it now.
     async fn cut_off(
         &mut self,
+        facts: &ProjectFacts,
         observed: &Observed,
         settings: &DjangoSettings,
         runs: &Path,
@@ -236,13 +238,14 @@ impl Checked {
             }),
         };
         let messages = match previous::look(&place).await {
-            Ok(found) => found
-                .iter()
-                .map(|previous| {
+            Ok(mut found) => {
+                previous::count_squashes(&mut found, &facts.migrations);
+                let told = |previous: &Previous| {
                     let notes = previous.notes().into_iter().map(|(_, message)| message);
                     notes.collect::<Vec<_>>().join(". ")
-                })
-                .collect(),
+                };
+                found.iter().map(told).collect()
+            }
             Err(failure) => vec![format!(
                 "what became of earlier runs is not known: {}",
                 failure.message

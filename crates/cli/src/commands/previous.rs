@@ -11,6 +11,7 @@ use pgdriver::{Permitted, Session};
 use rustix::process::{Pid, test_kill_process};
 
 use crate::database::query_failure;
+use crate::django::wire::MigrationItem;
 use crate::execute::resume::{self, Backend, BrokenRun, Previous};
 use crate::exit::Class;
 use crate::failure::Failure;
@@ -74,6 +75,24 @@ pub(super) async fn look(place: &Place<'_>) -> Result<Vec<Previous>, Failure> {
         }
     }
     Ok(all)
+}
+
+/// Django records a squash once all of the run is over; until then its replaced migrations stand for it.
+pub(super) fn count_squashes(found: &mut [Previous], migrations: &[MigrationItem]) {
+    for previous in found {
+        for squash in migrations.iter().filter(|m| !m.replaces.is_empty()) {
+            let recorded = |replaced: &String| {
+                let id = replaced.split_once('.');
+                id.is_some_and(|(app, name)| {
+                    previous.recorded.contains(&MigrationId::new(app, name))
+                })
+            };
+            if squash.replaces.iter().all(recorded) {
+                let id = MigrationId::new(&squash.app, &squash.name);
+                previous.recorded.insert(id);
+            }
+        }
+    }
 }
 
 /// The same for who does not ask the database itself: who was cut off, and who tells what is true now.

@@ -53,7 +53,7 @@ impl Run<'_> {
     /// Step 1: project, checks, connection, graph, plan, and what the rest will need.
     pub(super) async fn pending(&self) -> Result<Pending, Failure> {
         let mut read = self.read().await?;
-        let told = self.tell_previous(&read.observed);
+        let told = self.tell_previous(&read);
         if self.context.signals.or_stop(told).await? == Waited::ForAnother {
             read = self.read().await?;
         }
@@ -128,7 +128,10 @@ impl Run<'_> {
     }
 
     /// What became of runs that were killed. Their sessions are waited for, unless this run only reads.
-    async fn tell_previous(&self, observed: &Observed) -> Result<Waited, Failure> {
+    async fn tell_previous(&self, read: &Read) -> Result<Waited, Failure> {
+        let Read {
+            facts, observed, ..
+        } = read;
         let target = observed.reach.describe();
         let asked = asked(observed, &target);
         let place = self.place(asked);
@@ -159,6 +162,7 @@ impl Run<'_> {
             previous::wait_until_gone(asked, |backend| theirs.contains(&backend.pid)).await?;
             found = previous::look(&place).await?;
         }
+        previous::count_squashes(&mut found, &facts.migrations);
         for (level, message) in found.iter().flat_map(|previous| previous.notes()) {
             self.note(level, message);
         }

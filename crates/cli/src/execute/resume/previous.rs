@@ -10,6 +10,8 @@ use crate::event::NoteLevel;
 use crate::names::MigrationId;
 use crate::ui::{count, one_line};
 
+/// Migrations that are applied and recorded are told one by one.
+const APPLIED: usize = 5;
 /// Statements that are told one by one.
 const STATEMENTS: usize = 12;
 const SQL: usize = 120;
@@ -54,7 +56,24 @@ impl Previous {
             );
             notes.push((NoteLevel::Warning, message));
         }
-        for cut in &self.run.migrations {
+        let stayed = |cut: &&Cut| cut.past == Past::Applied && self.recorded.contains(&cut.id);
+        let applied: Vec<&Cut> = self.run.migrations.iter().filter(stayed).collect();
+        let many = applied.len() > APPLIED;
+        if let (true, [first, .., last]) = (many, applied.as_slice()) {
+            let message = format!(
+                "{} of it are applied and recorded, {} to {}",
+                count(applied.len() as u64, "migration"),
+                first.id,
+                last.id
+            );
+            notes.push((NoteLevel::Note, message));
+        }
+        for cut in self
+            .run
+            .migrations
+            .iter()
+            .filter(|cut| !many || !stayed(cut))
+        {
             notes.extend(self.migration(cut));
         }
         for file in &self.partials {
