@@ -20,7 +20,7 @@ pub(crate) use xtask::env::{Env, PgInstall, Venv};
 pub(crate) use xtask::harness::{Filters, Ran, Terminal, TestCli};
 pub(crate) use xtask::project::{App, Builder, Project, SHOP_APPLIED, SHOP_PENDING, Shop};
 pub(crate) use xtask::servers::{
-    Database, Options, PoolMode, Pooler, Server, TempServer, available, shared,
+    Database, Network, Options, PoolMode, Pooler, Server, TempServer, available, shared,
 };
 
 use std::path::Path;
@@ -96,9 +96,15 @@ pub(crate) fn project(
 #[track_caller]
 #[expect(clippy::print_stderr, reason = "says what was not tested")]
 pub(crate) fn pooler(server: &Server, mode: PoolMode) -> Option<Pooler> {
+    pooler_with(server, mode, "")
+}
+
+/// With further lines of settings.
+#[track_caller]
+pub(crate) fn pooler_with(server: &Server, mode: PoolMode, more: &str) -> Option<Pooler> {
     match environment().pgbouncer() {
         Ok(program) => {
-            let started = Pooler::start(&program, server, mode);
+            let started = Pooler::start_with(&program, server, mode, more);
             Some(started.unwrap_or_else(|why| panic!("no PgBouncer: {why:#}")))
         }
         Err(why) => {
@@ -114,8 +120,13 @@ pub(crate) fn pooler(server: &Server, mode: PoolMode) -> Option<Pooler> {
 /// Lets the project's settings lead through the pooler.
 #[track_caller]
 pub(crate) fn lead_through(project: &Project, pooler: &Pooler) {
+    lead_to(project, pooler.host(), pooler.port());
+}
+
+/// Lets the project's settings lead to this port.
+#[track_caller]
+pub(crate) fn lead_to(project: &Project, host: &str, port: u16) {
     let text = project.read_file("config/settings.py").expect("settings");
-    let (host, port) = (pooler.host(), pooler.port());
     let text = format!("{text}\nDATABASES['default'].update(HOST={host:?}, PORT='{port}')\n");
     project
         .write_file("config/settings.py", &text)

@@ -9,6 +9,7 @@
 mod account;
 mod cluster;
 mod database;
+mod network;
 mod pgbouncer;
 mod running;
 mod server;
@@ -17,6 +18,7 @@ mod template;
 
 pub use self::account::Account;
 pub use self::database::Database;
+pub use self::network::Network;
 pub use self::pgbouncer::{PoolMode, Pooler};
 pub use self::running::{Options, TempServer};
 pub use self::server::Server;
