@@ -27,6 +27,7 @@ use crate::process::{Group, forward};
 const SCRIPT: &str = concat!(
     include_str!("bridge/wire.py"),
     include_str!("bridge/errors.py"),
+    include_str!("bridge/keepalive.py"),
     include_str!("bridge/session.py"),
     include_str!("bridge/entry.py"),
     include_str!("bridge/setup.py"),

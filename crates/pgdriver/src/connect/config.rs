@@ -88,7 +88,8 @@ fn keepalives(config: &mut Config, wanted: Keepalives) {
     if let Some(count) = wanted.count {
         config.keepalives_retries(count);
     }
-    if let Some(limit) = wanted.tcp_user_timeout {
+    // libpq sets neither without keepalives
+    if let Some(limit) = wanted.tcp_user_timeout.filter(|_| wanted.enabled) {
         config.tcp_user_timeout(limit);
     }
 }

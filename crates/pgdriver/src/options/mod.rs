@@ -154,7 +154,7 @@ impl TlsVersion {
     }
 }
 
-/// TCP keepalive, with libpq's meaning; none is the system's own value.
+/// TCP keepalive; none is the system's own value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Keepalives {
     pub(crate) enabled: bool,

@@ -321,22 +321,18 @@ fn session_attrs(given: Given<'_>) -> Result<SessionAttrs, OptionsError> {
     given.choice("target_session_attrs", &choices, SessionAttrs::Any)
 }
 
+/// libpq: 0 is the system's own, which are hours. Where nothing is said, a silent network ends a connection in a minute.
 fn keepalives(given: Given<'_>) -> Result<Keepalives, OptionsError> {
-    let seconds = |name| -> Result<Option<Duration>, OptionsError> {
-        Ok(given
-            .number::<u64>(name)?
-            .filter(|n| *n > 0)
-            .map(Duration::from_secs))
+    let number = |name, ours: u64| -> Result<Option<u64>, OptionsError> {
+        let given = given.number::<u64>(name)?;
+        Ok(Some(given.unwrap_or(ours)).filter(|n| *n > 0))
     };
     Ok(Keepalives {
         enabled: given.number::<i32>("keepalives")? != Some(0),
-        idle: seconds("keepalives_idle")?,
-        interval: seconds("keepalives_interval")?,
-        count: given.number("keepalives_count")?.filter(|n: &u32| *n > 0),
-        tcp_user_timeout: given
-            .number::<u64>("tcp_user_timeout")?
-            .filter(|n| *n > 0)
-            .map(Duration::from_millis),
+        idle: number("keepalives_idle", 30)?.map(Duration::from_secs),
+        interval: number("keepalives_interval", 10)?.map(Duration::from_secs),
+        count: number("keepalives_count", 3)?.and_then(|n| u32::try_from(n).ok()),
+        tcp_user_timeout: number("tcp_user_timeout", 60_000)?.map(Duration::from_millis),
     })
 }
 

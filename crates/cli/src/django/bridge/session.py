@@ -62,6 +62,7 @@ class Sessions:
         wanted = self.wanted(connection)
         # The driver's own cursor: neither Django's wrappers nor its query log should see these.
         raw = connection.connection
+        keep_alive(raw)
         pid = backend_pid(raw)
         pooled = connection.alias in self.bridge.pools or pools_transactions(connection, pid)
         settings = self.pool(connection, wanted) if pooled else self.set(raw, wanted)
@@ -86,6 +87,7 @@ class Sessions:
         """Nothing is in force before there is a transaction."""
         if wanted.pop("default_transaction_read_only", None):
             wanted["transaction_read_only"] = "on"
+        wanted = {name: value for name, value in wanted.items() if not name.startswith("tcp_")}  # the pooler's own
         if connection.alias not in self.bridge.pools:
             self.bridge.pools[connection.alias] = Pool(connection, wanted, None if self.bridge.inspecting else
                                                        self.connected)
