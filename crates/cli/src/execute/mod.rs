@@ -9,6 +9,7 @@ mod progress;
 pub(crate) mod resume;
 mod settle;
 
+use std::pin::pin;
 use std::time::Duration;
 
 use crate::backup::BackupReceipt;
@@ -34,6 +35,10 @@ use settle::Seen;
 
 /// How long a stopped migration may take to roll back before its Python is killed.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// The same where nobody answers: no rollback is heard of.
+const SHORT: Duration = Duration::from_secs(2);
+/// For reading the history once all is over.
+const READ: Duration = Duration::from_secs(20);
 
 /// What applying needs besides its witnesses.
 pub(crate) struct Execution<'a> {
@@ -97,15 +102,20 @@ pub(crate) async fn execute(
         around,
     )
     .await;
-    monitor
-        .wait_until_gone(progress.backends(), progress.owner())
+    let left = monitor
+        .wait_until_gone(
+            progress.backends(),
+            progress.owner(),
+            progress.where_it_stays(),
+        )
         .await;
-    let recorded = around.reach.recorded(plan).await;
+    let recorded = recorded(around.reach, plan, &monitor).await;
     let invalid = monitor.new_invalid_indexes().await.unwrap_or_default();
     let invalid: Vec<String> = invalid.into_iter().collect();
     let seen = Seen {
         blockers: monitor.last_blockers(),
         invalid: &invalid,
+        left: &left,
     };
     let known = recorded.as_ref().ok();
     let arrived = known.and_then(|ids| settle::arrived(plan, &progress, ids).cloned());
@@ -126,6 +136,24 @@ fn tell_let_go(applied: &Applied, reporter: &Reporter) {
             message: format!("`migrate` went on to its end after a statement was given up: {why}"),
         });
     }
+}
+
+/// What is recorded, as far as it can be read in time.
+async fn recorded(
+    reach: &Reach,
+    plan: &Plan,
+    monitor: &Monitor,
+) -> Result<Vec<MigrationId>, Failure> {
+    let limit = match monitor.is_silent() {
+        true => READ / 4,
+        false => READ,
+    };
+    let read = tokio::time::timeout(limit, reach.recorded(plan)).await;
+    read.unwrap_or_else(|_| {
+        let seconds = limit.as_secs();
+        let message = format!("the history could not be read within {seconds} s");
+        Err(Failure::new(Class::DatabaseUnavailable, message))
+    })
 }
 
 fn tell_arrived(id: &MigrationId, reporter: &Reporter) {
@@ -151,6 +179,11 @@ fn session(around: &Execution<'_>) -> Vec<(String, String)> {
         ("idle_in_transaction_session_timeout", "0".to_owned()),
         // a killed client's backend goes on with its locks for the statement's whole length without this
         ("client_connection_check_interval", "500".to_owned()),
+        // and one behind a network that swallows packets, for hours
+        ("tcp_keepalives_idle", "30".to_owned()),
+        ("tcp_keepalives_interval", "10".to_owned()),
+        ("tcp_keepalives_count", "3".to_owned()),
+        ("tcp_user_timeout", "60000".to_owned()),
         ("application_name", format!("django-migrate {}", around.run)),
     ]
     .map(|(name, value)| (name.to_owned(), value))
@@ -182,6 +215,7 @@ async fn drive(
         stopped_for: None,
     };
     let mut deadline: Option<tokio::time::Instant> = None;
+    let mut silence = pin!(monitor::silence(lock, monitor.silent()));
     loop {
         let look = guard.next_look();
         tokio::select! {
@@ -218,13 +252,30 @@ async fn drive(
                 monitor.cancel(progress.backends(), progress.owner()).await;
                 deadline.get_or_insert(tokio::time::Instant::now() + PATIENCE);
             }
+            () = &mut silence, if ended.stopped_for.is_none() => {
+                ended.stopped_for = Some(silent());
+                guard.stop();
+                bridge.say(Word::StopNow).await;
+                deadline = Some(tokio::time::Instant::now() + SHORT);
+            }
             () = until(deadline) => {
                 bridge.stop(Duration::from_secs(2)).await;
                 deadline = None;
             }
             () = tokio::time::sleep_until(look.into()) => {
                 let ours = progress.backends();
-                let turn = guard.turn(&mut Sight { monitor, ours: &ours, backend: progress.backend(), owner: progress.owner() }).await;
+                let question = guard.open_question();
+                let mut sight = Sight { monitor, ours: &ours, backend: progress.backend(), owner: progress.owner() };
+                let turn = tokio::select! {
+                    biased;
+                    // a look may take seconds where the network is bad: these do not wait for its end
+                    () = urgent(around, heard, lock, &ended, deadline) => None,
+                    turn = guard.turn(&mut sight) => Some(turn),
+                };
+                let Some(turn) = turn else {
+                    guard.resume(question);
+                    continue;
+                };
                 if let Some(word) = turn.word {
                     if word == Word::StopNow {
                         deadline.get_or_insert(tokio::time::Instant::now() + PATIENCE);
@@ -248,6 +299,21 @@ async fn drive(
     ended
 }
 
+/// What the drive loop does before anything else.
+async fn urgent(
+    around: &Execution<'_>,
+    heard: Asked,
+    lock: &MigrationLock,
+    ended: &Ended,
+    deadline: Option<tokio::time::Instant>,
+) {
+    tokio::select! {
+        _ = around.signals.more_than(heard) => {}
+        () = lock.lost(), if ended.stopped_for.is_none() => {}
+        () = until(deadline) => {}
+    }
+}
+
 async fn until(deadline: Option<tokio::time::Instant>) {
     match deadline {
         Some(at) => tokio::time::sleep_until(at).await,
@@ -261,6 +327,17 @@ fn lock_lost() -> Failure {
         "the connection that held the advisory lock was lost, so the run stopped itself",
     )
     .hint("look at the server's log, then run again")
+}
+
+fn silent() -> Failure {
+    Failure::new(
+        Class::MigrationConnectionLost,
+        format!(
+            "nobody has answered for {} s, on none of the run's connections and on no new one, so the run stopped itself",
+            monitor::SILENCE.as_secs()
+        ),
+    )
+    .hint("look at the network between here and the server, and at the server itself, then run again")
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::monitor::Stays;
 use super::settle::Kept;
 use crate::django::wire::{Answer, Exception, MigrateOutcome, Problem};
 use crate::names::MigrationId;
@@ -38,6 +39,7 @@ pub(crate) enum Commit {
 pub(crate) struct Statement {
     pub(crate) number: u64,
     pub(crate) sql: String,
+    in_transaction: bool,
 }
 
 /// Whose a server process is.
@@ -72,6 +74,9 @@ impl Progress {
         if let Some(current) = &mut self.current {
             current.kept.absorb(answer);
         }
+        if self.pooled && self.ends_transaction(answer) {
+            self.give_back();
+        }
         match answer {
             Answer::Connected {
                 backend_pid,
@@ -79,8 +84,7 @@ impl Progress {
                 ..
             } => {
                 if *pooled {
-                    // the one before serves others now
-                    self.backends.clear();
+                    self.give_back();
                 }
                 self.pooled = *pooled;
                 self.backends.insert(*backend_pid, ());
@@ -102,13 +106,19 @@ impl Progress {
                     current.commit = Commit::Sent;
                 }
             }
-            Answer::StatementStarted { number, sql, .. } => {
+            Answer::StatementStarted {
+                number,
+                sql,
+                in_transaction,
+                ..
+            } => {
                 if let Some(current) = self.current.as_mut().filter(|c| c.commit == Commit::Sent) {
                     current.commit = Commit::Arrived;
                 }
                 self.statement = Some(Statement {
                     number: *number,
                     sql: sql.clone(),
+                    in_transaction: *in_transaction,
                 });
             }
             Answer::StatementFinished { number, .. } => {
@@ -155,6 +165,32 @@ impl Progress {
         self.current.as_ref().is_none_or(|current| current.atomic)
     }
 
+    /// Whether no transaction of ours is open any more, as far as a pooler's server processes go. A statement outside one
+    /// has one of its own there.
+    fn ends_transaction(&self, answer: &Answer) -> bool {
+        let current = self.current.as_ref();
+        let committed = current.is_some_and(|c| c.commit == Commit::Sent);
+        match answer {
+            Answer::StatementStarted { in_transaction, .. } => committed || !in_transaction,
+            Answer::StatementFinished { number, .. } | Answer::StatementFailed { number, .. } => {
+                let statement = self.statement.as_ref().filter(|s| s.number == *number);
+                statement.is_some_and(|s| !s.in_transaction)
+            }
+            Answer::MigrationStarted { .. }
+            | Answer::MigrationApplied { .. }
+            | Answer::MigrationFailed { .. }
+            | Answer::AttemptFailed(_)
+            | Answer::MigrateDone { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// A pooler's server process serves others from here on.
+    fn give_back(&mut self) {
+        self.backends.clear();
+        self.last_backend = None;
+    }
+
     /// Whose the server processes are.
     pub(crate) fn owner(&self) -> Owner {
         if self.pooled {
@@ -164,12 +200,21 @@ impl Progress {
         }
     }
 
-    /// Every server process that `migrate` had; through a pooler only the one of its last transaction.
+    /// Whether a server process that stays may be ended: not once a COMMIT was sent, which may have arrived.
+    pub(crate) fn where_it_stays(&self) -> Stays {
+        let open = self.failed_current.as_ref().or(self.current.as_ref());
+        match open.is_some_and(|current| current.commit == Commit::Sent) {
+            true => Stays::Commits,
+            false => Stays::MayBeEnded,
+        }
+    }
+
+    /// Every server process that `migrate` had; through a pooler only the one of the transaction that is open.
     pub(crate) fn backends(&self) -> Vec<i32> {
         self.backends.keys().copied().collect()
     }
 
-    /// The server process that runs the statements now.
+    /// The server process that runs the statements now; through a pooler none between transactions.
     pub(crate) fn backend(&self) -> Option<i32> {
         self.last_backend
     }

@@ -8,11 +8,12 @@ mod by_whom;
 mod changed;
 mod hint;
 mod kept;
+mod left;
 mod reason;
 #[cfg(test)]
 mod tests;
 
-use super::progress::{Current, End, Progress};
+use super::progress::{Commit, Current, End, Progress};
 use super::{Applied, Ended};
 use crate::django::wire::Exception;
 use crate::event::Blocker;
@@ -24,6 +25,7 @@ use crate::ui::one_line;
 pub(super) use by_whom::arrived;
 use by_whom::{ByWhom, Open};
 pub(super) use kept::Kept;
+pub(super) use left::Left;
 
 /// What an observer saw.
 #[derive(Debug, Default)]
@@ -33,6 +35,8 @@ pub(super) struct Seen<'a> {
     /// Indexes that are INVALID now and were not before. CREATE INDEX CONCURRENTLY leaves one where it fails, which is
     /// the one statement that is not rolled back by its own failure.
     pub(super) invalid: &'a [String],
+    /// Server processes of the run that did not end with it.
+    pub(super) left: &'a [Left],
 }
 
 pub(super) fn settle(
@@ -69,7 +73,7 @@ pub(super) fn settle(
     };
     let recorded = Open::of(progress, by_whom.as_ref());
     let failure = hint::with_hint(failure.changed(changed), progress, changed, seen, recorded);
-    Err(of_outcome(failure, progress))
+    Err(left::told(of_outcome(failure, progress), seen.left))
 }
 
 /// A statement was given up for want of a lock or for those behind it. The project's own code may have caught that and
@@ -96,13 +100,18 @@ fn lost(progress: &Progress) -> bool {
 }
 
 fn is_connection_lost(exception: &Exception) -> bool {
-    const SAID: [&str; 6] = [
+    const SAID: [&str; 10] = [
         "server closed the connection",
         "connection is closed",
         "connection already closed",
         "terminating connection",
         "the connection is lost",
         "consuming input failed",
+        // libpq's words where the network ends a connection
+        "could not receive data from server",
+        "could not send data to server",
+        "SSL SYSCALL error",
+        "SSL connection has been closed unexpectedly",
     ];
     let state = exception.sqlstate.as_deref();
     state.is_some_and(|s| s.starts_with("08") || s.starts_with("57P"))
@@ -122,6 +131,9 @@ fn of_outcome(mut failure: Failure, progress: &Progress) -> Failure {
                 current.id,
                 one_line(sql, 100)
             ),
+            None if current.commit == Commit::NotSent => {
+                format!("whether `{}` is rolled back yet is unknown", current.id)
+            }
             None => format!("whether the commit of `{}` arrived is unknown", current.id),
         };
         failure.message = format!("{what}: {}", failure.message);

@@ -11,7 +11,7 @@ use super::blockers::Act;
 use super::gate::{InTheWay, Step, What};
 use super::{Guard, Question, RAREST_AT_GATE, SOONEST, Sight, TELL, TELL_AFTER, millis, words};
 use crate::event::{EventKind, LockWaiting, NoteLevel, Place};
-use crate::execute::monitor::{Monitor, Signal};
+use crate::execute::monitor::{Monitor, Signal, Unseen};
 use crate::exit::Class;
 use crate::failure::Failure;
 use crate::settings::OnBlocker;
@@ -35,9 +35,21 @@ impl Guard<'_> {
         }
         let began = Instant::now();
         let held = match sight.monitor.in_the_way(locks, sight.ours).await {
-            Ok(held) => held,
+            Ok(held) => {
+                self.sees();
+                held
+            }
             Err(why) => {
                 self.cannot_see(&why);
+                // where nobody answers nothing is begun
+                if let Unseen::Silence(_) = why {
+                    question.held_up = true;
+                    let waited = question.since.elapsed();
+                    return match self.left_after(waited) == Some(Duration::ZERO) {
+                        true => Err(self.out_of_time(locks, sight.monitor)),
+                        false => Ok(Step::Wait),
+                    };
+                }
                 Vec::new()
             }
         };
@@ -55,15 +67,39 @@ impl Guard<'_> {
         Ok(step)
     }
 
-    fn cannot_see(&mut self, why: &str) {
-        if !std::mem::replace(&mut self.blind, true) {
-            self.around.reporter.emit(EventKind::Note {
-                level: NoteLevel::Warning,
-                message: format!(
-                    "who holds locks cannot be seen ({why}), so short attempts are made without"
-                ),
-            });
+    /// Said once, until it sees again. The server's own lock_timeout stays in force; a healthy migration is not ended
+    /// because nobody watches it.
+    pub(super) fn cannot_see(&mut self, why: &Unseen) {
+        if self.blind.is_some() {
+            return;
         }
+        self.blind = Some(Instant::now());
+        let meanwhile = match why {
+            Unseen::Silence(_) => "nothing new is begun",
+            Unseen::Said(_) => "attempts are short",
+        };
+        self.note(
+            NoteLevel::Warning,
+            format!(
+                "the guard cannot see who holds locks or who waits behind this run ({why}): until it can, {meanwhile}, the \
+                 server's lock_timeout stays in force, and --max-blocked and --max-blocking are not kept; it tries again \
+                 every second"
+            ),
+        );
+    }
+
+    pub(super) fn sees(&mut self) {
+        if let Some(since) = self.blind.take() {
+            let seconds = crate::ui::seconds(since.elapsed().as_secs_f64());
+            self.note(
+                NoteLevel::Note,
+                format!("the guard sees again, after {seconds}"),
+            );
+        }
+    }
+
+    fn note(&self, level: NoteLevel, message: String) {
+        self.around.reporter.emit(EventKind::Note { level, message });
     }
 
     fn tell_gate(

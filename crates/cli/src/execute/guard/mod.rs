@@ -40,8 +40,9 @@ pub(super) use words::mode as server_mode;
 
 /// How often a running statement's own wait is looked at; 0.05 ms of the server's time each (facts.md).
 const LOOK: Duration = Duration::from_millis(50);
-/// A look at pg_locks takes at most this share of the server's time.
+/// A look at who waits takes at most this share of the server's time, while somebody does and while nobody does.
 const SHARE: u32 = 20;
+const SHARE_IN_PEACE: u32 = 100;
 /// The rarest look while somebody may wait behind us.
 const RAREST: Duration = Duration::from_millis(300);
 /// The rarest look at the gate, where nobody waits behind us.
@@ -83,15 +84,15 @@ pub(super) enum UnderWay {
 }
 
 /// A question of the bridge that waits for its word.
-#[derive(Debug)]
-struct Question {
+#[derive(Debug, Clone)]
+pub(super) struct Question {
     what: Asked,
     since: Instant,
     /// Somebody was in the way at the last look.
     held_up: bool,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Asked {
     Migration(MigrationId),
     Statement(Announced),
@@ -177,7 +178,8 @@ pub(super) struct Guard<'a> {
     committing: bool,
     signalled: Signalled,
     told: Option<Instant>,
-    blind: bool,
+    /// Since when it cannot see.
+    blind: Option<Instant>,
     next_look: Instant,
     next_count: Instant,
     next_held: Instant,
@@ -214,7 +216,7 @@ impl<'a> Guard<'a> {
             committing: false,
             signalled: Signalled::default(),
             told: None,
-            blind: false,
+            blind: None,
             next_look: now,
             next_count: now,
             next_held: now,
@@ -253,6 +255,16 @@ impl<'a> Guard<'a> {
                 ),
             });
         }
+    }
+
+    /// The question that is open, for [`Guard::resume`].
+    pub(super) fn open_question(&self) -> Option<Question> {
+        self.question.clone()
+    }
+
+    /// A turn was dropped before its end: its question is still open.
+    pub(super) fn resume(&mut self, question: Option<Question>) {
+        self.question = question;
     }
 
     /// The process is being stopped: no more questions.

@@ -10,7 +10,8 @@ use pgdriver::catalog::RelationName;
 use super::again::ForLock;
 use super::retry::LetGo;
 use super::{
-    Guard, LOOK, OVERDUE, RAREST, SHARE, SOONEST, Sight, TELL, Turn, UNHEARD, millis, say, words,
+    Guard, LOOK, OVERDUE, RAREST, SHARE, SHARE_IN_PEACE, SOONEST, Sight, TELL, Turn, UNHEARD,
+    millis, say, words,
 };
 use crate::django::wire::Word;
 use crate::event::EventKind;
@@ -50,8 +51,9 @@ impl Guard<'_> {
     }
 
     async fn own_wait(&mut self, monitor: &mut Monitor, pid: i32) -> Turn {
-        let waits = monitor.waits_for_lock(pid).await;
-        let Some(running) = &mut self.running else {
+        // what is not seen is not over
+        let (Some(waits), Some(running)) = (monitor.waits_for_lock(pid).await, &mut self.running)
+        else {
             return Turn::default();
         };
         if !waits {
@@ -81,12 +83,20 @@ impl Guard<'_> {
     async fn count_behind(&mut self, monitor: &mut Monitor, pid: i32) -> Turn {
         let guard = self.around.guard;
         let began = Instant::now();
-        let Some(queue) = monitor.queue_behind(pid, guard.max_blocked).await else {
-            self.next_count = Instant::now() + RAREST;
-            return Turn::default();
+        let queue = match monitor.queue_behind(pid, guard.max_blocked).await {
+            Ok(queue) => queue,
+            Err(why) => {
+                self.cannot_see(&why);
+                self.next_count = Instant::now() + RAREST;
+                return Turn::default();
+            }
         };
-        let soonest = if queue.waiting == 0 { LOOK * 2 } else { LOOK };
-        self.next_count = Instant::now() + (began.elapsed() * SHARE).clamp(soonest, RAREST);
+        self.sees();
+        let (soonest, share) = match queue.waiting {
+            0 => (LOOK * 2, SHARE_IN_PEACE),
+            _ => (LOOK, SHARE),
+        };
+        self.next_count = Instant::now() + (began.elapsed() * share).clamp(soonest, RAREST);
         if queue.waiting == 0 {
             return Turn::default();
         }
@@ -178,14 +188,15 @@ impl Guard<'_> {
         if at.elapsed() < UNHEARD || self.committing || sight.owner == Owner::Pool {
             return Turn::default();
         }
-        let failure = self.why(why, ForLock::Yes).map(|failure| {
+        let failure = self.why(why, ForLock::Yes);
+        self.ours = None;
+        let told = sight.monitor.end(pid).await;
+        let failure = failure.map(|failure| {
             failure.source(
                 "let go",
-                "its session was ended, since Python did not answer",
+                format!("its session was ended, since Python did not answer: {told}"),
             )
         });
-        self.ours = None;
-        sight.monitor.end(pid).await;
         Turn {
             word: Some(Word::StopNow),
             failure,

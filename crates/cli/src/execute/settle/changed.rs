@@ -17,6 +17,8 @@ pub(super) fn changed(progress: &Progress, recorded: Option<usize>, seen: &Seen<
         Some(current) if current.commit == Commit::Arrived => Changed::Yes,
         Some(current) if current.commit == Commit::Sent && !refused(progress) => Changed::Unknown,
         Some(current) if doubtful(progress, current).is_some() => Changed::Unknown,
+        // its session goes on, or nobody knows: what it holds is held until the server ends it
+        Some(current) if current.kept.ran() && !seen.left.is_empty() => Changed::Unknown,
         // the transaction never reached its COMMIT
         Some(_) => Changed::No,
     }

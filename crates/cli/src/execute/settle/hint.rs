@@ -74,6 +74,9 @@ fn state(progress: &Progress, changed: Changed, seen: &Seen<'_>, recorded: Open)
         (Changed::No, _) => nothing_of(c),
         (Changed::Unknown, _) => match doubtful(progress, c) {
             Some(_) => doubt(progress, c),
+            None if c.commit == Commit::NotSent => {
+                format!("no COMMIT of `{id}` was sent: it is rolled back once its session has ended")
+            }
             None => "whether the last commit arrived is unknown: compare the schema with the migration, then \
                      `migrate --fake` it if it is there"
                 .to_owned(),
