@@ -7,6 +7,7 @@ mod known;
 mod place;
 mod plain_role;
 mod pooler;
+mod pooler_full;
 mod readiness;
 mod scene;
 mod screens;

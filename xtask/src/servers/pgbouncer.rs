@@ -49,11 +49,24 @@ impl Pooler {
     /// # Errors
     /// What PgBouncer said.
     pub fn start(program: &PgBouncer, server: &Server, mode: PoolMode) -> Result<Self> {
+        Self::start_with(program, server, mode, "")
+    }
+
+    /// Starts one with further lines of settings, the last of two with one name counts.
+    ///
+    /// # Errors
+    /// What PgBouncer said.
+    pub fn start_with(
+        program: &PgBouncer,
+        server: &Server,
+        mode: PoolMode,
+        more: &str,
+    ) -> Result<Self> {
         let mut last = None;
         for _ in 0..5 {
             // between choosing a port and binding it, somebody else can take it
             let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-            match Self::start_on(program, server, mode, port) {
+            match Self::start_on(program, server, mode, port, more) {
                 Ok(pooler) => return Ok(pooler),
                 Err(why) => last = Some(why),
             }
@@ -61,7 +74,13 @@ impl Pooler {
         Err(last.context("no attempt")?)
     }
 
-    fn start_on(program: &PgBouncer, server: &Server, mode: PoolMode, port: u16) -> Result<Self> {
+    fn start_on(
+        program: &PgBouncer,
+        server: &Server,
+        mode: PoolMode,
+        port: u16,
+        more: &str,
+    ) -> Result<Self> {
         let account = Account::of_servers()?;
         let folder = tempfile::Builder::new().prefix("pgbouncer-").tempdir()?;
         let path = folder.path();
@@ -72,7 +91,7 @@ impl Pooler {
         let (user, password) = (server.user(), server.password());
         put("users.txt", format!("\"{user}\" \"{password}\"\n"))?;
         put("log", String::new())?;
-        put("pgbouncer.ini", settings(server, mode, port))?;
+        put("pgbouncer.ini", format!("{}{more}", settings(server, mode, port)))?;
         account.own(path)?;
         let log = File::options().append(true).open(path.join("log"))?;
         let mut command = program.command();

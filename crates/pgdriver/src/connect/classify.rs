@@ -96,7 +96,13 @@ const TEXTS: &[(&str, Kind)] = &[
         "remaining connection slots are reserved",
         Kind::TooManyConnections,
     ),
+    // PgBouncer's words: for its own limit, for a pool whose places are all taken, and for a login that waits for one
     ("no more connections allowed", Kind::TooManyConnections),
+    ("query_wait_timeout", Kind::TooManyConnections),
+    ("client_login_timeout", Kind::TooManyConnections),
+    // and for a server behind it that it does not reach
+    ("cannot connect to server", Kind::NotPostgres),
+    ("server login has been failing", Kind::NotPostgres),
     ("is starting up", Kind::ServerStarting),
     ("not yet accepting connections", Kind::ServerStarting),
     ("is not accepting connections", Kind::ServerStarting),
@@ -240,6 +246,18 @@ mod tests {
             Kind::NoConnectPrivilege,
         );
         check(Some("08P01"), "no such user", Kind::NoSuchRole);
+        for text in [
+            "no more connections allowed (max_client_conn)",
+            "query_wait_timeout",
+            "client_login_timeout",
+        ] {
+            check(Some("08P01"), text, Kind::TooManyConnections);
+        }
+        check(
+            Some("08P01"),
+            "server login has been failing, try again later (server_login_retry)",
+            Kind::NotPostgres,
+        );
     }
 
     #[test]

@@ -79,7 +79,7 @@ impl ConnectErrorKind {
                 "sslrootcert must name the authority that signed the server's certificate, and with sslmode=verify-full the certificate must name the host"
             }
             Self::TooManyConnections => {
-                "wait until sessions end, or raise max_connections (or the role's or database's CONNECTION LIMIT)"
+                "wait until sessions end, or raise max_connections (or the role's or database's CONNECTION LIMIT; behind a pooler its pool_size or max_client_conn)"
             }
             Self::ServerStarting => "the server is starting: try again in a moment",
             Self::ServerStopping => "the server is shutting down: try again when it is back",

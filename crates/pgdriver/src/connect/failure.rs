@@ -26,9 +26,10 @@ pub(super) fn from_certificate_mode(options: &ConnectOptions, complaint: &str) -
 }
 
 pub(super) fn from_query(options: &ConnectOptions, error: &QueryError) -> ConnectError {
-    let kind = match error.is_connection_lost() {
-        true => Kind::NotPostgres,
-        false => classify_server_message(error.sqlstate(), &error.to_string()),
+    // a pooler says why before it hangs up
+    let kind = match classify_server_message(error.sqlstate(), &error.to_string()) {
+        Kind::Other if error.is_connection_lost() => Kind::NotPostgres,
+        kind => kind,
     };
     ConnectError::new(kind, &options.describe(), error.to_string())
 }
