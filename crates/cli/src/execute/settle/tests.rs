@@ -384,7 +384,8 @@ fn an_invalid_index_is_a_change_though_no_statement_came_to_its_end() {
             Some(0),
             &Seen {
                 invalid: &left,
-                blockers: &[]
+                blockers: &[],
+                left: &[]
             }
         ),
         Changed::Yes
