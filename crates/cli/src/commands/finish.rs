@@ -32,7 +32,7 @@ pub(super) fn finish(
     if format == Format::Text
         && let Some(report) = report
     {
-        out::answer(report::text(&report));
+        out::answer(report::text(&report, report::Detail::Counted));
         if let Some(path) = path {
             out::answer(format!("\nreport: {}", ui::path(Path::new(&path))));
         }

@@ -27,7 +27,7 @@ pub(crate) fn report(args: ReportArgs, mut layers: Layers) -> Result<u8, Failure
         )
     })?;
     match format {
-        ReportFormat::Text => out::answer(report::text(&report)),
+        ReportFormat::Text => out::answer(report::text(&report, report::Detail::Whole)),
         ReportFormat::Markdown => out::answer(report::markdown(&report).trim_end()),
         ReportFormat::Json => out::document(&report::document(&report)),
     }

@@ -16,7 +16,7 @@ pub(crate) use json::document;
 pub(crate) use locks::in_sql;
 pub(crate) use markdown::markdown;
 pub(crate) use model::RunReport;
-pub(crate) use text::text;
+pub(crate) use text::{Detail, text};
 
 #[cfg(test)]
 mod sample;

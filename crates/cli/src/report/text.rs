@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::broken_off::BrokenOff;
 use super::markdown::checklist;
-use super::model::{BackupState, MigrationProgress, RunReport};
+use super::model::{BackupState, MigrationLine, MigrationProgress, RunReport};
 use crate::exit::Changed;
 use crate::ui::style::{Look, paint};
 use crate::ui::{bytes, count, seconds, wrapped};
@@ -12,7 +12,22 @@ use crate::ui::{bytes, count, seconds, wrapped};
 /// Warnings shown for one command: a first migration of an app has as many as it has tables.
 const WARNINGS: usize = 6;
 
-pub(crate) fn text(report: &RunReport) -> String {
+/// Migrations that are listed one by one at the end of a run, which has listed them before.
+const MANY: usize = 60;
+
+/// How much of a long plan is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Detail {
+    Whole,
+    /// Those that say no more than their name are counted.
+    Counted,
+}
+
+pub(crate) fn text(report: &RunReport, detail: Detail) -> String {
+    let detail = match report.migrations.len() > MANY {
+        true => detail,
+        false => Detail::Whole,
+    };
     let mut out = String::new();
     let look = match (report.exit_code, report.changed) {
         (Some(0), _) => Look::Good,
@@ -21,7 +36,7 @@ pub(crate) fn text(report: &RunReport) -> String {
     };
     let _ = writeln!(out, "{}", paint(look, report.headline()));
     facts(&mut out, report);
-    migrations(&mut out, report);
+    migrations(&mut out, report, detail);
     if let Some(broken) = &report.broken_off {
         broken_off(&mut out, broken);
     }
@@ -42,7 +57,7 @@ pub(crate) fn text(report: &RunReport) -> String {
             );
         }
     }
-    rollback(&mut out, report);
+    rollback(&mut out, report, detail);
     if let BackupState::Taken(backup) = &report.backup
         && report.destructive()
     {
@@ -100,7 +115,7 @@ fn facts(out: &mut String, report: &RunReport) {
     row("run", report.started.run.clone());
 }
 
-fn migrations(out: &mut String, report: &RunReport) {
+fn migrations(out: &mut String, report: &RunReport, detail: Detail) {
     if report.migrations.is_empty() {
         return;
     }
@@ -112,7 +127,25 @@ fn migrations(out: &mut String, report: &RunReport) {
             "Migrations"
         },
     );
-    for m in &report.migrations {
+    let counted = |m: &&MigrationLine| {
+        let plain = matches!(
+            m.progress,
+            MigrationProgress::Applied | MigrationProgress::Pending
+        );
+        detail == Detail::Counted && plain && m.destroys.is_empty()
+    };
+    for (mark, progress) in [
+        ("[X]", MigrationProgress::Applied),
+        ("[ ]", MigrationProgress::Pending),
+    ] {
+        let these = report.migrations.iter().filter(counted);
+        let n = these.filter(|m| m.progress == progress).count();
+        if n > 0 {
+            let n = count(n as u64, "migration");
+            let _ = writeln!(out, "  {mark} {n}, each in report.md");
+        }
+    }
+    for m in report.migrations.iter().filter(|m| !counted(m)) {
         let (mark, word) = match m.progress {
             MigrationProgress::Applied => ("[X]", String::new()),
             MigrationProgress::Pending => ("[ ]", String::new()),
@@ -157,7 +190,11 @@ fn broken_off(out: &mut String, broken: &BrokenOff) {
     }
 }
 
-fn rollback(out: &mut String, report: &RunReport) {
+fn rollback(out: &mut String, report: &RunReport, detail: Detail) {
+    let most = match detail {
+        Detail::Whole => WARNINGS,
+        Detail::Counted => 2,
+    };
     if report.rollback.is_empty() || (report.changed == Changed::No && !report.started.dry_run) {
         return;
     }
@@ -179,14 +216,14 @@ fn rollback(out: &mut String, report: &RunReport) {
             paint(Look::Faint, format!("# {}", command.what))
         );
         let _ = writeln!(out, "  {}", command.command);
-        for warning in command.warnings.iter().take(WARNINGS) {
+        for warning in command.warnings.iter().take(most) {
             let _ = writeln!(
                 out,
                 "{}",
                 wrapped("    ", &format!("{} {warning}", paint(Look::Warning, "!")))
             );
         }
-        let more = command.warnings.len().saturating_sub(WARNINGS);
+        let more = command.warnings.len().saturating_sub(most);
         if more > 0 {
             let _ = writeln!(out, "    and {more} more: see report.md");
         }
@@ -202,16 +239,40 @@ mod tests {
     fn many_warnings_are_counted() {
         let mut report = fold(&sample::applied()).unwrap();
         report.rollback[0].warnings = (0..9).map(|n| format!("table t{n}")).collect();
-        let text = anstream::adapter::strip_str(&text(&report)).to_string();
+        let text = anstream::adapter::strip_str(&text(&report, Detail::Counted)).to_string();
         assert!(text.contains("table t5") && !text.contains("table t6"));
         assert!(text.contains("and 3 more: see report.md"));
         assert_eq!(text.matches("in /srv/shop").count(), 1);
     }
 
     #[test]
+    fn a_long_plan_is_counted_at_the_end_of_a_run_but_for_what_is_to_be_known() {
+        let mut report = fold(&sample::applied()).unwrap();
+        let plain = MigrationLine {
+            destroys: vec![],
+            ..report.migrations[0].clone()
+        };
+        report
+            .migrations
+            .extend(std::iter::repeat_n(plain, 2 * MANY));
+        let of = |detail| anstream::adapter::strip_str(&text(&report, detail)).to_string();
+        let counted = of(Detail::Counted);
+        assert!(
+            counted.contains("[X] 121 migrations, each in report.md"),
+            "{counted}"
+        );
+        assert!(counted.contains("[X] shop.0003_drop_code"), "{counted}");
+        assert_eq!(counted.matches("[X]").count(), 2, "{counted}");
+        assert_eq!(of(Detail::Whole).matches("[X]").count(), 122);
+    }
+
+    #[test]
     fn the_last_screen_says_what_changed_and_the_way_back() {
-        let text =
-            anstream::adapter::strip_str(&text(&fold(&sample::applied()).unwrap())).to_string();
+        let text = anstream::adapter::strip_str(&text(
+            &fold(&sample::applied()).unwrap(),
+            Detail::Counted,
+        ))
+        .to_string();
         for part in [
             "2 migrations were applied and verified.",
             "[X] shop.0003_drop_code",

@@ -102,7 +102,7 @@ pub(crate) fn duration(s: &str) -> Result<Duration, String> {
         return Err(format!("it is below 0: {form}"));
     }
     if text.parse::<f64>().is_ok() {
-        return Err(format!("it has no unit, is it {text}s?: {form}"));
+        return Err(format!("it has no unit, is it {text}s? {form}"));
     }
     let signed: jiff::SignedDuration = text.parse().map_err(|_| form.to_owned())?;
     match Duration::try_from(signed) {

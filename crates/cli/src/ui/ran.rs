@@ -7,6 +7,8 @@ use crate::sql;
 
 /// From so long on, a migration says which of its statements took the time.
 const SLOW: f64 = 1.0;
+/// Where the slowest was quicker, there is nothing to look into.
+const WORTH_TELLING: f64 = 0.1;
 const SHOWN: usize = 80;
 
 /// The statements of a run's migrations so far; what Django runs between them does not count.
@@ -70,15 +72,18 @@ impl Ran {
         })
     }
 
-    /// `499 statements ran, the slowest 0.2 s in auth.0001_initial: CREATE TABLE …`; nothing where none ran.
+    /// `499 statements ran, the slowest in auth.0001_initial: 0.2 s: CREATE TABLE …`; nothing where none ran.
     pub(super) fn all(&self) -> Option<String> {
         let slowest = self.all.slowest.as_ref()?;
-        Some(format!(
-            "{} ran, the slowest in {}: {}",
-            count(self.all.count, "statement"),
-            slowest.migration,
-            slowest.told()
-        ))
+        let ran = format!("{} ran", count(self.all.count, "statement"));
+        Some(match slowest.seconds < WORTH_TELLING {
+            true => ran,
+            false => format!(
+                "{ran}, the slowest in {}: {}",
+                slowest.migration,
+                slowest.told()
+            ),
+        })
     }
 }
 
@@ -116,6 +121,10 @@ mod tests {
         ran.starts("SELECT 2");
         ran.finished(0.1);
         assert_eq!(ran.applied(0.2), "", "what was quick needs no words");
+        let mut quick = Ran::default();
+        quick.begins("shop.0001".to_owned());
+        quick.finished(0.05);
+        assert_eq!(quick.all().as_deref(), Some("1 statement ran"));
         let all = ran.all().expect("statements ran");
         assert!(
             all.starts_with("4 statements ran, the slowest in shop.0002: 4.0 s: UPDATE"),
