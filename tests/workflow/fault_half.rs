@@ -63,6 +63,26 @@ fn cut_in_the_index(blog: &Blog) {
     assert_eq!(blog.applied(), ["0001_initial"]);
 }
 
+fn preview(blog: &Blog) -> serde_json::Value {
+    let cli = support::cli(&blog.project).args(["preview", "--format", "json"]);
+    cli.run().expect(0).json()
+}
+
+#[track_caller]
+fn stops_for_the_index(document: &serde_json::Value) {
+    assert_eq!(document["verdict"], "stop", "{document:#}");
+    let findings = document["findings"].as_array().expect("findings");
+    let found: Vec<_> = findings
+        .iter()
+        .filter(|f| f["code"] == "invalid-index-in-the-way")
+        .collect();
+    assert_eq!(found.len(), 1, "{findings:#?}");
+    assert_eq!(found[0]["severity"], "stop");
+    assert_eq!(found[0]["relation"], "public.blog_post");
+    assert!(text(&found[0]["message"]).contains("public.blog_slug"));
+    assert!(text(&found[0]["remedy"]).contains(DROP), "{}", found[0]);
+}
+
 #[test]
 fn a_run_that_was_killed_in_an_index_is_resumed_once_its_leftover_is_out() {
     let blog = half();
@@ -87,11 +107,24 @@ fn a_run_that_was_killed_in_an_index_is_resumed_once_its_leftover_is_out() {
     let checked = support::cli(&blog.project)
         .args(["check", "--format", "json"])
         .run()
-        .expect(0)
+        .expect(12)
         .json();
     let findings = checked["findings"].to_string();
     assert!(findings.contains("run-cut-off"), "{findings}");
-    let told = Told::by(blog.apply().run(), 50).says(&["blog_slug", "INVALID", DROP]);
+    stops_for_the_index(&checked);
+    let previewed = preview(&blog);
+    stops_for_the_index(&previewed);
+    let statements = &previewed["migrations"][0]["statements"];
+    assert!(
+        text(&statements[0]["skipped"]).contains("column likes"),
+        "{statements:#}"
+    );
+    assert!(statements[1]["skipped"].is_null(), "{statements:#}");
+    // nothing is tried
+    let told = Told::by(blog.apply().run(), 10).because("policy-refused", "no");
+    assert!(told.of_kind("migration_started").is_empty());
+    let told = told.says(&["blog_slug", "INVALID", "invalid-index-in-the-way", DROP]);
+    assert!(told.report(&blog.project).contains(DROP));
     let said = notes(&told);
     in_order(
         &said,
@@ -110,6 +143,24 @@ fn a_run_that_was_killed_in_an_index_is_resumed_once_its_leftover_is_out() {
     // what was there before is not done again, and nothing was lost
     assert_eq!(blog.columns(), "id title slug likes");
     blog.execute(DROP);
+    let shown = support::cli(&blog.project)
+        .args(["preview"])
+        .run()
+        .expect(0);
+    let shown = shown
+        .stdout
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
+    in_order(
+        &shown,
+        &[
+            "ADD COLUMN",
+            "skipped, column likes of public.blog_post is there and whole, from run",
+            "CREATE INDEX CONCURRENTLY",
+        ],
+    );
+    assert_eq!(preview(&blog)["verdict"], "go");
     let told = Told::by(blog.apply().run(), 0);
     assert_eq!(told.migrations("migration_applied"), ["blog.0002_half"]);
     let skipped = told.of_kind("statement_skipped");

@@ -1,10 +1,12 @@
 //! `preview`: SQL of every pending migration with locks, rewrites, scans, hazards. Changes nothing, asks nothing.
 
+use super::previous::{self, Asked, Place};
 use super::{Context, steps};
-use crate::args::{Format, PreviewArgs};
+use crate::args::{Format, PreviewArgs, RunDirArgs};
 use crate::database;
 use crate::django::Django;
 use crate::django::wire::Part;
+use crate::execute::resume;
 use crate::exit::Class;
 use crate::failure::Failure;
 use crate::gates;
@@ -27,6 +29,7 @@ pub(crate) async fn preview(
     } = args;
     let target = settings::target_of(target, &mut layers)?;
     let fail_on = settings::fail_on(findings, FailOn::Never, &mut layers)?;
+    let runs = settings::run_dir(RunDirArgs { run_dir: None }, &mut layers)?;
     let django = Django::locate(&settings::django(django, &mut layers)?)?;
     steps::tell_settings(&layers, context);
     let parts = [Part::Checks, Part::Graph, Part::Sql];
@@ -45,6 +48,24 @@ pub(crate) async fn preview(
     let known = database::context(&observed.observer).await?;
     let mut preview = preview::preview(&plan, &facts.sql, &known)?;
     preview.count(&database::count_stakes(&observed.observer, &preview.stakes(), &known).await);
+    let target = observed.reach.describe();
+    let root = django.settings.root.as_path();
+    let place = Place {
+        runs: root.join(runs),
+        root,
+        ours: None,
+        host: &context.host,
+        alias: &django.settings.database,
+        database: Some(Asked {
+            target: &target,
+            name: &observed.server.database,
+            session: &observed.observer,
+        }),
+    };
+    // a journal that cannot be read proves nothing
+    let journals = previous::journals(&place).await.unwrap_or_default();
+    let earlier = journals.not_ended_well;
+    resume::foresee(&observed.observer, &earlier, &plan, &mut preview).await?;
     match format {
         Format::Json => {
             let described = Described {

@@ -1,5 +1,5 @@
 //! What a run that was cut off left behind, and what of it need not run again. A journal and the catalog in, words and
-//! proofs out; all but [`look`] is pure.
+//! proofs out; all but [`look`] and [`foresee`] is pure.
 //!
 //! A statement outside a transaction that came to its end stays; Django knows nothing of it and would run it again. Only
 //! what the catalog proves whole counts as done, and never because a journal says so alone.
@@ -8,12 +8,14 @@
 
 mod broken;
 mod claim;
+mod foresee;
 mod look;
 mod previous;
 mod stands;
 
 pub(crate) use broken::{BrokenRun, Cut, Past, Stated};
 pub(crate) use claim::{Asked, Claim, Object, claims};
+pub(crate) use foresee::{finding as index_in_the_way, foresee};
 pub(crate) use look::look;
 pub(crate) use previous::{Backend, Previous, head};
 pub(crate) use stands::{Found, Standing, drop_index, standing};
@@ -47,7 +49,7 @@ pub(crate) fn before(
         .filter_map(|run| {
             let cut = run.migrations.iter().find(|cut| cut.id == *id)?;
             let same = !cut.atomic && cut.sha256.is_some() && cut.sha256.as_deref() == sha256;
-            let stated = cut.statements.iter().rfind(|s| s.sql.trim() == sql.trim());
+            let stated = cut.statements.iter().rfind(|s| bare(&s.sql) == bare(sql));
             same.then_some(run).zip(stated)
         })
         .collect();
@@ -59,9 +61,15 @@ pub(crate) fn before(
         return Some(before);
     }
     // a later run may have met what an earlier one made, and proves nothing by that
-    let (run, _) = met.into_iter().find(|(run, stated)| {
+    let proven = |(run, stated): &&(&BrokenRun, &Stated)| {
         !claims.is_empty() && claims.iter().all(|claim| proves(claim, stated, run, found))
-    })?;
+    };
+    // a run that skipped it has not done it, and knew who had
+    let by_itself = met.iter().filter(proven).find(|(_, s)| s.skipped.is_none());
+    let (run, stated) = by_itself.or_else(|| met.iter().find(proven))?;
+    if let Some(proof) = &stated.skipped {
+        return Some(Before::Done(Proof(proof.clone())));
+    }
     let there: Vec<String> = claims.iter().map(|c| c.object.to_string()).collect();
     let state = if claims.iter().all(|c| c.asked == Asked::Gone) {
         "is gone"
@@ -73,6 +81,11 @@ pub(crate) fn before(
         there.join(", "),
         run.run
     ))))
+}
+
+/// Without what ends it: a preview has the semicolon that Django does not send.
+fn bare(sql: &str) -> &str {
+    sql.trim().trim_end_matches(';').trim_end()
 }
 
 fn leftover(claim: &Claim, found: &Found) -> Option<Before> {

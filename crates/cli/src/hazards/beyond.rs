@@ -52,6 +52,12 @@ const TABLE: &[Beyond] = &[
         remedy: "read what is true now; the next run tells it too, and waits for what the killed one left at work",
     },
     Beyond {
+        code: "invalid-index-in-the-way",
+        severity: Severity::Stop,
+        meaning: "an INVALID index has the name of one that the plan builds: CREATE INDEX fails over it, and with IF NOT EXISTS it would leave it as it is",
+        remedy: "DROP INDEX CONCURRENTLY takes it out; it holds nothing that a new one would not",
+    },
+    Beyond {
         code: "long-transaction",
         severity: Severity::Note,
         meaning: "a session has been in a transaction for long",

@@ -432,6 +432,11 @@ impl Preview {
                 ));
             }
             for statement in &m.statements {
+                if let Some(proof) = &statement.skipped {
+                    let sql = statement.sql.replace('\n', "\n-- ");
+                    text.push_str(&format!("-- skipped, {proof}:\n-- {sql}\n"));
+                    continue;
+                }
                 text.push_str(statement.sql.trim_end().trim_end_matches(';'));
                 text.push_str(";\n");
             }

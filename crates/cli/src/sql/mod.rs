@@ -102,6 +102,7 @@ impl Reading<'_> {
                 .any(|action| matches!(action, Action::Unread { .. })),
             destructive: !effects.losses.is_empty(),
             findings: Vec::new(),
+            skipped: None,
             actions: self.actions,
             losses: effects.losses,
             unknowns: effects.unknowns,

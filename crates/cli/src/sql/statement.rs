@@ -28,6 +28,9 @@ pub(crate) struct Statement {
     pub(crate) destructive: bool,
     pub(crate) evidence: Evidence,
     pub(crate) findings: Vec<Finding>,
+    /// It will not run: the proof that an earlier run has done it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) skipped: Option<String>,
     #[serde(skip)]
     pub(crate) actions: Vec<Action>,
     #[serde(skip)]

@@ -112,7 +112,10 @@ fn needs_a_look(m: &PreviewMigration) -> bool {
 
 fn matters(s: &Statement) -> bool {
     let asks = |f: &Finding| f.severity >= Severity::Ask;
-    s.destructive || s.blocks != Blocks::Nothing || s.findings.iter().any(asks)
+    s.skipped.is_some()
+        || s.destructive
+        || s.blocks != Blocks::Nothing
+        || s.findings.iter().any(asks)
 }
 
 /// `verdict ask, plan 0123456789abcdef`
@@ -167,7 +170,11 @@ fn statement<'a>(out: &mut String, s: &'a Statement, told: &mut Told<'a>) {
     for line in style::sql(&text).lines() {
         let _ = writeln!(out, "  {line}");
     }
-    let _ = writeln!(out, "{}", wrapped("    ", &paint(Look::Faint, effects(s))));
+    let what = match &s.skipped {
+        Some(proof) => format!("skipped, {proof}"),
+        None => effects(s),
+    };
+    let _ = writeln!(out, "{}", wrapped("    ", &paint(Look::Faint, what)));
     for finding in &s.findings {
         self::finding(out, finding, told);
     }

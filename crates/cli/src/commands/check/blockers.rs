@@ -1,16 +1,21 @@
-//! `check`'s blockers: who would keep the plan from its locks now, and who else has been in a transaction for long.
+//! `check`'s blockers: who would keep the plan from its locks now, who else has been in a transaction for long, and the
+//! INVALID indexes that have a name which the plan needs.
 //!
 //! Absent here: the judgement of a lock (see [`crate::locks`]), and waiting.
 
 use pgdriver::activity::{self, LongTransactions, SessionInfo};
+use pgdriver::catalog::{self, InvalidIndex};
 use pgdriver::server::PreparedTransaction;
 
 use crate::commands::steps::Observed;
 use crate::database::query_failure;
+use crate::django::wire::Operation;
+use crate::execute::resume::index_in_the_way;
 use crate::failure::Failure;
-use crate::hazards::{Finding, beyond};
+use crate::hazards::{Finding, Severity, beyond};
 use crate::locks::{self, LONG, Literals, Readiness, Us, wanted, words};
 use crate::plan::Plan;
+use crate::sql::Relation;
 use crate::ui::{count, seconds};
 
 /// What the check says, and what it found.
@@ -43,6 +48,8 @@ pub(super) async fn look(observed: &Observed, plan: &Plan) -> Result<Blockers, F
         known.any(|known| known.gid == one.gid)
     };
     findings.extend(prepared.filter(|one| !told(one)).map(prepared_finding));
+    let invalid = catalog::invalid_indexes(session).await.map_err(failed)?;
+    findings.extend(invalid.iter().filter_map(|index| in_the_way(index, plan)));
     Ok(Blockers {
         detail: detail(&readiness, &long),
         findings,
@@ -80,6 +87,48 @@ fn prepared_finding(prepared: &PreparedTransaction) -> Finding {
         words::age_text(prepared.age)
     );
     beyond::finding("prepared-transaction", message)
+}
+
+/// An INVALID index of the name that an operation of the plan gives to its own. SQL of the project's, which may build one
+/// too, or take this one out before, is read by `preview`.
+fn in_the_way(index: &InvalidIndex, plan: &Plan) -> Option<Finding> {
+    let operations = || plan.steps.iter().flat_map(|step| &step.operations);
+    let at = operations().position(|one| adds(one, index))?;
+    let schema = index.name.schema.clone().unwrap_or_default();
+    let mut finding = index_in_the_way(
+        &Relation::new(schema.clone(), index.name.name.clone()),
+        Relation::new(schema, index.table.clone()),
+        index.in_progress,
+    );
+    if operations().take(at).any(may_drop) {
+        finding.severity = Severity::Ask;
+        finding.message.push_str(
+            ", unless what the plan runs before takes it out, which `django-migrate preview` tells",
+        );
+    }
+    Some(finding)
+}
+
+fn may_drop(operation: &Operation) -> bool {
+    let class = operation.class.rsplit('.').next().unwrap_or_default();
+    let base = operation.base.as_deref();
+    matches!(
+        base,
+        None | Some("RunSQL" | "RunPython" | "DeleteModel" | "SeparateDatabaseAndState")
+    ) || class.starts_with("RemoveIndex")
+}
+
+/// Django's own words for the operation name the index.
+fn adds(operation: &Operation, index: &InvalidIndex) -> bool {
+    let class = operation.class.rsplit('.').next().unwrap_or_default();
+    let one = matches!(class, "AddIndex" | "AddIndexConcurrently")
+        && operation.table.as_deref() == Some(&index.table)
+        && operation
+            .describe
+            .split_whitespace()
+            .any(|word| word == index.name.name);
+    let mut parts = operation.database_operations.iter();
+    one || parts.any(|part| adds(part, index))
 }
 
 fn detail(readiness: &Readiness, long: &LongTransactions) -> String {

@@ -16,7 +16,7 @@ use crate::consent::{self, Approved, Need, Next};
 use crate::database;
 use crate::django::Django;
 use crate::event::{EventKind, NoteLevel, RunStarted, Step};
-use crate::execute::resume::BrokenRun;
+use crate::execute::resume::{self, BrokenRun};
 use crate::execute::{self, Execution};
 use crate::exit::Class;
 use crate::failure::Failure;
@@ -267,6 +267,8 @@ impl Run<'_> {
         let known = database::context(observer).await?;
         let mut preview = preview::preview(&pending.plan, &pending.facts.sql, &known)?;
         preview.count(&database::count_stakes(observer, &preview.stakes(), &known).await);
+        let earlier = self.earlier(pending).await;
+        resume::foresee(observer, &earlier, &pending.plan, &mut preview).await?;
         self.keep(
             &self.folder.path.join("preview.sql"),
             preview.script().as_bytes(),
@@ -364,11 +366,11 @@ fn refused(preview: &Preview) -> Failure {
         .iter()
         .flat_map(|m| m.all_findings().map(move |f| (m, f)))
         .filter(|(_, f)| f.severity == crate::hazards::Severity::Stop)
-        .map(|(m, f)| format!("  {}: {}: {}", m.id, f.code, f.message))
+        .map(|(m, f)| format!("  {}: {}: {}\n    {}", m.id, f.code, f.message, f.remedy))
         .collect();
     Failure::new(
         Class::PolicyRefused,
         format!("the preview's verdict is stop:\n{}", stops.join("\n")),
     )
-    .hint("nothing was changed; the finding names the safer way")
+    .hint("nothing was changed; below each finding stands the safer way")
 }

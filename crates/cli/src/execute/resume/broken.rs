@@ -57,8 +57,10 @@ pub(crate) enum Past {
 pub(crate) struct Stated {
     pub(crate) number: u64,
     pub(crate) sql: String,
-    /// The server said that it came to its end.
+    /// The server said that it came to its end, or it was skipped.
     pub(crate) finished: bool,
+    /// It was not run, by this proof: an earlier run did it.
+    pub(crate) skipped: Option<String>,
 }
 
 impl BrokenRun {
@@ -146,6 +148,7 @@ impl BrokenRun {
                         number: *number,
                         sql: sql.clone(),
                         finished: false,
+                        skipped: None,
                     });
                 }
             }
@@ -155,11 +158,12 @@ impl BrokenRun {
                     stated.finished = true;
                 }
             }
-            EventKind::StatementSkipped { number, .. } => {
+            EventKind::StatementSkipped { number, proof, .. } => {
                 // an earlier run did it, and that was proven
                 let mut all = self.begun().into_iter().flat_map(|cut| &mut cut.statements);
                 if let Some(stated) = all.find(|s| s.number == *number) {
                     stated.finished = true;
+                    stated.skipped = Some(proof.clone());
                 }
             }
             EventKind::MigrationApplied { app, name, .. } => self.ends(app, name, Past::Applied),

@@ -376,3 +376,28 @@ fn a_journal_may_stop_anywhere() {
     }
     assert!(BrokenRun::of(&[]).is_none());
 }
+
+/// Found by hand: a third run was told that the second had made what it had only met and skipped.
+#[test]
+fn the_proof_names_the_run_that_did_it_and_not_one_that_skipped_it() {
+    let skipped = EventKind::StatementSkipped {
+        number: 1,
+        sql: INDEX.into(),
+        proof: "index public.blog_slug on public.blog_post is there and whole, from run first"
+            .into(),
+    };
+    let mut first = run(false, vec![starts(1, INDEX), ends(1)]);
+    first.run = "first".into();
+    let mut second = run(false, vec![starts(1, INDEX), skipped]);
+    second.run = "second".into();
+    let id = MigrationId::new("blog", "0002");
+    let found = index(Some(true), DEFINED);
+    // also where the journal of the first is not there any more
+    for earlier in [vec![second.clone(), first], vec![second]] {
+        let before = before(&earlier, &id, Some("aa"), INDEX, &found);
+        let Some(Before::Done(Proof(proof))) = before else {
+            panic!("{before:?}");
+        };
+        assert!(proof.ends_with("from run first"), "{proof}");
+    }
+}
