@@ -78,3 +78,25 @@ fn no_place_left_is_busy_in_every_sslmode() {
         }
     }
 }
+
+/// Django's driver asks first, and its words know no SQLSTATE.
+#[test]
+fn a_full_pool_is_busy_to_the_project_too() {
+    let shop = support::shop("5.2", 15);
+    let settings = "default_pool_size = 1\nquery_wait_timeout = 1\n";
+    let Some(pooler) = support::pooler_with(shop.server(), PoolMode::Session, settings) else {
+        return;
+    };
+    support::lead_through(&shop.project, &pooler);
+    let _first = first(&pooler, &shop.database);
+    let ran = support::cli(&shop)
+        .args(["check", "--format", "json"])
+        .run()
+        .expect(30);
+    assert_eq!(
+        ran.json()["error"]["class"],
+        "database-busy",
+        "{}",
+        ran.stdout
+    );
+}

@@ -28,6 +28,7 @@ mod guard_autovacuum;
 mod guard_holds;
 mod guard_observer;
 mod guard_retries;
+mod guard_shown;
 mod guard_signals;
 mod guard_waits;
 mod happy_path;

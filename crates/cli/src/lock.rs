@@ -16,7 +16,7 @@ const NAME: usize = 63;
 const SHORT: usize = 8;
 /// For giving it back.
 const LET_GO: std::time::Duration = std::time::Duration::from_secs(3);
-const PROGRAM: &str = "django-migrate";
+pub(crate) const PROGRAM: &str = "django-migrate";
 const POOLED: &str = "pooled";
 const GATE: &str = "gate";
 

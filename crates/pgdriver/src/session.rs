@@ -261,6 +261,18 @@ impl Session {
         Ok(rows.first().and_then(|row| row.get(0)))
     }
 
+    /// Another application_name, which every role may see. Behind a pooler nothing is done: the server process is another
+    /// client's next.
+    pub async fn call_itself(&self, name: &str) -> Result<(), QueryError> {
+        if matches!(self.guard, Guard::EachQuery(_)) {
+            return Ok(());
+        }
+        let sql = "SELECT set_config('application_name', $1, false)";
+        let what = "set the application_name";
+        self.query(what, sql, &[(&name, Type::TEXT)]).await?;
+        Ok(())
+    }
+
     pub(crate) async fn batch(&self, what: &'static str, sql: &str) -> Result<(), QueryError> {
         self.opened
             .client

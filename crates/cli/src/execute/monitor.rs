@@ -26,6 +26,7 @@ use crate::database::Reach;
 use crate::event::{Blocker, EventKind, LockWaiting, Place};
 use crate::exit::Class;
 use crate::failure::Failure;
+use crate::lock;
 use crate::names::MigrationId;
 use crate::sql::Lock;
 pub(super) use silence::{SILENCE, silence};
@@ -66,6 +67,8 @@ pub(super) struct Monitor {
     /// Indexes that were INVALID before.
     invalid: BTreeSet<String>,
     reads_locks: Cost,
+    /// Its name says that the run stands at the gate.
+    at_gate: bool,
 }
 
 /// What reading `pg_locks` cost, and when.
@@ -89,6 +92,7 @@ impl Monitor {
             last_blockers: Vec::new(),
             invalid: BTreeSet::new(),
             reads_locks: Cost::default(),
+            at_gate: false,
         };
         monitor.invalid = monitor.invalid_indexes().await.unwrap_or_default();
         Ok(monitor)
@@ -150,6 +154,31 @@ impl Monitor {
         let wanted: Vec<Wanted> = locks.iter().map(wanted).collect();
         let look = async |session: &Session| locks::in_the_way(session, &wanted, ours).await;
         self.view.ask(look).await
+    }
+
+    /// Says in the observer's application_name that the run stands at the gate, and for whom: the database shows it
+    /// nowhere else, and `locks` reads it there.
+    pub(super) async fn stand_at_gate(&mut self, run: &str, held: &[Held]) {
+        let mut pids: Vec<i32> = held.iter().map(|held| held.pid).collect();
+        pids.sort_unstable();
+        pids.dedup();
+        self.at_gate = true;
+        self.call_itself(&lock::gate_name(run, &pids)).await;
+    }
+
+    /// It went through.
+    pub(super) async fn leave_gate(&mut self) {
+        if std::mem::take(&mut self.at_gate) {
+            self.call_itself(lock::PROGRAM).await;
+        }
+    }
+
+    /// A name that could not be given is nobody's loss but the onlooker's.
+    async fn call_itself(&mut self, name: &str) {
+        let _ = self
+            .view
+            .ask(async |session: &Session| session.call_itself(name).await)
+            .await;
     }
 
     /// Those in the way, each session once; they are remembered for a failure.
@@ -311,7 +340,7 @@ impl Monitor {
             let mut left = Vec::new();
             for pid in pids {
                 match self.still_ours(pid, owner).await {
-                    Ok(false) => seen = Instant::now(),
+                    Ok(false) | Err(Unseen::NoServer(_)) => seen = Instant::now(),
                     Ok(true) => {
                         seen = Instant::now();
                         left.push(Left::there(pid, ended.get(&pid)));

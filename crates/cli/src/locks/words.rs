@@ -165,7 +165,7 @@ pub(crate) fn run(run: &Run) -> String {
 /// What it does, as far as the database shows it.
 pub(crate) fn run_does(snapshot: &Snapshot, run: &Run) -> String {
     if run.gate.is_some() {
-        return "stands at the gate, in no queue and with nothing in hand; it waits for".to_owned();
+        return "stands at the gate, in no queue; it waits until these have let go:".to_owned();
     }
     let mut sessions = run.migrate.iter().filter_map(|pid| snapshot.session(*pid));
     let busy = |session: &&SessionInfo| {

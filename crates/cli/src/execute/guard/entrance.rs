@@ -58,11 +58,17 @@ impl Guard<'_> {
         self.next_look = Instant::now() + (began.elapsed() * 10).clamp(SOONEST, RAREST_AT_GATE);
         if step == Step::Wait {
             question.held_up = true;
+            let before = self.told;
             self.tell_gate(&held, locks, question.since.elapsed(), sight.monitor);
+            if self.told != before {
+                sight.monitor.stand_at_gate(self.around.run, &held).await;
+            }
             self.signal(&held, sight).await;
             if self.left_after(question.since.elapsed()) == Some(Duration::ZERO) {
                 return Err(self.out_of_time(locks, sight.monitor));
             }
+        } else {
+            sight.monitor.leave_gate().await;
         }
         Ok(step)
     }
@@ -76,7 +82,7 @@ impl Guard<'_> {
         self.blind = Some(Instant::now());
         let meanwhile = match why {
             Unseen::Silence(_) => "nothing new is begun",
-            Unseen::Said(_) => "attempts are short",
+            Unseen::Said(_) | Unseen::NoServer(_) => "attempts are short",
         };
         self.note(
             NoteLevel::Warning,
