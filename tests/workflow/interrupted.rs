@@ -100,6 +100,42 @@ fn ctrl_c_twice_rolls_the_current_migration_back() {
     );
 }
 
+/// What came to its end outside a transaction stays, and nobody says that it is rolled back.
+#[test]
+fn ctrl_c_twice_in_a_migration_that_is_not_atomic_says_what_stays() {
+    let half = format!(
+        "from django.db import migrations, models\n\n\nclass Migration(migrations.Migration):\n    atomic = False\n    \
+         dependencies = [('blog', '0001_initial')]\n    operations = [{GATE}]\n"
+    );
+    let blog = blog(|app| app.migration("0002_gate", &half));
+    let told = at_the_gate(&blog, 130, |running, _| {
+        running.signal(Signal::INT);
+        running.wait_for("word of it", |line| {
+            text(&line["message"])
+                .contains("it is not atomic: Ctrl-C again cancels its running statement")
+        });
+        running.signal(Signal::INT);
+    });
+    let told = told.because("interrupted", "yes").says(&[
+        "blog.0002_gate",
+        "is not atomic: 1 statement of it stayed",
+        "ADD COLUMN",
+    ]);
+    let notes = format!("{:?}", told.of_kind("note"));
+    assert!(
+        notes.contains("what came to its end before stays"),
+        "{notes}"
+    );
+    let report = told.report(&blog.project);
+    for words in [&notes, &told.error(), &report] {
+        for wrong in ["rolled back", "rolls it back"] {
+            assert!(!words.contains(wrong), "{words}");
+        }
+    }
+    assert_eq!(blog.columns(), "id title slug gate");
+    assert_eq!(blog.applied(), ["0001_initial"]);
+}
+
 #[test]
 fn sigterm_rolls_the_current_migration_back() {
     let blog = gated();
