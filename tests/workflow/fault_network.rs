@@ -83,7 +83,7 @@ fn ctrl_c_is_heard_in_a_look_that_is_never_answered() {
             go_silent(&network);
             let begun = Instant::now();
             running.signal(Signal::INT);
-            running.wait_for("that it was heard", |line| says(line, "cancelling"));
+            running.wait_for("that it was heard", |line| says(line, "stopping: "));
             let heard = begun.elapsed();
             assert!(heard < Duration::from_millis(1500), "{heard:?}");
             end_within(&mut running, 45);

@@ -219,3 +219,86 @@ impl Progress {
         self.last_backend
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn connected(backend_pid: i32, pooled: bool) -> Answer {
+        Answer::Connected {
+            alias: "default".to_owned(),
+            backend_pid,
+            settings: BTreeMap::new(),
+            pooled,
+        }
+    }
+
+    fn answer(json: &str) -> Answer {
+        serde_json::from_str(json).expect("an answer")
+    }
+
+    fn statement(number: u32, in_transaction: bool) -> Answer {
+        answer(&format!(
+            r#"{{"kind":"statement_started","number":{number},"app":"a","name":"n","sql":"x","in_transaction":{in_transaction}}}"#
+        ))
+    }
+
+    const MIGRATION: &str = r#"{"kind":"migration_started","app":"a","name":"n","backward":false,"atomic":true,"attempt":1}"#;
+    const APPLIED: &str =
+        r#"{"kind":"migration_applied","app":"a","name":"n","backward":false,"seconds":0.1}"#;
+
+    fn finished(number: u32) -> Answer {
+        answer(&format!(
+            r#"{{"kind":"statement_finished","number":{number},"seconds":0.1}}"#
+        ))
+    }
+
+    /// After each answer: whose process runs the statements.
+    #[track_caller]
+    fn check(answers: &[(Answer, Option<i32>)]) {
+        let mut progress = Progress::default();
+        for (answer, expected) in answers {
+            progress.absorb(answer);
+            assert_eq!(progress.backend(), *expected, "after {answer:?}");
+            let all: Vec<i32> = expected.iter().copied().collect();
+            assert_eq!(progress.backends(), all, "after {answer:?}");
+        }
+    }
+
+    #[test]
+    fn a_poolers_process_is_ours_within_a_transaction_only() {
+        let commit = || answer(r#"{"kind":"commit_started"}"#);
+        check(&[
+            (connected(1, true), Some(1)),
+            (answer(MIGRATION), None),
+            (statement(1, true), None),
+            (connected(2, true), Some(2)),
+            (finished(1), Some(2)),
+            (statement(2, true), Some(2)),
+            (finished(2), Some(2)),
+            // a COMMIT may take its time
+            (commit(), Some(2)),
+            (answer(APPLIED), None),
+            // one outside a transaction has one of its own
+            (answer(MIGRATION), None),
+            (statement(3, false), None),
+            (connected(3, true), Some(3)),
+            (finished(3), None),
+            // rolled back in between, which nobody told
+            (statement(4, true), None),
+            (connected(4, true), Some(4)),
+            (statement(5, false), None),
+        ]);
+    }
+
+    #[test]
+    fn a_session_of_our_own_is_ours_to_its_end() {
+        check(&[
+            (connected(1, false), Some(1)),
+            (answer(MIGRATION), Some(1)),
+            (statement(1, false), Some(1)),
+            (finished(1), Some(1)),
+            (answer(APPLIED), Some(1)),
+        ]);
+    }
+}

@@ -32,12 +32,14 @@ pub(in crate::execute) enum Unseen {
     Silence(String),
     /// The server, or its host, said so.
     Said(String),
+    /// Nobody listens there, or the server starts anew: no process of before is left.
+    NoServer(String),
 }
 
 impl fmt::Display for Unseen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Silence(why) | Self::Said(why) => f.write_str(why),
+            Self::Silence(why) | Self::Said(why) | Self::NoServer(why) => f.write_str(why),
         }
     }
 }
@@ -154,7 +156,7 @@ impl View {
         }
         match self.why {
             Unseen::Silence(_) => self.unanswered(began),
-            Unseen::Said(_) => self.answered(),
+            Unseen::Said(_) | Unseen::NoServer(_) => self.answered(),
         }
         Err(self.why.clone())
     }
@@ -186,7 +188,10 @@ async fn open(options: ConnectOptions) -> Result<Session, Unseen> {
 fn unseen(error: ConnectError) -> Unseen {
     let why = format!("no new connection: {}", error.message());
     match error.kind() {
-        ConnectErrorKind::Timeout => Unseen::Silence(why),
+        ConnectErrorKind::Timeout
+        | ConnectErrorKind::Unreachable
+        | ConnectErrorKind::NoSuchHost => Unseen::Silence(why),
+        ConnectErrorKind::Refused | ConnectErrorKind::ServerStarting => Unseen::NoServer(why),
         _ => Unseen::Said(why),
     }
 }

@@ -468,3 +468,34 @@ fn a_migrate_that_ends_well_is_applied() {
     };
     assert!(settle(&plan, &progress, &ended, Ok(vec![]), &Seen::default()).is_ok());
 }
+
+#[test]
+fn a_session_that_stays_leaves_the_outcome_open_and_is_named() {
+    let mut progress = Progress::default();
+    for answer in [started(true), statement(1)] {
+        progress.absorb(&answer);
+    }
+    let left = [Left::unseen(4711, "nobody answers")];
+    let seen = Seen {
+        left: &left,
+        ..Seen::default()
+    };
+    // nothing of it reached the server yet
+    assert_eq!(changed(&progress, Some(0), &seen), Changed::No);
+    progress.absorb(&Answer::StatementRunning {
+        number: 1,
+        settings: BTreeMap::new(),
+    });
+    assert_eq!(changed(&progress, Some(0), &seen), Changed::Unknown);
+    assert_eq!(changed(&progress, Some(0), &Seen::default()), Changed::No);
+    let told = super::left::told(
+        Failure::new(Class::MigrationConnectionLost, "cut").hint("look"),
+        &left,
+    );
+    let hint = told.hint.expect("a hint");
+    assert!(hint.starts_with("look; "), "{hint}");
+    assert!(
+        hint.contains("SELECT pg_terminate_backend(4711);"),
+        "{hint}"
+    );
+}
