@@ -2,19 +2,20 @@
 //!
 //! Absent here: questions (see [`super::prompt`]) and the answer on stdout (see [`super::out`]).
 
+mod words;
+
 use std::io::IsTerminal;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+pub(crate) use self::words::parameters;
+use self::words::{by_app, listed, wait_word, waiting};
 use super::pulse::{Beat, Pulse, Word};
 use super::ran::Ran;
 use super::style::{Look, paint};
 use super::{bytes, count, one_line, out, seconds, wrapped};
-use crate::event::{
-    EventKind, Line, LockWaiting, NoteLevel, Place, Planned, PlannedMigration, PreviewFinished,
-    ProjectInspected, RunStarted, Step,
-};
+use crate::event::{EventKind, Line, NoteLevel, PreviewFinished, ProjectInspected, Step};
 use crate::reporter::Listener;
 
 /// How much is said.
@@ -224,80 +225,6 @@ impl Terminal {
 const MANY: usize = 60;
 /// How rarely a log has word of how far something is.
 const LOGGED: u64 = 30_000;
-/// Blockers that are named on the screen; the report has them all.
-const NAMED: usize = 3;
-
-/// As Django lists them.
-fn listed(plan: &Planned) -> Vec<String> {
-    let line = |m: &PlannedMigration| format!("[ ] {}.{}", m.app, m.name);
-    plan.migrations.iter().map(line).collect()
-}
-
-/// A line for each app, in the order in which they begin.
-fn by_app(plan: &Planned) -> Vec<String> {
-    let mut apps: Vec<Vec<&PlannedMigration>> = Vec::new();
-    for m in &plan.migrations {
-        match apps.iter_mut().find(|app| app[0].app == m.app) {
-            Some(app) => app.push(m),
-            None => apps.push(vec![m]),
-        }
-    }
-    let line = |app: Vec<&PlannedMigration>| match app.as_slice() {
-        [first, .., last] => format!(
-            "[ ] {}: {}, {} to {}",
-            first.app,
-            count(app.len() as u64, "migration"),
-            first.name,
-            last.name
-        ),
-        _ => format!("[ ] {}.{}", app[0].app, app[0].name),
-    };
-    let mut lines: Vec<String> = apps.into_iter().map(line).collect();
-    let all = count(plan.migrations.len() as u64, "migration");
-    lines.push(format!("{all} in all; -v lists each"));
-    lines
-}
-
-fn wait_word(wait: &LockWaiting) -> Word {
-    let place = match wait.place {
-        Place::OutsideQueue => "outside",
-        Place::InQueue => "in",
-    };
-    let pids: Vec<String> = wait.blockers.iter().map(|b| b.pid.to_string()).collect();
-    Word {
-        doing: "waiting",
-        what: format!("{place} {}", wait.relation.as_deref().unwrap_or_default()),
-        who: pids.join(" "),
-        lasts_ms: wait.waited_ms,
-    }
-}
-
-fn waiting(wait: &LockWaiting) -> String {
-    let relation = wait.relation.as_deref().unwrap_or("a lock");
-    let place = match wait.place {
-        Place::OutsideQueue => "waits outside the queue of",
-        Place::InQueue => "waits for",
-    };
-    let mut who: Vec<String> = wait
-        .blockers
-        .iter()
-        .take(NAMED)
-        .map(|b| b.what.clone())
-        .collect();
-    if let Some(more) = wait
-        .blockers
-        .len()
-        .checked_sub(NAMED)
-        .filter(|more| *more > 0)
-    {
-        who.push(format!("{more} more"));
-    }
-    format!(
-        "{place} {relation} for {}: {}",
-        seconds(wait.waited_ms as f64 / 1000.0),
-        who.join("; ")
-    )
-}
 
 impl Listener for Terminal {
     fn hear(&mut self, line: &Line) {
@@ -541,45 +468,6 @@ impl Listener for Terminal {
             EventKind::RunFinished(_) => self.clear(),
         }
     }
-}
-
-/// What is about to be done, as it is confirmed.
-pub(crate) fn parameters(run: &RunStarted, volume: Volume) -> Vec<String> {
-    let mode = if run.dry_run {
-        "true: nothing in the database is changed".to_owned()
-    } else {
-        paint(Look::Warning, "false: the migrations are applied")
-    };
-    let apps = run.app.as_deref().unwrap_or("all apps");
-    let target = run
-        .migration
-        .as_deref()
-        .map(|m| format!(" up to {m}"))
-        .unwrap_or_default();
-    let backup = if run.backup_first {
-        "true".to_owned()
-    } else {
-        paint(
-            Look::Warning,
-            "false: there will be no backup to go back to",
-        )
-    };
-    let name = paint(
-        Look::Heading,
-        format!("django-migrate {}", run.tool_version),
-    );
-    let row = |key: &str, value: &str| format!("  {key:<13} {value}");
-    let mut lines = vec![
-        name,
-        row("app_name", &format!("{apps}{target}")),
-        row("dry_run", &mode),
-        row("backup_first", &backup),
-        row("database", &run.database),
-    ];
-    if volume == Volume::Verbose {
-        lines.push(row("project", &run.project));
-    }
-    lines
 }
 
 const SPINNER: &str = "      {spinner} {wide_msg} {elapsed}";
