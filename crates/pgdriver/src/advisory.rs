@@ -108,6 +108,10 @@ enum KeptBy {
     Transaction,
 }
 
+/// A client that does not answer is given up after a minute.
+const TCP: &str = "; SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3; \
+     SET tcp_user_timeout = 60000";
+
 impl KeptBy {
     /// Inside a transaction the unnamed portal of the last query stays open with its snapshot, for which a CREATE INDEX
     /// CONCURRENTLY, ours among them, would wait without end. A simple query replaces it and closes.
@@ -151,6 +155,10 @@ pub async fn try_acquire(
     // PostgreSQL 14: a session that only holds a lock is idle
     if session.show("idle_session_timeout").await?.is_some() {
         settings.push_str(&format!("; {scope} idle_session_timeout = 0"));
+    }
+    // behind a network that swallows packets it would keep the next run away for hours; a pooler's connection is its own
+    if kept_by == KeptBy::Session {
+        settings.push_str(TCP);
     }
     session
         .batch("prepare the advisory lock's session", &settings)
