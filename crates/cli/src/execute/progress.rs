@@ -122,9 +122,7 @@ impl Progress {
                 });
             }
             Answer::StatementFinished { number, .. } => {
-                if self.statement.as_ref().is_some_and(|s| s.number == *number) {
-                    self.statement = None;
-                }
+                self.statement.take_if(|s| s.number == *number);
             }
             Answer::StatementFailed { number, .. } => {
                 if let Some(statement) = self.statement.take_if(|s| s.number == *number) {
