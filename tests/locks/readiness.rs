@@ -48,6 +48,10 @@ fn an_idle_session_on_the_parent_is_in_the_way() {
         let cli = cli(&database).args(["--readiness", "line"]);
         let seen = look(&cli);
         assert_eq!(seen["readiness"]["ready"], false);
+        assert_eq!(seen["readiness"]["verdict"], "not_ready");
+        // a script that wants an exit code says so: the document tells how
+        let how = seen["readiness"]["exit_code"].as_str().expect("a text");
+        assert!(how.contains("--fail-on ask") && how.contains("12"), "{how}");
         let other = &seen["readiness"]["in_the_way"][0];
         assert_eq!(
             json!([
@@ -81,7 +85,7 @@ fn an_idle_session_on_the_parent_is_in_the_way() {
         assert_eq!(finding.expect("a finding")["relation"], "public.customer");
         let ran = cli.clone().args(["--fail-on", "ask"]).run().expect(12);
         for words in [
-            "not ready: 1 transaction in the way",
+            "\nverdict not ready: 1 transaction in the way",
             "left open",
             "idle in transaction",
             "holds ACCESS SHARE on public.customer",

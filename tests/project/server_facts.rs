@@ -476,3 +476,29 @@ fn a_migration_that_was_recorded_before_what_it_depends_on() {
         &["shop.0002_item_stock"],
     );
 }
+
+#[test]
+fn prepared_transactions_of_other_databases_are_among_the_facts() {
+    let shop = shop("5.2", 15);
+    let other = shop.server().database().expect("another database");
+    let gid = format!("elsewhere_{}", other.name());
+    other
+        .execute(&format!(
+            "CREATE TABLE t (id int); BEGIN; INSERT INTO t VALUES (1); PREPARE TRANSACTION '{gid}'"
+        ))
+        .expect("a prepared transaction");
+    let document = checked(&shop);
+    let all = document["server"]["prepared_transactions_elsewhere"].as_array();
+    let found = all.and_then(|all| all.iter().find(|one| one["gid"] == gid));
+    let found = found.unwrap_or_else(|| panic!("not told: {document:#}"));
+    assert_eq!(found["database"], other.name());
+    assert!(
+        found["xids"].is_u64() && found["age_ms"].is_u64(),
+        "{found}"
+    );
+    let shown = cli(&shop).args(["check", "-v"]).run().expect(0).stdout;
+    assert!(shown.contains(&format!("{gid} of")), "{shown}");
+    other
+        .execute(&format!("ROLLBACK PREPARED '{gid}'"))
+        .expect("its end");
+}

@@ -209,6 +209,23 @@ fn a_standby_takes_no_changes() {
         halt.says(&["standby", "primary"]);
         no_secret(&shop, &halt.ran, standby.password());
     }
+    // what the server is stands before the refusal, which is told once
+    let ran = cli(&shop).args(["check"]).run().expect(31);
+    let [facts, refused] = ["database ages", "verdict stop"].map(|text| ran.stdout.find(text));
+    assert!(facts.is_some() && facts < refused, "{}", ran.snapshot());
+    assert!(
+        ran.stdout.contains("✗ connection  standby\n"),
+        "{}",
+        ran.snapshot()
+    );
+    let told = format!("{}{}", ran.stdout, ran.stderr);
+    assert_eq!(told.matches("it takes no changes").count(), 1, "{told}");
+    let document = cli(&shop)
+        .args(["check", "--format", "json"])
+        .run()
+        .expect(31)
+        .json();
+    assert_eq!(document["server"]["standby"], true, "{document:#}");
     // what only reads may read there
     let ran = cli(&shop).args(["status"]).run().expect(0);
     assert!(ran.stdout.contains("0 applied"), "{}", ran.snapshot());

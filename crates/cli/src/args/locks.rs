@@ -22,7 +22,8 @@ pub(crate) struct LocksArgs {
     #[arg(long, value_name = "[SCHEMA.]TABLE")]
     pub(crate) relation: Option<String>,
     /// Could DDL lock these tables now? Without names: what the project's pending migrations lock. Tables that their
-    /// foreign keys refer to are looked at, too
+    /// foreign keys refer to are looked at, too. The verdict is the last line, and `readiness.ready` in JSON; the exit
+    /// code is 0 either way unless --fail-on ask is said, with which not ready ends with 12
     #[arg(long, value_name = "[SCHEMA.]TABLE", num_args = 0.., conflicts_with = "relation")]
     pub(crate) readiness: Option<Vec<String>>,
     /// The lock that the DDL would take, in SQL's words: `SHARE`, `share row exclusive` [default: ACCESS EXCLUSIVE]

@@ -85,7 +85,12 @@ pub(crate) async fn check(
     let worst = document.findings.iter().map(|f| f.severity).max();
     match format {
         Format::Json => out::document(&document),
-        Format::Text => out::answer(text(&document, table.filter(|_| context.is_verbose()))),
+        Format::Text => {
+            // what keeps a run from a server that was reached is seen in its facts
+            let shown = |_: &String| context.is_verbose() || failure.is_some();
+            let table = table.filter(shown);
+            out::answer(text(&document, table, failure.as_ref()));
+        }
     }
     // the answer has said it already, so the failure prints no document of its own
     if let Some(failure) = failure {
@@ -180,12 +185,19 @@ impl Checked {
         runs: &Path,
         context: &Context,
     ) {
-        let observed = match steps::observe(facts, django, context).await {
+        let observed = match steps::reach(facts, django, context).await {
             Ok(observed) => observed,
             Err(failure) => {
                 return self.line("connection", Err(failure));
             }
         };
+        if let Err(failure) = steps::fit(facts, &observed).await {
+            // what the server is says more than that it will not do; one that is too old may not answer all of it
+            self.server = server::look(&observed.observer, &observed.server)
+                .await
+                .ok();
+            return self.line("connection", Err(failure));
+        }
         let plan = Plan::of(facts);
         if let Err(failure) = database::permitted(&observed.observer, &observed.server, &plan).await
         {
@@ -337,7 +349,7 @@ fn plan_detail(facts: &ProjectFacts) -> String {
     format!("{}, {pending} pending", count(nodes, "migration"))
 }
 
-fn text(document: &Document<'_>, server: Option<String>) -> String {
+fn text(document: &Document<'_>, server: Option<String>, failure: Option<&Failure>) -> String {
     let mut lines = Vec::new();
     for check in &document.checks {
         let mark = if check.ok {
@@ -345,7 +357,12 @@ fn text(document: &Document<'_>, server: Option<String>) -> String {
         } else {
             paint(Look::Bad, "✗")
         };
-        let first = check.detail.lines().next().unwrap_or_default();
+        // the failure itself follows on stderr, in its own words: here what sort it is
+        let own = failure.filter(|failure| !check.ok && failure.message == check.detail);
+        let first = match own {
+            Some(failure) => failure.class.name(),
+            None => check.detail.lines().next().unwrap_or_default(),
+        };
         lines.push(format!("{mark} {:<11} {first}", check.name));
     }
     lines.extend(server);

@@ -45,7 +45,7 @@ pub(super) async fn inspect(
     context.signals.or_stop(asked).await
 }
 
-/// A database that was reached and is fit.
+/// A database that was reached.
 pub(super) struct Observed {
     pub(super) reach: Reach,
     pub(super) observer: PooledObserver,
@@ -54,6 +54,25 @@ pub(super) struct Observed {
 
 /// Connects as our own sessions do, and checks that a run may work there.
 pub(super) async fn observe(
+    facts: &ProjectFacts,
+    django: &Django,
+    context: &Context,
+) -> Result<Observed, Failure> {
+    let observed = reach(facts, django, context).await?;
+    context.signals.or_stop(fit(facts, &observed)).await?;
+    Ok(observed)
+}
+
+/// Whether a run may work there.
+pub(super) async fn fit(facts: &ProjectFacts, observed: &Observed) -> Result<(), Failure> {
+    if let Some(database) = facts.database() {
+        database::fit(&observed.server, database)?;
+    }
+    database::history_in_view(&observed.observer, facts).await
+}
+
+/// Connects as our own sessions do, fit or not: for who tells what the server is before the refusal.
+pub(super) async fn reach(
     facts: &ProjectFacts,
     django: &Django,
     context: &Context,
@@ -74,8 +93,6 @@ pub(super) async fn observe(
                 .as_ref()
                 .filter(|_| django.settings.dsn.is_none());
             server.behind_pooler = database::pools_transactions(&observer, &reach, as_django).await;
-            database::fit(&server, database)?;
-            database::history_in_view(&observer, facts).await?;
             Ok(Observed {
                 reach: reach.clone(),
                 observer,

@@ -199,6 +199,7 @@ mod tests {
             },
             replicas: vec![],
             prepared_transactions: vec![],
+            prepared_elsewhere: vec![],
         }
     }
 

@@ -192,6 +192,10 @@ struct Lock<'a> {
 #[derive(Debug, Serialize)]
 struct ReadinessPart<'a> {
     ready: bool,
+    /// `ready`, `not_ready`
+    verdict: &'static str,
+    /// What a script should do, since the exit code is 0 either way unless it says so.
+    exit_code: &'static str,
     wanted: Vec<Wanted<'a>>,
     in_the_way: Vec<Other<'a>>,
     /// Transactions younger than a second: traffic, which is not in the way.
@@ -457,6 +461,11 @@ fn held(held: &pgdriver::activity::locks::Held) -> Lock<'_> {
 fn readiness_part(readiness: &Readiness) -> ReadinessPart<'_> {
     ReadinessPart {
         ready: readiness.is_ready(),
+        verdict: match readiness.is_ready() {
+            true => "ready",
+            false => "not_ready",
+        },
+        exit_code: "0 whether ready or not; with --fail-on ask, 12 where not ready",
         wanted: readiness
             .wanted
             .iter()

@@ -19,7 +19,8 @@ use tokio::try_join;
 pub use autovacuum::{AutovacuumDetail, AutovacuumWorker, autovacuum_workers};
 pub use features::Feature;
 pub use health::{Health, Known, TOLD_AGE, TOLD_SEQUENCE, TOLD_TABLES, health};
-pub use prepared::{PreparedTransaction, prepared_transactions};
+use prepared::prepared_elsewhere;
+pub use prepared::{PreparedElsewhere, PreparedTransaction, prepared_transactions};
 pub use replication::{
     Replica, ReplicaDetail, Slot, SlotKind, Standby, Synchronous, replicas, slots, standby,
     synchronous,
@@ -82,6 +83,8 @@ pub struct ServerFacts {
     pub replicas: Vec<Replica>,
     /// Two-phase transactions of this database.
     pub prepared_transactions: Vec<PreparedTransaction>,
+    /// And of the other databases of the server.
+    pub prepared_elsewhere: Vec<PreparedElsewhere>,
 }
 
 impl ServerFacts {
@@ -136,11 +139,12 @@ pub struct SessionDefaults {
 /// Reads everything. A fact that this role may not have is none, not an error.
 pub async fn facts(session: &Session) -> Result<ServerFacts, QueryError> {
     let row = FACTS.row(session, &[]).await?;
-    let (system_identifier, database_bytes, replicas, prepared_transactions) = try_join!(
+    let (system_identifier, database_bytes, replicas, prepared_transactions, elsewhere) = try_join!(
         system_identifier(session),
         database_bytes(session),
         replicas(session),
         prepared_transactions(session),
+        prepared_elsewhere(session),
     )?;
     Ok(ServerFacts {
         version_num: number(&row, "version_num")?,
@@ -168,6 +172,7 @@ pub async fn facts(session: &Session) -> Result<ServerFacts, QueryError> {
         defaults: defaults(&row)?,
         replicas,
         prepared_transactions,
+        prepared_elsewhere: elsewhere,
     })
 }
 

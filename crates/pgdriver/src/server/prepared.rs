@@ -1,6 +1,6 @@
 //! Two-phase transactions that wait for their end, and hold their locks until then.
 //!
-//! Absent: those of other databases, which hold nothing that anybody here waits for.
+//! Those of other databases hold nothing that anybody here waits for, but they hold back what the server shares.
 
 use std::time::Duration;
 
@@ -10,6 +10,11 @@ use crate::session::Session;
 use crate::sql::{Sql, sql};
 
 const PREPARED: Sql = sql!("list prepared transactions", "prepared_transactions.sql");
+
+const ELSEWHERE: Sql = sql!(
+    "list prepared transactions of other databases",
+    "prepared_elsewhere.sql"
+);
 
 /// A two-phase transaction that waits for its end.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,6 +41,39 @@ pub async fn prepared_transactions(
                 owner: row.get("owner")?,
                 age: age(row.get("age")?).unwrap_or_default(),
                 relations: row.get("relations")?,
+            })
+        })
+        .collect()
+}
+
+/// A two-phase transaction of another database.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PreparedElsewhere {
+    /// For `COMMIT PREPARED` and `ROLLBACK PREPARED`.
+    pub gid: String,
+    /// The role that may end it.
+    pub owner: String,
+    /// Where it can be ended.
+    pub database: String,
+    /// Since PREPARE TRANSACTION.
+    pub age: Duration,
+    /// How many transaction ids have been given out since its own.
+    pub xids: u64,
+}
+
+/// Two-phase transactions of the server's other databases, the oldest first.
+pub(super) async fn prepared_elsewhere(
+    session: &Session,
+) -> Result<Vec<PreparedElsewhere>, QueryError> {
+    let rows = ELSEWHERE.rows(session, &[]).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(PreparedElsewhere {
+                gid: row.get("gid")?,
+                owner: row.get("owner")?,
+                database: row.get("database")?,
+                age: age(row.get("age")?).unwrap_or_default(),
+                xids: row.get::<i64>("xids")?.unsigned_abs(),
             })
         })
         .collect()

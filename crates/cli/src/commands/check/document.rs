@@ -46,6 +46,9 @@ pub(super) fn document(server: &ServerFacts, health: &Health) -> Value {
         "prepared_transactions": server.prepared_transactions.iter().map(|p| json!({
             "gid": p.gid, "owner": p.owner, "age_ms": ms(p.age), "relations": p.relations,
         })).collect::<Vec<_>>(),
+        "prepared_transactions_elsewhere": server.prepared_elsewhere.iter().map(|p| json!({
+            "gid": p.gid, "owner": p.owner, "database": p.database, "age_ms": ms(p.age), "xids": p.xids,
+        })).collect::<Vec<_>>(),
         "autovacuum": each(&health.autovacuum, worker),
         "databases": each(&health.databases, |d| json!({
             "name": d.database, "xids": age(d.xids), "multixacts": age(d.multixacts),

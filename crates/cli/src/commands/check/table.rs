@@ -43,7 +43,14 @@ pub(super) fn table(server: &ServerFacts, health: &Health) -> String {
             p.relations.join(", ")
         )
     });
-    lines.add("prepared transactions", prepared.collect());
+    let elsewhere = server.prepared_elsewhere.iter().map(|p| {
+        let (age, xids) = (human(p.age), count(p.xids, "transaction"));
+        format!(
+            "{} of {} in database {}, for {age}, {xids} old",
+            p.gid, p.owner, p.database
+        )
+    });
+    lines.add("prepared transactions", prepared.chain(elsewhere).collect());
     lines.list("autovacuum", &health.autovacuum, worker);
     lines.fact("database ages", &health.databases, |all| databases(all));
     lines.list("old tables", &health.tables, |t| {

@@ -28,6 +28,7 @@ pub(crate) fn concerns(server: &ServerFacts, health: &Health) -> Vec<Finding> {
     found.extend(vacuum::workers(server, health));
     found.extend(vacuum::databases(health));
     found.extend(vacuum::tables(health));
+    found.extend(vacuum::prepared_elsewhere(server));
     found.extend(leftovers::sequences(health));
     found.extend(leftovers::indexes(health));
     found.extend(leftovers::constraints(health));

@@ -4,12 +4,13 @@ use pgdriver::Permitted;
 use pgdriver::catalog::{InvalidIndex, RelationName, UnvalidatedConstraint};
 use pgdriver::sequences::{Position, SequenceUse, Unread};
 use pgdriver::server::{
-    Age, AutovacuumDetail, AutovacuumWorker, Connections, DatabaseAge, Health, Limit, Replica,
-    ReplicaDetail, RoleFacts, ServerFacts, SessionCounts, SessionDefaults, Slot, SlotKind,
-    Synchronous, TableAge,
+    Age, AutovacuumDetail, AutovacuumWorker, Connections, DatabaseAge, Health, Limit,
+    PreparedElsewhere, Replica, ReplicaDetail, RoleFacts, ServerFacts, SessionCounts,
+    SessionDefaults, Slot, SlotKind, Synchronous, TableAge,
 };
 
 use super::concerns;
+use crate::hazards::Severity;
 
 fn server() -> ServerFacts {
     ServerFacts {
@@ -45,6 +46,7 @@ fn server() -> ServerFacts {
         },
         replicas: vec![],
         prepared_transactions: vec![],
+        prepared_elsewhere: vec![],
     }
 }
 
@@ -115,6 +117,31 @@ fn old(age: u64) -> Age {
 #[test]
 fn a_sound_server_has_no_concerns() {
     check(&sound(), &[]);
+}
+
+#[test]
+fn a_prepared_transaction_of_another_database_that_was_forgotten() {
+    let of = |minutes: u64| PreparedElsewhere {
+        gid: format!("tx{minutes}"),
+        owner: "app".into(),
+        database: "other".into(),
+        age: Duration::from_secs(60 * minutes),
+        xids: 12_345,
+    };
+    let server = ServerFacts {
+        prepared_elsewhere: vec![of(90), of(1)],
+        ..server()
+    };
+    let found = concerns(&server, &sound());
+    let told: Vec<_> = found.iter().map(|f| (f.code, f.severity)).collect();
+    assert_eq!(told, [("prepared-transaction", Severity::Note)]);
+    for words in [
+        "tx90 of app in database other",
+        "1 h 30 min",
+        "12,345 transactions",
+    ] {
+        assert!(found[0].message.contains(words), "{}", found[0].message);
+    }
 }
 
 #[test]

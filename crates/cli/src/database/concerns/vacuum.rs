@@ -1,10 +1,13 @@
 //! Autovacuum that does not give way, and how near the end of the transaction ids is.
 
+use std::time::Duration;
+
 use pgdriver::catalog::RelationName;
 use pgdriver::server::{Age, AutovacuumWorker, FAILSAFE_AGE, Health, ServerFacts, TableAge};
 
 use super::{about, told};
-use crate::hazards::{Finding, beyond};
+use crate::hazards::{Finding, Severity, beyond};
+use crate::locks::words::age_text;
 use crate::ui::count;
 
 pub(super) fn workers(server: &ServerFacts, health: &Health) -> Vec<Finding> {
@@ -49,6 +52,30 @@ pub(super) fn databases(health: &Health) -> Vec<Finding> {
             Some(beyond::finding("wraparound-near", message))
         })
         .collect()
+}
+
+/// A prepared transaction of another database that is younger is about to be ended.
+const FORGOTTEN: Duration = Duration::from_secs(300);
+
+/// They lock nothing here, but what they hold back is the whole server's: the limit of its transaction ids.
+pub(super) fn prepared_elsewhere(server: &ServerFacts) -> Vec<Finding> {
+    let forgotten = server.prepared_elsewhere.iter();
+    let all = forgotten.filter(|one| one.age >= FORGOTTEN).map(|one| {
+        let message = format!(
+            "prepared transaction {} of {} in database {}, for {}, {} old: vacuum removes nothing there that it may \
+             still see, and the server's limit of transaction ids comes nearer",
+            one.gid,
+            one.owner,
+            one.database,
+            age_text(one.age),
+            count(one.xids, "transaction")
+        );
+        Finding {
+            severity: Severity::Note,
+            ..beyond::finding("prepared-transaction", message)
+        }
+    });
+    told("prepared-transaction", all.collect())
 }
 
 pub(super) fn tables(health: &Health) -> Vec<Finding> {

@@ -73,16 +73,17 @@ pub(super) fn summary(readiness: &Readiness) -> String {
     };
     let tables = count(readiness.wanted.len() as u64, "relation");
     match readiness.in_the_way.len() {
-        _ if readiness.wanted.is_empty() => {
-            paint(Look::Good, "ready: nothing that is there would be locked")
-        }
+        _ if readiness.wanted.is_empty() => paint(
+            Look::Good,
+            "verdict ready: nothing that is there would be locked",
+        ),
         0 => format!(
             "{}: nobody is in the way on {tables}{passing}",
-            paint(Look::Good, "ready")
+            paint(Look::Good, "verdict ready")
         ),
         n => format!(
             "{}: {} in the way on {tables}{passing}",
-            paint(Look::Bad, "not ready"),
+            paint(Look::Bad, "verdict not ready"),
             count(n as u64, "transaction")
         ),
     }
