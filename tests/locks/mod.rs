@@ -4,6 +4,7 @@ mod builds;
 mod crowd;
 mod holders;
 mod known;
+mod limited;
 mod place;
 mod plain_role;
 mod pooler;
