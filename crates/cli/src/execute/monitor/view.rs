@@ -180,12 +180,12 @@ async fn open(options: ConnectOptions) -> Result<Session, Unseen> {
         Unseen::Silence(format!("no new connection was to be had in {seconds} s"))
     };
     match timeout(OPEN, Box::pin(pgdriver::connect_observer(&options))).await {
-        Ok(opened) => opened.map_err(unseen),
+        Ok(opened) => opened.map_err(|error| unseen(&error)),
         Err(_) => Err(silence()),
     }
 }
 
-fn unseen(error: ConnectError) -> Unseen {
+fn unseen(error: &ConnectError) -> Unseen {
     let why = format!("no new connection: {}", error.message());
     match error.kind() {
         ConnectErrorKind::Timeout
