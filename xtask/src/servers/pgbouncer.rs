@@ -52,7 +52,7 @@ impl Pooler {
         Self::start_with(program, server, mode, "")
     }
 
-    /// Starts one with further lines of settings, the last of two with one name counts.
+    /// Starts one with further lines of settings: of two with one name the last counts.
     ///
     /// # Errors
     /// What PgBouncer said.
@@ -91,7 +91,10 @@ impl Pooler {
         let (user, password) = (server.user(), server.password());
         put("users.txt", format!("\"{user}\" \"{password}\"\n"))?;
         put("log", String::new())?;
-        put("pgbouncer.ini", format!("{}{more}", settings(server, mode, port)))?;
+        put(
+            "pgbouncer.ini",
+            format!("{}{more}", settings(server, mode, port)),
+        )?;
         account.own(path)?;
         let log = File::options().append(true).open(path.join("log"))?;
         let mut command = program.command();

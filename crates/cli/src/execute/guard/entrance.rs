@@ -105,7 +105,9 @@ impl Guard<'_> {
     }
 
     fn note(&self, level: NoteLevel, message: String) {
-        self.around.reporter.emit(EventKind::Note { level, message });
+        self.around
+            .reporter
+            .emit(EventKind::Note { level, message });
     }
 
     fn tell_gate(
