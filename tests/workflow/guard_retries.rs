@@ -154,3 +154,30 @@ fn a_transaction_that_meets_a_busy_table_lets_go_of_what_it_holds_first() {
         ["blog.0002_two"]
     );
 }
+
+/// An operation of the project's own may do what RunPython's functions may.
+#[test]
+fn a_migration_with_an_operation_of_its_own_is_not_run_twice() {
+    let own = "from django.db import migrations\nfrom django.db.migrations.operations.base import Operation\n\n\n\
+               class Counts(Operation):\n    reversible = True\n\n    def state_forwards(self, app_label, state):\n        pass\n\n    \
+               def database_forwards(self, app_label, schema_editor, old, new):\n        \
+               if not schema_editor.collect_sql:\n            with open('entered', 'a') as file:\n                file.write('x')\n        \
+               schema_editor.execute('DO $$ BEGIN LOCK TABLE blog_post; END $$')\n\n    \
+               def database_backwards(self, app_label, schema_editor, old, new):\n        pass\n\n\n\
+               class Migration(migrations.Migration):\n    dependencies = [('blog', '0001_initial')]\n    operations = [Counts()]\n";
+    let blog = blog(|app| app.migration("0002_own", own));
+    let (server, name) = (blog.database.server(), blog.database.name());
+    let told = server.with_client(name, |client| {
+        client.batch_execute("BEGIN; SELECT FROM blog_post LIMIT 1")?;
+        Ok(Running::start(&blog.apply().args(["--lock-timeout", "300ms"])).told(53))
+    });
+    let told = told
+        .expect("a session")
+        .because("migration-lock-timeout", "no")
+        .says(&[
+            "nothing of it stayed in this database",
+            "0002_own.Counts) did elsewhere",
+        ]);
+    assert!(told.of_kind("retrying").is_empty());
+    assert_eq!(blog.project.read_file("entered").expect("it ran"), "x");
+}

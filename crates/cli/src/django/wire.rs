@@ -175,6 +175,9 @@ pub(crate) enum Answer {
         /// A transaction pooler lies in between: `SET` would not stay with us.
         #[serde(default)]
         pooled: bool,
+        /// A thread's own session or a copy, which code of a migration works with beside the one of the migrations.
+        #[serde(default)]
+        beside: bool,
     },
     /// Before any transaction of it is open. With `stepwise` the bridge now waits.
     MigrationStarted {
@@ -259,7 +262,8 @@ pub(crate) struct AttemptFailed {
     pub(crate) rolled_back: bool,
     /// COMMITs that were sent during it.
     pub(crate) commits: u64,
-    /// Functions of RunPython that were entered, `module.name`: what they did outside the database stays.
+    /// Functions of RunPython and operations that are not Django's, `module.name`, that were entered: what they did outside
+    /// the database stays.
     pub(crate) code: Vec<String>,
 }
 

@@ -177,6 +177,8 @@ fn session(around: &Execution<'_>) -> Vec<(String, String)> {
         ("statement_timeout", ms(around.guard.statement_timeout)),
         // Django holds its locks, idle in transaction, while it renders models: a low limit would kill it there
         ("idle_in_transaction_session_timeout", "0".to_owned()),
+        // nor is it in a transaction while it waits at the gate
+        ("idle_session_timeout", "0".to_owned()),
         // a killed client's backend goes on with its locks for the statement's whole length without this
         ("client_connection_check_interval", "500".to_owned()),
         // and one behind a network that swallows packets, for hours

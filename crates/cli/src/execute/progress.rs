@@ -22,6 +22,8 @@ pub(crate) struct Current {
     pub(crate) atomic: bool,
     pub(crate) kept: Kept,
     pub(crate) commit: Commit,
+    /// Its own code that ran before it failed, `module.name`.
+    pub(crate) code: Vec<String>,
 }
 
 /// How far the transaction of an atomic migration came.
@@ -80,6 +82,16 @@ impl Progress {
         match answer {
             Answer::Connected {
                 backend_pid,
+                beside: true,
+                pooled,
+                ..
+            } => {
+                if !pooled {
+                    self.backends.insert(*backend_pid, ());
+                }
+            }
+            Answer::Connected {
+                backend_pid,
                 pooled,
                 ..
             } => {
@@ -99,7 +111,13 @@ impl Progress {
                     atomic: *atomic,
                     kept: Kept::default(),
                     commit: Commit::NotSent,
+                    code: Vec::new(),
                 });
+            }
+            Answer::AttemptFailed(failed) => {
+                if let Some(current) = &mut self.current {
+                    current.code.clone_from(&failed.code);
+                }
             }
             Answer::CommitStarted => {
                 if let Some(current) = &mut self.current {
@@ -228,6 +246,7 @@ mod tests {
             backend_pid,
             settings: BTreeMap::new(),
             pooled,
+            beside: false,
         }
     }
 

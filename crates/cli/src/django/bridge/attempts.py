@@ -18,7 +18,7 @@ class Attempt:
         self.raw = connection.connection
         self.recording = False
         self.commits = 0
-        self.code = []  # functions of RunPython that were entered
+        self.code = []  # functions of RunPython that were entered, and operations that are not Django's
         self.began = time.perf_counter()
 
     def seconds(self):
@@ -28,8 +28,11 @@ class Attempt:
         from django.db import router
 
         name = code_name(getattr(operation, "code", None))
-        if name and name not in self.code and router.allow_migrate(self.connection.alias, app_label,
-                                                                   **operation.hints):
+        hints = getattr(operation, "hints", {})
+        if name and not router.allow_migrate(self.connection.alias, app_label, **hints):
+            return
+        name = name or dotted(type(operation))
+        if name not in self.code:
             self.code.append(name)
 
     def is_cut_off(self, exc):
@@ -45,8 +48,10 @@ class Attempt:
 class Attempts:
     """Around the executor's apply_migration() and unapply_migration()."""
 
-    def __init__(self, bridge, stop, words, statements):
+    def __init__(self, bridge, stop, words, statements, wrap):
         self.bridge = bridge
+        self.wrap = wrap
+        self.wrapped = set()
         self.send = bridge.send
         self.stepwise = bridge.request["stepwise"]
         self.stop = stop
@@ -61,6 +66,7 @@ class Attempts:
                 return real(executor, state, migration, *args, **kwargs)
             names = {"app": migration.app_label, "name": migration.name, "backward": backward}
             before = StateBefore(state) if self.stepwise else None
+            self.watch(migration.operations)
             number = 1
             while True:
                 self.announce(migration, number, names)
@@ -79,6 +85,16 @@ class Attempts:
             self.stop.check()
             return result
         return call
+
+    def watch(self, operations):
+        """An operation of the project's own, or of another package, may do anything, as the functions of RunPython may."""
+        for operation in operations:
+            self.watch(getattr(operation, "database_operations", None) or [])
+            for name in ("database_forwards", "database_backwards"):
+                owner = next(cls for cls in type(operation).__mro__ if name in vars(cls))
+                if not owner.__module__.startswith("django.") and (owner, name) not in self.wrapped:
+                    self.wrapped.add((owner, name))
+                    self.wrap(owner, name, self.entered)
 
     def announce(self, migration, number, names):
         if self.stop.asked == "after":
@@ -125,7 +141,7 @@ class Attempts:
         self.send("migration_failed", seconds=attempt.seconds(), exception=described(exc), **names)
 
     def entered(self, real, operation, app_label, schema_editor, *args, **kwargs):
-        """RunPython.database_forwards() and _backwards(): what the function does outside the database stays."""
+        """RunPython.database_forwards() and _backwards(), and others' own: what these do outside the database stays."""
         attempt = self.statements.attempt
         if attempt and schema_editor.connection is attempt.connection:
             attempt.enters(operation, app_label)

@@ -13,7 +13,7 @@ class MigrateHooks:
         self.bridge = bridge
         self.stop = stop
         self.statements = Statements(bridge, stop, words)
-        self.attempts = Attempts(bridge, stop, words, self.statements)
+        self.attempts = Attempts(bridge, stop, words, self.statements, self.wrap)
         agreed = bridge.request["agreed"]
         self.agreed = None if agreed is None else {named((m["app"], m["name"])): m["source_sha256"] for m in agreed}
         self.command_error = None
@@ -95,6 +95,8 @@ class MigrateHooks:
 
     def rollback(self, real, connection):
         """A cancel that came into it would cost the connection."""
+        if not runs_migrations(connection):
+            return real(connection)
         self.stop.quiet = True
         try:
             return real(connection)

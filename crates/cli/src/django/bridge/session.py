@@ -3,6 +3,7 @@
 Absent here: which settings a session gets; the request says that.
 """
 
+import threading
 import time
 
 
@@ -70,8 +71,11 @@ class Sessions:
             raw.commit()
         self.connected(connection, pid, settings)
         if connection.alias == self.bridge.alias:
-            for call in self.opened:
-                call(connection)
+            if runs_migrations(connection):
+                for call in self.opened:
+                    call(connection)
+            elif pooled:
+                self.wrap(connection)
 
     def set(self, raw, wanted):
         with raw.cursor() as cursor:
@@ -92,12 +96,23 @@ class Sessions:
             self.bridge.pools[connection.alias] = Pool(connection, wanted, None if self.bridge.inspecting else
                                                        self.connected)
         if self.bridge.inspecting:
-            run = self.bridge.pools[connection.alias].run
-            if run not in connection.execute_wrappers:
-                connection.execute_wrappers.append(run)
+            self.wrap(connection)
         return {}
+
+    def wrap(self, connection):
+        run = self.bridge.pools[connection.alias].run
+        if run not in connection.execute_wrappers:
+            connection.execute_wrappers.append(run)
 
     def connected(self, connection, pid, settings):
         if connection.alias == self.bridge.alias:
             self.bridge.send("connected", alias=connection.alias, backend_pid=pid, settings=settings,
-                             pooled=connection.alias in self.bridge.pools)
+                             pooled=connection.alias in self.bridge.pools, beside=not runs_migrations(connection))
+
+
+def runs_migrations(connection):
+    """Not a thread's own connection, nor a copy, which code of a migration works with: nobody is asked about those, since
+    several may run at once, and one may wait for another. Their sessions have the timeouts."""
+    from django.db import connections
+
+    return threading.current_thread() is threading.main_thread() and connection is connections[connection.alias]

@@ -4,6 +4,7 @@ Absent here: which settings, and whether a statement that failed runs again; a w
 """
 
 import contextlib
+import os
 import time
 
 
@@ -18,6 +19,7 @@ class Statements:
         self.number = 0
         self.attempt = None
         self.pools = bridge.pools
+        self.process = os.getpid()
 
     def watch(self, connection):
         if self.run not in connection.execute_wrappers:
@@ -25,11 +27,13 @@ class Statements:
 
     def run(self, execute, sql, params, many, context):
         connection = context["connection"]
+        if os.getpid() != self.process:
+            return execute(sql, params, many, context)
         if many and self.stepwise:
             params = list(params)  # a generator would be empty at the second try
         while True:
             try:
-                return self.once(connection, str(sql), lambda: execute(sql, params, many, context))
+                return self.once(connection, text_of_sql(connection, sql), lambda: execute(sql, params, many, context))
             except Exception as exc:
                 if not self.asks(connection, exc) or self.words.wait_for("retry", "give_up")["word"] == "give_up":
                     raise
@@ -107,3 +111,11 @@ class Statements:
             return {"in_transaction": False, "asks": False}
         inside = in_transaction(connection)
         return {"in_transaction": inside, "asks": isinstance(exc, Exception) and self.asks(connection, exc)}
+
+
+def text_of_sql(connection, sql):
+    """psycopg.sql's objects show their parts where they are asked for a string."""
+    if hasattr(sql, "as_string"):
+        with contextlib.suppress(Exception):
+            return sql.as_string(connection.connection)
+    return sql.decode(errors="replace") if isinstance(sql, bytes) else str(sql)

@@ -61,6 +61,17 @@ class Stop:
         self.bridge.answers.after_write = self.check
         self.bridge.answers.unread = lambda: setattr(self, "asked", "now")
         threading.Thread(target=self.read_signals, args=(read,), daemon=True).start()
+        os.register_at_fork(after_in_child=self.forked)
+
+    def forked(self):
+        """A process that a migration's code forks (multiprocessing) is nobody's to ask or stop, and says nothing."""
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(self.NUDGE, signal.SIG_DFL)
+        self.bridge.answers.leave()
+        self.attempt = None
+        self.held = True
 
     def read_signals(self, descriptor):
         """The C handler writes here at once, even while the main thread is inside libpq."""
@@ -147,7 +158,7 @@ class Stop:
             self.interrupted = None  # it was held
 
     def check(self):
-        if self.held:
+        if self.held or threading.get_ident() != self.main:
             return
         if self.asked == "now" and not self.raised:
             self.raised = True

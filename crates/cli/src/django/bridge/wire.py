@@ -66,6 +66,11 @@ class Answers:
         if self.after_write:
             self.after_write()
 
+    def leave(self):
+        """In a forked process: whoever reads the answers hears of the first one only."""
+        self.descriptor = os.open(os.devnull, os.O_WRONLY)
+        self.lock, self.writing, self.after_write, self.unread = threading.Lock(), False, None, None
+
     def keep_secret(self, value):
         """Never lets this value out in free text again; ignored where it is no secret (empty, or one letter)."""
         if not isinstance(value, str) or len(value) < 2 or value in self.secrets:

@@ -174,6 +174,8 @@ pub(super) struct Guard<'a> {
     timeline: Timeline,
     /// Since when a transaction of ours is open that has changed rows or more.
     open: Option<Instant>,
+    /// Since when one is open that has read: who wants ACCESS EXCLUSIVE waits for that too, and all others behind that one.
+    reads: Option<Instant>,
     /// A COMMIT was sent; whatever comes next says that it arrived.
     committing: bool,
     signalled: Signalled,
@@ -213,6 +215,7 @@ impl<'a> Guard<'a> {
             spent: Duration::ZERO,
             timeline: Timeline::default(),
             open: None,
+            reads: None,
             committing: false,
             signalled: Signalled::default(),
             told: None,
@@ -374,6 +377,8 @@ impl<'a> Guard<'a> {
             self.release(Ended::Committed);
         } else if !words::only_reads(&running.sql) {
             self.open.get_or_insert(running.sent);
+        } else if words::reads(&running.sql) {
+            self.reads.get_or_insert(running.sent);
         }
     }
 
@@ -426,6 +431,7 @@ impl<'a> Guard<'a> {
     }
 
     fn release(&mut self, ended: Ended) {
+        self.reads = None;
         let rows = self.open.take().map(|since| self.at(since));
         let at = self.around.reporter.elapsed();
         let id = self.current.as_ref().map(|c| &c.id);
@@ -437,6 +443,11 @@ impl<'a> Guard<'a> {
     /// Others may wait for what our transaction holds.
     fn holds(&self) -> bool {
         self.open.is_some() || !self.timeline.is_empty()
+    }
+
+    /// Somebody may wait for our transaction.
+    fn in_the_way(&self) -> bool {
+        self.reads.is_some() || self.holds()
     }
 
     /// On the clock of the run.
@@ -500,7 +511,7 @@ impl<'a> Guard<'a> {
             self.spent += question.since.elapsed();
         }
         // who goes on holding locks is still in somebody's way
-        if !answered && self.holds() {
+        if !answered && self.in_the_way() {
             let watched = self.watch(sight).await;
             if watched.word.is_some() {
                 self.question = None;

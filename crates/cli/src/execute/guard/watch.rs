@@ -38,7 +38,7 @@ impl Guard<'_> {
         if unheard.word.is_some() {
             return unheard;
         }
-        if (runs || self.holds()) && Instant::now() >= self.next_count {
+        if (runs || self.in_the_way()) && Instant::now() >= self.next_count {
             return self.count_behind(sight.monitor, pid).await;
         }
         if runs && Instant::now() >= self.next_progress {
@@ -106,7 +106,8 @@ impl Guard<'_> {
         let held = self.timeline.since().map_or(Duration::ZERO, |at| {
             self.around.reporter.elapsed().saturating_sub(at)
         });
-        let open = self.open.map_or(Duration::ZERO, |at| at.elapsed());
+        let open = self.reads.into_iter().chain(self.open).min();
+        let open = open.map_or(Duration::ZERO, |at| at.elapsed());
         let runs = self
             .running
             .as_ref()

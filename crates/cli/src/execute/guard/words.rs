@@ -67,14 +67,34 @@ pub(super) fn ends(sql: &str) -> Ends {
 
 /// Whether a statement leaves no lock that a writer would wait for.
 pub(super) fn only_reads(sql: &str) -> bool {
-    let first: String = sql
-        .trim_start()
+    let first = first_word(sql);
+    let reads = ["select", "show", "set", "savepoint", "release"];
+    reads.contains(&first.as_str()) && !locks_rows(sql)
+}
+
+/// Whether a statement leaves a lock that ACCESS EXCLUSIVE would wait for.
+pub(super) fn reads(sql: &str) -> bool {
+    first_word(sql) == "select"
+}
+
+/// `SELECT … FOR UPDATE` and its kin; rather too often than not.
+fn locks_rows(sql: &str) -> bool {
+    let words: Vec<String> = sql
+        .split_whitespace()
+        .map(str::to_ascii_lowercase)
+        .collect();
+    words.windows(2).any(|two| {
+        two[0] == "for"
+            && ["update", "share", "no", "key"].contains(&two[1].trim_end_matches([';', ')']))
+    })
+}
+
+fn first_word(sql: &str) -> String {
+    sql.trim_start()
         .chars()
         .take_while(char::is_ascii_alphabetic)
-        .collect();
-    ["select", "show", "set", "savepoint", "release"]
-        .iter()
-        .any(|word| first.eq_ignore_ascii_case(word))
+        .map(|c| c.to_ascii_lowercase())
+        .collect()
 }
 
 /// Whether it failed for want of a lock.

@@ -97,10 +97,17 @@ fn by_others(c: &Current) -> String {
 }
 
 fn nothing_of(c: &Current) -> String {
-    match (c.kept.ran(), c.atomic) {
-        (false, _) => format!("nothing of `{}` was run", c.id),
+    let state = match (c.kept.ran(), c.atomic) {
+        (false, _) => return format!("nothing of `{}` was run", c.id),
         (true, true) => format!("`{}` was rolled back whole, and nothing of it stayed", c.id),
         (true, false) => format!("`{}` is not atomic, and nothing of it stayed", c.id),
+    };
+    match c.code.as_slice() {
+        [] => state,
+        code => format!(
+            "{state} in this database; what its own code ({}) did elsewhere is not rolled back",
+            code.join(", ")
+        ),
     }
 }
 
