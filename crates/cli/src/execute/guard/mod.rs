@@ -174,6 +174,8 @@ pub(super) struct Guard<'a> {
     timeline: Timeline,
     /// Since when a transaction of ours is open that has changed rows or more.
     open: Option<Instant>,
+    /// It may hold strong locks that nobody has looked for yet.
+    unseen: bool,
     /// Since when one is open that has read: who wants ACCESS EXCLUSIVE waits for that too, and all others behind that one.
     reads: Option<Instant>,
     /// A COMMIT was sent; whatever comes next says that it arrived.
@@ -215,6 +217,7 @@ impl<'a> Guard<'a> {
             spent: Duration::ZERO,
             timeline: Timeline::default(),
             open: None,
+            unseen: false,
             reads: None,
             committing: false,
             signalled: Signalled::default(),
@@ -371,6 +374,7 @@ impl<'a> Guard<'a> {
         };
         self.forecast.ran(&running.sql);
         self.took_its_locks(&running);
+        self.unseen |= matches!(running.needs.way, Way::Ordinary | Way::Unknown);
         if !running.in_transaction {
             // it ended before it was let go: that was about this statement alone
             self.ours = None;
@@ -432,6 +436,7 @@ impl<'a> Guard<'a> {
 
     fn release(&mut self, ended: Ended) {
         self.reads = None;
+        self.unseen = false;
         let rows = self.open.take().map(|since| self.at(since));
         let at = self.around.reporter.elapsed();
         let id = self.current.as_ref().map(|c| &c.id);

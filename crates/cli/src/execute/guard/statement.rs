@@ -36,7 +36,9 @@ impl Guard<'_> {
             needs,
         } = statement.clone();
         if in_transaction {
-            self.sample(sight).await;
+            if std::mem::take(&mut self.unseen) {
+                self.sample(sight).await;
+            }
         } else if let Some(turn) = self.resumed(number, &sql, sight).await {
             return turn;
         }
