@@ -9,7 +9,7 @@ const RUN: &str = "20261123-042845-77";
 /// As the lock's key is written: `djmi` in ASCII, 1.
 const TAKE: &str = "SELECT pg_advisory_lock(1684696425, 1)";
 
-fn of<'a>(rows: &'a Value, pid: i32) -> Option<&'a Value> {
+fn of(rows: &Value, pid: i32) -> Option<&Value> {
     rows.as_array()?.iter().find(|row| row["pid"] == pid)
 }
 

@@ -94,13 +94,13 @@ pub(crate) fn project(
 /// A PgBouncer before this server. Where none can be had, that is said aloud and the test ends; Debian has a package, so
 /// that root, who may fetch it, must have it there.
 #[track_caller]
-#[expect(clippy::print_stderr, reason = "says what was not tested")]
 pub(crate) fn pooler(server: &Server, mode: PoolMode) -> Option<Pooler> {
     pooler_with(server, mode, "")
 }
 
 /// With further lines of settings.
 #[track_caller]
+#[expect(clippy::print_stderr, reason = "says what was not tested")]
 pub(crate) fn pooler_with(server: &Server, mode: PoolMode, more: &str) -> Option<Pooler> {
     match environment().pgbouncer() {
         Ok(program) => {

@@ -14,13 +14,10 @@ use super::common::{Blog, blog, in_order};
 const ADD: &str = "migrations.AddField('post', 'likes', models.IntegerField(null=True))";
 const HOLDER: &str = "BEGIN; SELECT FROM blog_post LIMIT 1";
 
+type Heard = Arc<Mutex<Vec<(Instant, String)>>>;
+
 /// What was written to stderr, and when.
-fn listen(
-    child: &mut Child,
-) -> (
-    Arc<Mutex<Vec<(Instant, String)>>>,
-    std::thread::JoinHandle<()>,
-) {
+fn listen(child: &mut Child) -> (Heard, std::thread::JoinHandle<()>) {
     let mut pipe = child.stderr.take().expect("a pipe");
     let heard = Arc::new(Mutex::new(Vec::new()));
     let writes = Arc::clone(&heard);

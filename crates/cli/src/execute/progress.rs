@@ -80,16 +80,16 @@ impl Progress {
             self.give_back();
         }
         match answer {
+            // it is watched by nobody, but has to be gone in the end; a pooler's serves others
             Answer::Connected {
                 backend_pid,
                 beside: true,
-                pooled,
+                pooled: false,
                 ..
             } => {
-                if !pooled {
-                    self.backends.insert(*backend_pid, ());
-                }
+                self.backends.insert(*backend_pid, ());
             }
+            Answer::Connected { beside: true, .. } => {}
             Answer::Connected {
                 backend_pid,
                 pooled,

@@ -218,18 +218,15 @@ mod tests {
         lines.into_iter().map(short).collect()
     }
 
-    fn expected(lines: &[(Option<&str>, Option<u64>, u64, u64, &str)]) -> Vec<Line> {
-        let line = |(relation, acquired, queued, waiters, end): &(
-            Option<&str>,
-            Option<u64>,
-            u64,
-            u64,
-            &str,
-        )| {
-            let relation = relation.map(str::to_owned);
-            (relation, *acquired, *queued, *waiters, (*end).to_owned())
-        };
-        lines.iter().map(line).collect()
+    fn line(
+        relation: Option<&str>,
+        acquired: Option<u64>,
+        queued: u64,
+        waiters: u64,
+        end: &str,
+    ) -> Line {
+        let relation = relation.map(str::to_owned);
+        (relation, acquired, queued, waiters, end.to_owned())
     }
 
     #[test]
@@ -270,11 +267,11 @@ mod tests {
         let end = "rolled_back";
         assert_eq!(
             lines,
-            expected(&[
-                (Some("public.a"), Some(140), 40, 0, end),
-                (None, Some(150), 0, 2, end),
-                (Some("public.b"), Some(200), 0, 7, end),
-            ])
+            [
+                line(Some("public.a"), Some(140), 40, 0, end),
+                line(None, Some(150), 0, 2, end),
+                line(Some("public.b"), Some(200), 0, 7, end),
+            ]
         );
     }
 
@@ -286,8 +283,8 @@ mod tests {
         timeline.queued(None, Some("ShareLock"), at(20));
         timeline.acquired(at(700), stronger);
         let lines = short(timeline.released(at(1000), None, None, Ended::Committed));
-        let line = (Some("public.a"), Some(600), 500, 0, "committed");
-        assert_eq!(lines, expected(&[line]));
+        let expected = line(Some("public.a"), Some(600), 500, 0, "committed");
+        assert_eq!(lines, [expected]);
     }
 
     #[test]
@@ -299,10 +296,10 @@ mod tests {
         let lines = timeline.released(at(1000), None, None, Ended::RolledBack);
         assert_eq!(
             short(lines),
-            expected(&[
-                (Some("public.a"), Some(100), 0, 0, "rolled_back"),
-                (Some("public.b"), None, 500, 7, "not_acquired"),
-            ])
+            [
+                line(Some("public.a"), Some(100), 0, 0, "rolled_back"),
+                line(Some("public.b"), None, 500, 7, "not_acquired"),
+            ]
         );
     }
 }
