@@ -12,18 +12,27 @@ type Keywords = BTreeMap<String, String>;
 
 /// Keywords of a URL or of a `key=value` string.
 pub(super) fn parse(dsn: &str) -> Result<Keywords, OptionsError> {
-    let keywords = match uri_body(dsn) {
-        Some(body) => parse_uri(body)?,
-        None => parse_pairs(dsn)?,
+    let keywords = match (uri_body(dsn), scheme(dsn)) {
+        (Some(body), _) => parse_uri(body)?,
+        // of which nothing else may be repeated: somewhere in it stands a password
+        (None, Some(scheme)) => {
+            return Err(OptionsError::new(format!(
+                "a URL of {scheme} is not PostgreSQL's: it begins with postgresql:// or postgres://"
+            )));
+        }
+        (None, None) => parse_pairs(dsn)?,
     };
     match keywords.keys().find(|name| !is_keyword(name)) {
         // after an unquoted password with a space in it, the "name" may be its tail
         Some(_) if keywords.contains_key("password") => Err(OptionsError::new(
             "invalid connection option beside the password (a value with spaces needs single quotes)",
         )),
-        Some(name) => Err(OptionsError::of(
+        Some(name) if has_the_shape_of_a_keyword(name) => Err(OptionsError::of(
             name,
             format!("invalid connection option \"{name}\""),
+        )),
+        Some(_) => Err(OptionsError::new(
+            "invalid connection option, which is no word (is this a URL without its //?)",
         )),
         None => Ok(keywords),
     }
@@ -32,6 +41,19 @@ pub(super) fn parse(dsn: &str) -> Result<Keywords, OptionsError> {
 fn uri_body(dsn: &str) -> Option<&str> {
     dsn.strip_prefix("postgresql://")
         .or_else(|| dsn.strip_prefix("postgres://"))
+}
+
+/// `mysql` of `mysql://…`
+fn scheme(text: &str) -> Option<&str> {
+    let (scheme, _) = text.trim_start().split_once("://")?;
+    let first = scheme.starts_with(|c: char| c.is_ascii_alphabetic());
+    let rest = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '.' | '-' | '_');
+    (first && scheme.chars().all(rest)).then_some(scheme)
+}
+
+/// What is not one may be a piece of a URL, or of a password.
+fn has_the_shape_of_a_keyword(name: &str) -> bool {
+    name.chars().all(|c| c.is_ascii_lowercase() || c == '_')
 }
 
 fn parse_pairs(text: &str) -> Result<Keywords, OptionsError> {
@@ -96,6 +118,12 @@ fn parse_uri(body: &str) -> Result<Keywords, OptionsError> {
         None => (body, None),
     };
     let (hosts, path) = body.split_at(body.find('/').unwrap_or(body.len()));
+    // libpq would look for a host of that name: the rest of a password, which would be told then
+    if hosts.contains('@') || path.contains('@') {
+        return Err(OptionsError::new(
+            "an @ stands behind the host's beginning in the URI: in a password write %40 for @ and %2F for /",
+        ));
+    }
     if let Some(userinfo) = userinfo {
         let (user, password) = match userinfo.split_once(':') {
             Some((user, password)) => (user, Some(password)),
@@ -319,6 +347,30 @@ mod tests {
         ] {
             assert_eq!(parse(dsn).unwrap_err().to_string(), message, "{dsn}");
         }
+    }
+
+    #[test]
+    fn a_url_that_is_not_understood_is_not_repeated() {
+        for (dsn, says) in [
+            ("postgis://u:sesame@h/shop?sslmode=prefer", "URL of postgis"),
+            ("postgres+psycopg://u:sesame@h/shop", "postgres+psycopg"),
+            ("postgre://u:sesame@h/shop?x=1", "URL of postgre"),
+            ("postgresql:u:sesame@h/x=1", "which is no word"),
+            ("postgres://u:p@sesame@h:5432/shop", "%40 for @"),
+            ("postgres://u:open/sesame@h:5432/shop", "%2F for /"),
+            ("postgres://u:5432/sesame@h:5432/shop", "%2F for /"),
+        ] {
+            let error = parse(dsn).unwrap_err().to_string();
+            assert!(error.contains(says), "{error}");
+            assert!(
+                !error.contains("sesame") && !error.contains("open"),
+                "{error}"
+            );
+        }
+        check(
+            "options='-c a.b=http://x' host=h",
+            &[("options", "-c a.b=http://x"), ("host", "h")],
+        );
     }
 
     #[test]

@@ -320,7 +320,12 @@ impl ConnectOptions {
     /// `shop@db1:5432/shop`; never a password.
     pub fn describe(&self) -> String {
         let places: Vec<_> = self.hosts.iter().map(Host::describe).collect();
-        format!("{}@{}/{}", self.user, places.join(","), self.database)
+        // a URL in the wrong place has its password in it
+        let database = match self.database.contains("://") {
+            true => "…",
+            false => self.database.as_str(),
+        };
+        format!("{}@{}/{database}", self.user, places.join(","))
     }
 
     /// The `PG*` variables with which a child (`pg_dump`) reaches the same place. `PGOPTIONS` stands among them where

@@ -144,6 +144,10 @@ impl<'a> Given<'a> {
 }
 
 fn invalid(name: &str, value: &str) -> OptionsError {
+    // what stands for a port in a URL may be a password whose host is missing
+    if name == "port" && value.parse::<i64>().is_err() {
+        return OptionsError::of(name, "invalid port value: not a number");
+    }
     OptionsError::of(name, format!("invalid {name} value: \"{value}\""))
 }
 

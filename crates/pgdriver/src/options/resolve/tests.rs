@@ -49,7 +49,7 @@ fn explicit_then_environment_then_defaults() {
 
 #[test]
 fn refused() {
-    check("port=x", &[], "invalid port value: \"x\"");
+    check("port=x", &[], "invalid port value: not a number");
     check("port=0", &[], "invalid port value: \"0\"");
     check(
         "host=a,b port=1,2,3",
