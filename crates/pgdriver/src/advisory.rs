@@ -193,8 +193,8 @@ pub async fn holder(session: &Session, key: LockKey) -> Result<Option<Holder>, Q
 fn read_holder(row: &Row) -> Result<Holder, QueryError> {
     Ok(Holder {
         pid: row.get("pid")?,
-        user: row.get("user")?,
-        application: row.get("application")?,
+        user: row.text("user")?,
+        application: row.text("application")?,
         client: row.get("client")?,
         since: row.get("backend_start")?,
     })

@@ -68,6 +68,26 @@ impl Row {
             .try_get(column)
             .map_err(|cause| QueryError::new(self.what, cause))
     }
+
+    /// Text of others, whatever its encoding.
+    pub(crate) fn text(&self, column: &str) -> Result<Option<String>, QueryError> {
+        Ok(self.get::<Option<Lossy>>(column)?.map(|text| text.0))
+    }
+}
+
+/// Text that came from elsewhere: what other databases' sessions run, and the names of roles and databases, stand in shared
+/// memory and catalogs in the encoding of whoever wrote them. What is not of ours is replaced.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Lossy(pub(crate) String);
+
+impl<'a> FromSql<'a> for Lossy {
+    fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
+        Ok(Self(String::from_utf8_lossy(raw).into_owned()))
+    }
+
+    fn accepts(ty: &Type) -> bool {
+        matches!(*ty, Type::TEXT | Type::NAME | Type::VARCHAR | Type::BPCHAR)
+    }
 }
 
 /// `include_str!` of a file under `sql/`.

@@ -106,7 +106,7 @@ fn lock(row: &Row) -> Result<Lock, QueryError> {
             target,
         ),
         relation: row.get("relation")?,
-        database: row.get("database")?,
+        database: row.text("database")?,
         mode: row.get("mode")?,
         granted: row.get("granted")?,
         waited: age(row.get("waited")?),

@@ -33,10 +33,10 @@ pub(super) async fn all(session: &Session) -> Result<Vec<Prepared>, QueryError> 
     rows.iter()
         .map(|row| {
             Ok(Prepared {
-                gid: row.get("gid")?,
+                gid: row.text("gid")?.unwrap_or_default(),
                 transaction: row.get("transaction")?,
-                owner: row.get("owner")?,
-                database: row.get("database")?,
+                owner: row.text("owner")?.unwrap_or_default(),
+                database: row.text("database")?.unwrap_or_default(),
                 age: age(row.get("age")?).unwrap_or_default(),
                 may_end: row.get("may_end")?,
             })

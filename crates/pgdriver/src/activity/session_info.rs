@@ -135,9 +135,9 @@ fn info(row: &Row) -> Result<SessionInfo, QueryError> {
     };
     Ok(SessionInfo {
         pid: row.get("pid")?,
-        user: row.get("user")?,
-        database: row.get("database")?,
-        application: row.get("application")?,
+        user: row.text("user")?,
+        database: row.text("database")?,
+        application: row.text("application")?,
         superuser: row.get("superuser")?,
         may_signal: row.get("may_signal")?,
         is_walsender: row.get("is_walsender")?,
@@ -158,6 +158,6 @@ fn detail(row: &Row) -> Result<SessionDetail, QueryError> {
         xact_age: age(row.get("xact_age")?),
         query_age: age(row.get("query_age")?),
         state_age: age(row.get("state_age")?),
-        query: row.get::<Option<String>>("query")?.unwrap_or_default(),
+        query: row.text("query")?.unwrap_or_default(),
     })
 }

@@ -55,7 +55,7 @@ fn worker(row: &Row) -> Result<AutovacuumWorker, QueryError> {
     };
     Ok(AutovacuumWorker {
         pid: row.get("pid")?,
-        database: row.get("database")?,
+        database: row.text("database")?,
         table: schema
             .zip(name)
             .map(|(schema, name)| RelationName::new(&schema, &name)),
@@ -64,7 +64,7 @@ fn worker(row: &Row) -> Result<AutovacuumWorker, QueryError> {
 }
 
 fn detail(row: &Row) -> Result<AutovacuumDetail, QueryError> {
-    let query = row.get::<Option<String>>("query")?.unwrap_or_default();
+    let query = row.text("query")?.unwrap_or_default();
     let work = query.strip_prefix("autovacuum: ").unwrap_or(&query);
     Ok(AutovacuumDetail {
         to_prevent_wraparound: row

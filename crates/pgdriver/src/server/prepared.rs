@@ -37,8 +37,8 @@ pub async fn prepared_transactions(
     rows.iter()
         .map(|row| {
             Ok(PreparedTransaction {
-                gid: row.get("gid")?,
-                owner: row.get("owner")?,
+                gid: row.text("gid")?.unwrap_or_default(),
+                owner: row.text("owner")?.unwrap_or_default(),
                 age: age(row.get("age")?).unwrap_or_default(),
                 relations: row.get("relations")?,
             })
@@ -69,9 +69,9 @@ pub(super) async fn prepared_elsewhere(
     rows.iter()
         .map(|row| {
             Ok(PreparedElsewhere {
-                gid: row.get("gid")?,
-                owner: row.get("owner")?,
-                database: row.get("database")?,
+                gid: row.text("gid")?.unwrap_or_default(),
+                owner: row.text("owner")?.unwrap_or_default(),
+                database: row.text("database")?.unwrap_or_default(),
                 age: age(row.get("age")?).unwrap_or_default(),
                 xids: row.get::<i64>("xids")?.unsigned_abs(),
             })

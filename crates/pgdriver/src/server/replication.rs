@@ -157,7 +157,7 @@ fn slot(row: &Row) -> Result<Slot, QueryError> {
             _ => SlotKind::Physical,
         },
         plugin: row.get("plugin")?,
-        database: row.get("database")?,
+        database: row.text("database")?,
         is_temporary: row.get("is_temporary")?,
         active_pid: row.get("active_pid")?,
         retained_bytes: unsigned(row, "retained_bytes")?,

@@ -64,7 +64,7 @@ pub async fn database_ages(session: &Session) -> Result<Vec<DatabaseAge>, QueryE
     rows.iter()
         .map(|row| {
             Ok(DatabaseAge {
-                database: row.get("database")?,
+                database: row.text("database")?.unwrap_or_default(),
                 is_current: row.get("is_current")?,
                 xids: age(row, "xid")?,
                 multixacts: age(row, "mxid")?,

@@ -227,3 +227,28 @@ async fn a_signal_meant_for_one_transaction_spares_the_next() {
         .await;
     }
 }
+
+/// The server hands out what a session of another database runs as it came, in that database's encoding.
+#[tokio::test]
+async fn a_query_in_another_databases_encoding_costs_nothing() {
+    for major in MAJORS {
+        let install = Env::open().unwrap().postgres(major).unwrap();
+        let server = TempServer::start_with(&install, Options::default()).unwrap();
+        let database = server.database().unwrap();
+        database
+            .execute("CREATE DATABASE lat ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
+            .unwrap();
+        let theirs = pgdriver::connect(&options(&server.dsn("lat")))
+            .await
+            .unwrap();
+        theirs.execute("BEGIN; SELECT 'caf\u{e9}'").await.unwrap();
+        let session = observer(&database).await;
+        let beside = activity::sessions(&session).await.unwrap();
+        let query = beside
+            .iter()
+            .find(|session| session.database.as_deref() == Some("lat"))
+            .and_then(|session| session.detail.seen())
+            .map(|detail| detail.query.clone());
+        assert_eq!(query.as_deref(), Some("BEGIN; SELECT 'caf\u{fffd}'"));
+    }
+}
