@@ -144,11 +144,14 @@ fn a_superusers_session_is_never_signalled() {
     press(
         &mut terminal,
         "t",
-        &["a superuser's session, which this screen never ends"],
+        &[
+            "a superuser's session, which this screen never ends",
+            "Esc: back",
+        ],
     );
     terminal.type_line(&holder.pid.to_string());
     until(&terminal, "no question", |screen| {
-        !screen.contains("never ends")
+        !screen.contains("Esc: back")
     });
     assert!(holder.is_there());
     quit(&mut terminal);

@@ -10,7 +10,7 @@ fn a_bad_value_names_its_layer() {
         "lock_timeout",
         "\"soon\"",
         "(--lock-timeout)",
-        "500ms, 2s, 10m",
+        "500ms, 2s or 10m",
     ]);
     let environment = cli(&shop).env("DJANGO_MIGRATE_TEST_TIMEOUT", "forever");
     halts_with(&environment, &shop, &["run"], 2, "settings").says(&[

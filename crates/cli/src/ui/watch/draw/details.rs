@@ -170,7 +170,7 @@ fn of_session(session: &SessionInfo, snapshot: &Snapshot) -> Facts {
         // what this screen would refuse it does not suggest
         match refusal(session, snapshot).filter(|_| !remedy.sql().is_empty()) {
             Some(why) => {
-                text = format!("not from this screen: {}", why.join("\n"));
+                text = format!("not from this screen: {}", why.join(" "));
             }
             None => text.extend(remedy.sql().iter().map(|sql| format!("\n{sql};"))),
         }
