@@ -1,14 +1,24 @@
 //! Sequences near their end, with the column that each feeds: an int4 column on a bigint sequence ends first.
 //!
 //! Nothing here waits for a lock: a sequence that somebody has locked is left unread, and said to be. Absent: those
-//! with CYCLE, which have no end.
+//! with CYCLE whose column has room for all their values, which have no end.
 
 use crate::catalog::RelationName;
 use crate::query_error::QueryError;
 use crate::session::Session;
 use crate::sql::{Row, Sql, sql};
 
-const SEQUENCES: Sql = sql!("look for sequences near their end", "sequences.sql", FLOAT8);
+const LISTED: Sql = sql!("list sequences", "sequences_listed.sql");
+const SEQUENCES: Sql = sql!(
+    "look for sequences near their end",
+    "sequences.sql",
+    FLOAT8,
+    OID_ARRAY
+);
+
+/// How many are read by one statement, which locks each of them until its end. The cluster's lock table has room for 64
+/// times max_connections by default, and others need it, too.
+const AT_ONCE: usize = 200;
 
 /// A sequence and how much of it is used.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,8 +71,23 @@ pub enum Unread {
 /// Sequences of the user schemas that have used up a share (of 1) of their values, the most used first; and those that
 /// could not be read.
 pub async fn sequences(session: &Session, share: f64) -> Result<Vec<SequenceUse>, QueryError> {
-    let rows = SEQUENCES.rows(session, &[&share]).await?;
-    rows.iter().map(sequence).collect()
+    let listed = LISTED.rows(session, &[]).await?;
+    let oids: Vec<u32> = listed
+        .iter()
+        .map(|row| row.get("oid"))
+        .collect::<Result<_, _>>()?;
+    let mut found: Vec<SequenceUse> = Vec::new();
+    for some in oids.chunks(AT_ONCE) {
+        for row in &SEQUENCES.rows(session, &[&share, &some]).await? {
+            found.push(sequence(row)?);
+        }
+    }
+    let used = |found: &SequenceUse| found.position.as_ref().map_or(0.0, |p| p.used);
+    found.sort_by(|one, other| {
+        let by_use = used(other).total_cmp(&used(one));
+        by_use.then_with(|| one.name.cmp(&other.name))
+    });
+    Ok(found)
 }
 
 fn sequence(row: &Row) -> Result<SequenceUse, QueryError> {

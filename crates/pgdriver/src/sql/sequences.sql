@@ -1,7 +1,8 @@
--- Sequences of the user schemas that have used up a share ($1, of 1) of their values, with the column that each feeds:
+-- Of these sequences ($2), those that have used up a share ($1, of 1) of their values, with the column that each feeds:
 -- the end is the sequence's, or that of the column's type where that comes first (an int4 column on a bigint
--- sequence). Those that start again by themselves are left out.
--- pg_sequence_last_value() wants ROW EXCLUSIVE, and is asked only of sequences that nobody has locked or waits to
+-- sequence). Those that start again by themselves before that are left out.
+-- pg_sequence_last_value() wants ROW EXCLUSIVE until the statement's end, so that many sequences at once would fill the
+-- cluster's lock table: ask for some hundreds. It is asked only of sequences that nobody has locked or waits to
 -- lock in a mode that conflicts; of the others, and of those that this role may not read, `last` is null and `unread`
 -- says why. They come whatever the share.
 -- Privileges: USAGE or SELECT on the sequence.
@@ -18,6 +19,7 @@ WITH locked AS MATERIALIZED (
          s.seqincrement::numeric AS step,
          s.seqmin::numeric AS lowest,
          s.seqmax::numeric AS highest,
+         s.seqcycle AS cycles,
          CASE WHEN c.oid IN (SELECT l.relation FROM locked l) THEN 'locked'
               WHEN NOT has_sequence_privilege(c.oid, 'USAGE,SELECT') THEN 'not permitted'
               WHEN pg_is_in_recovery() AND c.relpersistence <> 'p' THEN 'not on a standby'
@@ -25,18 +27,17 @@ WITH locked AS MATERIALIZED (
     FROM pg_sequence s
     JOIN pg_class c ON c.oid = s.seqrelid
     JOIN pg_namespace n ON n.oid = c.relnamespace
-   WHERE NOT s.seqcycle AND c.relpersistence <> 't'
-     AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp)'
+   WHERE c.oid = ANY ($2::oid[])
 ), fed AS (
   SELECT d.objid AS sequence, d.refobjid AS relation, d.refobjsubid AS attribute
     FROM pg_depend d
    WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass
-     AND d.deptype IN ('a', 'i') AND d.refobjsubid > 0
+     AND d.deptype IN ('a', 'i') AND d.refobjsubid > 0 AND d.objid = ANY ($2::oid[])
   UNION
   SELECT d.refobjid, f.adrelid, f.adnum
     FROM pg_depend d
     JOIN pg_attrdef f ON f.oid = d.objid
-   WHERE d.classid = 'pg_attrdef'::regclass AND d.refclassid = 'pg_class'::regclass
+   WHERE d.classid = 'pg_attrdef'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = ANY ($2::oid[])
 ), columns AS (
   SELECT DISTINCT ON (f.sequence)
          f.sequence,
@@ -44,7 +45,12 @@ WITH locked AS MATERIALIZED (
          t.relname::text AS table_name,
          a.attname::text AS column_name,
          format_type(a.atttypid, a.atttypmod)::text AS column_type,
-         CASE coalesce(nullif(y.typbasetype, 0), y.oid)
+         -- of a domain over a domain, what is at the bottom
+         CASE (WITH RECURSIVE base AS (
+                 SELECT y.oid, y.typbasetype
+                  UNION ALL
+                 SELECT p.oid, p.typbasetype FROM base b JOIN pg_type p ON p.oid = b.typbasetype
+               ) SELECT b.oid FROM base b WHERE b.typbasetype = 0)
               WHEN 'int2'::regtype THEN 32767
               WHEN 'int4'::regtype THEN 2147483647
               WHEN 'int8'::regtype THEN 9223372036854775807 END::numeric AS column_highest
@@ -63,6 +69,8 @@ WITH locked AS MATERIALIZED (
          CASE WHEN s.unread IS NULL THEN pg_sequence_last_value(s.oid)::numeric END AS last
     FROM sequences s
     LEFT JOIN columns c ON c.sequence = s.oid
+   WHERE NOT s.cycles
+      OR CASE WHEN s.step > 0 THEN c.column_highest < s.highest ELSE - c.column_highest - 1 > s.lowest END
 ), counted AS (
   SELECT e.*,
          CASE WHEN e.last IS NULL THEN 0

@@ -35,6 +35,10 @@ async fn the_end_is_that_of_the_column_where_it_comes_first() {
                  CREATE SEQUENCE alone AS smallint; SELECT setval('alone', 32000);
                  CREATE SEQUENCE down AS smallint INCREMENT BY -10 MINVALUE -1000 MAXVALUE 0 START 0; SELECT setval('down', -990);
                  CREATE SEQUENCE round AS smallint CYCLE; SELECT setval('round', 32767);
+                 CREATE SEQUENCE wheel AS bigint CYCLE; CREATE TABLE wheeled (id integer DEFAULT nextval('wheel'));
+                 SELECT setval('wheel', 1900000000);
+                 CREATE DOMAIN tinier AS tiny; CREATE SEQUENCE deep AS bigint;
+                 CREATE TABLE deepened (id tinier DEFAULT nextval('deep')); SELECT setval('deep', 32500);
                  CREATE TABLE fresh (id serial)",
             )
             .unwrap();
@@ -43,7 +47,15 @@ async fn the_end_is_that_of_the_column_where_it_comes_first() {
         let names: Vec<_> = found.iter().map(|s| s.name.name.as_str()).collect();
         assert_eq!(
             names,
-            ["shared_one", "down", "alone", "wide", "roomy_n_seq"],
+            [
+                "shared_one",
+                "deep",
+                "down",
+                "alone",
+                "wide",
+                "roomy_n_seq",
+                "wheel"
+            ],
             "the most used first, on {major}"
         );
 
@@ -178,5 +190,31 @@ async fn the_largest_tables_with_their_indexes_and_toast() {
         }
         let all = tables::largest(&session, 10).await.unwrap();
         assert_eq!(all[2].estimated_rows, None);
+    }
+}
+
+/// A statement keeps its locks to its end: thousands of them at once would leave others none.
+#[tokio::test]
+async fn a_thousand_sequences_are_not_locked_at_once() {
+    for major in available() {
+        let database = shared(*major).database().unwrap();
+        database
+            .execute(
+                "DO $$ BEGIN FOR n IN 1..1000 LOOP EXECUTE format('CREATE SEQUENCE many_%s AS smallint', n); \
+                 EXECUTE format('SELECT setval(%L, 32000)', 'many_' || n); END LOOP; END $$",
+            )
+            .unwrap();
+        let session = observer(&database).await;
+        let sampled = superuser(&database).await;
+        let sql = format!(
+            "DO $$ DECLARE most int := 0; held int; BEGIN FOR n IN 1..400 LOOP \
+             SELECT count(*) INTO held FROM pg_locks WHERE pid = {} AND mode = 'RowExclusiveLock'; \
+             most := greatest(most, held); PERFORM pg_sleep(0.002); END LOOP; \
+             IF most > 250 THEN RAISE EXCEPTION '% locks', most; END IF; END $$",
+            session.pid()
+        );
+        let (found, most) = tokio::join!(near(&session, 0.75), sampled.execute(&sql));
+        assert_eq!(found.len(), 1000, "on {major}");
+        most.unwrap_or_else(|why| panic!("on {major}: {why}"));
     }
 }
