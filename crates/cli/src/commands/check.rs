@@ -154,7 +154,13 @@ impl Checked {
                 (false, detail)
             }
         };
-        self.checks.push(CheckLine { name, ok, detail });
+        let line = CheckLine { name, ok, detail };
+        // what is found later about the same thing says more; a name stands once
+        match self.checks.iter_mut().find(|known| known.name == name) {
+            Some(known) if known.ok => *known = line,
+            Some(_) => {}
+            None => self.checks.push(line),
+        }
     }
 
     fn project(&mut self, facts: &ProjectFacts, django: &Django) {

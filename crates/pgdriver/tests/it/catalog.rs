@@ -2,7 +2,8 @@
 
 use pgdriver::catalog::{self, RelationKind, RelationName, RowCount};
 
-use crate::{databases, observer, superuser};
+use crate::activity::until_waiting;
+use crate::{databases, leave_running, observer, options, plain_dsn, superuser};
 
 #[tokio::test]
 async fn relations_with_their_partitions() {
@@ -163,6 +164,52 @@ async fn leftovers_of_failed_changes() {
                 (table(), "to_shop", "foreign key")
             ]
         );
+    }
+}
+
+/// For every role: without pg_monitor the server hides which index another role's session builds.
+#[tokio::test]
+async fn an_index_that_is_being_built_is_no_leftover() {
+    for database in databases() {
+        database
+            .execute("CREATE TABLE item (id int, sku int); CREATE INDEX item_id ON item (id)")
+            .unwrap();
+        let plain = options(&plain_dsn(database.server(), database.name()));
+        let observers = [
+            observer(&database).await,
+            pgdriver::connect_observer(&plain).await.unwrap(),
+        ];
+        let _writer = leave_running(&database, "BEGIN; INSERT INTO item VALUES (1)", "").await;
+        for (count, statement, name) in [
+            (1, "REINDEX TABLE CONCURRENTLY item", "item_id_ccnew"),
+            (
+                2,
+                "CREATE INDEX CONCURRENTLY item_sku ON item (sku)",
+                "item_sku",
+            ),
+        ] {
+            if count == 2 {
+                // the other one waits for it otherwise
+                let sql = "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE query LIKE 'REINDEX%' \
+                           AND datname = current_database()";
+                database.scalar(sql).unwrap();
+                until_waiting(&database, 0).await;
+            }
+            let builder = leave_running(&database, "", statement).await;
+            until_waiting(&database, 1).await;
+            for session in &observers {
+                let invalid = catalog::invalid_indexes(session).await.unwrap();
+                let built = invalid.iter().rfind(|index| index.name.name == name);
+                let built = built.unwrap_or_else(|| panic!("no {name} in {invalid:?}"));
+                assert!(built.in_progress, "{statement} by {builder}: {built:?}");
+            }
+        }
+        // what the first one left when it was cancelled
+        let invalid = catalog::invalid_indexes(&observers[0]).await.unwrap();
+        let left = invalid
+            .iter()
+            .find(|index| index.name.name == "item_id_ccnew");
+        assert!(left.is_some_and(|left| !left.in_progress), "{invalid:?}");
     }
 }
 
