@@ -148,6 +148,10 @@ fn in_a_dsn_that_cannot_be_read() {
         format!("host=db password={PASSWORD} öffne dich"),
         format!("host=db password='{PASSWORD}"),
         format!("postgresql://u:{PASSWORD}@db/x?sslmode=maybe"),
+        format!("postgis://u:{ENCODED}@db/x?sslmode=prefer"),
+        format!("postgresql:u:{ENCODED}@db/x=1"),
+        format!("postgresql://u:p@{ENCODED}@db:5432/x"),
+        format!("postgresql://u:5432/{ENCODED}@db:5432/x"),
     ] {
         for command in ["status", "run"] {
             let ran = cli(&guarded.shop)

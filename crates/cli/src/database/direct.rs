@@ -101,7 +101,22 @@ fn find(
         failure.hint("say postgresql://USER@HOST:PORT/DATABASE, or host=… port=… dbname=… user=…")
     };
     let options = ConnectOptions::parse_in(&text, environment).map_err(unusable)?;
+    enforced(&options, way)?;
     Ok((options, way))
+}
+
+/// Through Django, Django's own connection keeps them; here nobody would.
+fn enforced(options: &ConnectOptions, way: Way) -> Result<(), Failure> {
+    let loose: Vec<&str> = options.ignored_safeguards().collect();
+    if !loose.is_empty() {
+        let loose = loose.join(", ");
+        return Err(Failure::new(
+            Class::Settings,
+            format!("{loose}, of {way}, is a safeguard that this tool's own connections do not enforce"),
+        )
+        .hint("take it out where the way to the server is safe without it; sslmode=verify-full and channel_binding=require are enforced"));
+    }
+    Ok(())
 }
 
 /// The same URL with a scheme that libpq knows. Another database is another product.
@@ -157,6 +172,19 @@ mod tests {
             found(Some("dbname=x"), None, &variables),
             ("c@db3:5432/x".to_owned(), Way::Dsn)
         );
+    }
+
+    #[test]
+    fn a_safeguard_that_nobody_would_keep_is_refused() {
+        let environment = Environment::default();
+        for dsn in [
+            "host=db user=u require_auth=scram-sha-256 dbname=x",
+            "postgresql://u@db/x?sslcrldir=%2Fcrl",
+        ] {
+            let refused = find(Some(dsn), None, &environment).unwrap_err();
+            assert_eq!(refused.class, Class::Settings, "{dsn}");
+            assert!(refused.message.contains("of --dsn"), "{}", refused.message);
+        }
     }
 
     #[test]
