@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::halt::halts;
-use crate::support::{Shop, cli, shop_with};
+use crate::support::{Builder, Shop, cli, shop_with};
 
 /// A shop that logs in as a role of its own, and what the role may do.
 struct Humble {
@@ -14,8 +14,20 @@ struct Humble {
 impl Humble {
     #[track_caller]
     fn who(name: &str, major: u32, grants: &str) -> Self {
+        Self::with(name, major, grants, |builder| builder)
+    }
+
+    #[track_caller]
+    fn with(
+        name: &str,
+        major: u32,
+        grants: &str,
+        describe: impl FnOnce(Builder) -> Builder,
+    ) -> Self {
         let role = format!("humble_{name}_{}_{major}", std::process::id());
-        let shop = shop_with("5.2", major, |builder| builder.login(&role, "plain secret"));
+        let shop = shop_with("5.2", major, |builder| {
+            describe(builder.login(&role, "plain secret"))
+        });
         shop.server()
             .create_role(&role, "PASSWORD 'plain secret'")
             .expect("a role");
@@ -138,4 +150,26 @@ fn a_history_that_somebody_has_locked() {
         Ok(transaction.rollback()?)
     });
     held.unwrap_or_else(|why| panic!("{url}: {why:#}"));
+}
+
+/// Django's `assume_role`: what logs in may do nothing, and what it becomes owns the tables.
+#[test]
+fn a_role_that_is_assumed() {
+    let owner = format!("owner_of_all_{}", std::process::id());
+    let assumes =
+        format!("DATABASES['default'].setdefault('OPTIONS', {{}})['assume_role'] = '{owner}'");
+    let grants = format!(
+        "CREATE ROLE {owner} NOLOGIN; GRANT {owner} TO ROLE; ALTER ROLE ROLE NOINHERIT; {}",
+        OWNER.replace("ROLE", &owner)
+    )
+    .replace("CREATE ROLE", "CREATE USER")
+    .replace("ALTER ROLE", "ALTER USER");
+    let humble = Humble::with("assumes", 15, &grants, |builder| builder.settings(&assumes));
+    cli(&humble.shop).args(["check"]).run().expect(0);
+    // pg_dump and the preview's catalog too
+    cli(&humble.shop).args(["run", "--yes"]).run().expect(0);
+    let left = format!(
+        "REASSIGN OWNED BY {owner} TO CURRENT_USER; DROP OWNED BY {owner}; DROP ROLE {owner}"
+    );
+    humble.shop.database.execute(&left).expect("dropped");
 }

@@ -12,6 +12,7 @@ mod connection;
 mod connection_pool;
 mod connection_rights;
 mod connection_secrets;
+mod connection_urls;
 mod connection_words;
 mod entry;
 mod graph;

@@ -124,6 +124,11 @@ fn parse_uri(body: &str) -> Result<Keywords, OptionsError> {
             "an @ stands behind the host's beginning in the URI: in a password write %40 for @ and %2F for /",
         ));
     }
+    if userinfo.is_none() && query.is_some_and(has_a_stray_at) {
+        return Err(OptionsError::new(
+            "an @ stands behind the ? of the URI: in a password write %40 for @ and %2F for /",
+        ));
+    }
     if let Some(userinfo) = userinfo {
         let (user, password) = match userinfo.split_once(':') {
             Some((user, password)) => (user, Some(password)),
@@ -148,6 +153,15 @@ fn parse_uri(body: &str) -> Result<Keywords, OptionsError> {
         query_pair(&mut keywords, pair)?;
     }
     Ok(keywords)
+}
+
+/// After a password with a bare slash and a question mark, its tail stands where the parameters do.
+fn has_a_stray_at(query: &str) -> bool {
+    const FREE: [&str; 5] = ["user", "password", "dbname", "application_name", "options"];
+    query.split('&').any(|pair| {
+        let (name, _) = pair.split_once('=').unwrap_or((pair, ""));
+        pair.contains('@') && !FREE.contains(&name)
+    })
 }
 
 fn query_pair(keywords: &mut Keywords, pair: &str) -> Result<(), OptionsError> {
@@ -359,6 +373,9 @@ mod tests {
             ("postgres://u:p@sesame@h:5432/shop", "%40 for @"),
             ("postgres://u:open/sesame@h:5432/shop", "%2F for /"),
             ("postgres://u:5432/sesame@h:5432/shop", "%2F for /"),
+            ("postgres://u:1/y?sesame=z@h:5432/shop", "%2F for /"),
+            ("postgres://u:1/y?sslmode=sesame@h:5432/shop", "%2F for /"),
+            ("postgres://u:1/y?sesame=z&a=b@h:5432/shop", "%2F for /"),
         ] {
             let error = parse(dsn).unwrap_err().to_string();
             assert!(error.contains(says), "{error}");
@@ -367,6 +384,10 @@ mod tests {
                 "{error}"
             );
         }
+        check(
+            "postgresql://h/shop?user=me@tenant",
+            &[("dbname", "shop"), ("host", "h"), ("user", "me@tenant")],
+        );
         check(
             "options='-c a.b=http://x' host=h",
             &[("options", "-c a.b=http://x"), ("host", "h")],

@@ -320,12 +320,12 @@ impl ConnectOptions {
     /// `shop@db1:5432/shop`; never a password.
     pub fn describe(&self) -> String {
         let places: Vec<_> = self.hosts.iter().map(Host::describe).collect();
-        // a URL in the wrong place has its password in it
-        let database = match self.database.contains("://") {
-            true => "…",
-            false => self.database.as_str(),
-        };
-        format!("{}@{}/{database}", self.user, places.join(","))
+        format!(
+            "{}@{}/{}",
+            self.user,
+            places.join(","),
+            without_credentials(&self.database)
+        )
     }
 
     /// The `PG*` variables with which a child (`pg_dump`) reaches the same place. `PGOPTIONS` stands among them where
@@ -340,9 +340,19 @@ impl Host {
     /// `db1:5432`, `[::1]:5432`, `/var/run/postgresql:5432`
     pub fn describe(&self) -> String {
         match &self.place {
+            Place::Tcp(name) if without_credentials(name) != name => format!("…:{}", self.port),
             Place::Tcp(name) if name.contains(':') => format!("[{name}]:{}", self.port),
             Place::Tcp(name) => format!("{name}:{}", self.port),
             Place::Socket(folder) => format!("{}:{}", folder.display(), self.port),
         }
+    }
+}
+
+/// A URL that was given as a database's or host's name has a password in it.
+fn without_credentials(name: &str) -> &str {
+    let after_a_colon = name.split_once(':').map(|(_, rest)| rest);
+    match after_a_colon.is_some_and(|rest| rest.starts_with("//") || rest.contains('@')) {
+        true => "…",
+        false => name,
     }
 }

@@ -4,6 +4,7 @@ Absent here: any doubt about a server or a role; their facts are told as they ar
 """
 
 import os
+import re
 
 # Arguments that Django gives the driver and that libpq does not know.
 NOT_LIBPQ = {"password", "cursor_factory", "connection_factory", "context", "prepare_threshold", "row_factory",
@@ -37,11 +38,28 @@ def describe_databases(bridge):
     return opened
 
 
+# A URL where a name belongs, with its user and password.
+MISPLACED = re.compile(r"((?:[A-Za-z][\w+.-]*://)?[^:/@]*:)(.+)@", re.S)
+
+
+def keep_misplaced_secrets(bridge, settings):
+    """A URL in NAME or HOST is no name, yet errors quote it with its password."""
+    for key in ("NAME", "HOST", "USER", "PORT"):
+        found = MISPLACED.search(str(settings.get(key) or ""))
+        if found:
+            bridge.answers.keep_secret(found.group(2))
+
+
+def shown_name(name):
+    return MISPLACED.sub(r"\1***@", str(name or ""))
+
+
 def backend_failed(bridge, alias, settings, exc):
+    keep_misplaced_secrets(bridge, settings)
     selected = alias == bridge.alias
     engine = str(settings.get("ENGINE") or "")
     bridge.send("database", alias=alias, selected=selected, engine=engine, vendor=engine.rpartition(".")[2],
-                name=str(settings.get("NAME") or ""), driver=None, parameters={}, password=None, resolved=False,
+                name=shown_name(settings.get("NAME")), driver=None, parameters={}, password=None, resolved=False,
                 test={"name": "", "mirror": None}, server=None)
     if selected:
         kind = "driver-missing" if no_driver(exc) else "connect-failed"
@@ -73,12 +91,15 @@ def describe_database(bridge, connection, server=None):
     else:
         parameters, password = resolved_parameters(connection.connection)
     bridge.answers.keep_secret(password)
+    keep_misplaced_secrets(bridge, settings)
+    if connection.vendor == "postgresql":
+        assume_role(parameters, (settings.get("OPTIONS") or {}).get("assume_role"))
     return {
         "alias": connection.alias,
         "selected": connection.alias == bridge.alias,
         "engine": settings["ENGINE"],
         "vendor": connection.vendor,
-        "name": str(settings.get("NAME") or parameters.get("dbname") or ""),
+        "name": shown_name(settings.get("NAME") or parameters.get("dbname")),
         "driver": driver_version(connection),
         "parameters": parameters,
         "password": password,
@@ -88,12 +109,19 @@ def describe_database(bridge, connection, server=None):
     }
 
 
+def assume_role(parameters, role):
+    """Django says SET ROLE on each connection; libpq's `options` do the same for those who do not come through Django."""
+    if role:
+        escaped = re.sub(r"([\\\s])", r"\\\1", str(role))
+        parameters["options"] = ("%s -c role=%s" % (parameters.get("options") or "", escaped)).strip()
+
+
 def describe_test_database(connection):
     try:
         name = connection.creation._get_test_db_name()
     except Exception:
         name = ""
-    return {"name": str(name or ""), "mirror": (connection.settings_dict.get("TEST") or {}).get("MIRROR")}
+    return {"name": shown_name(name), "mirror": (connection.settings_dict.get("TEST") or {}).get("MIRROR")}
 
 
 def driver_version(connection):
