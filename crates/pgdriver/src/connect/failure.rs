@@ -133,8 +133,8 @@ fn io_kind(cause: &io::Error) -> Kind {
         | io::ErrorKind::ConnectionReset
         | io::ErrorKind::ConnectionAborted
         | io::ErrorKind::BrokenPipe
-        | io::ErrorKind::InvalidData
-        | io::ErrorKind::InvalidInput => Kind::NotPostgres,
+        | io::ErrorKind::InvalidData => Kind::NotPostgres,
+        // InvalidInput: the path of a socket that is too long, which the error says
         _ => Kind::Other,
     }
 }

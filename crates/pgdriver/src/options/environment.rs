@@ -96,7 +96,7 @@ impl Environment {
 
     pub(super) fn read(&self, path: &Path) -> Option<String> {
         (self.files == FileAccess::Real)
-            .then(|| fs::read_to_string(path).ok())
+            .then(|| read_text(path).ok())
             .flatten()
     }
 
@@ -107,10 +107,15 @@ impl Environment {
         match fs::metadata(path) {
             Ok(metadata) if !metadata.is_file() => Passfile::Missing,
             Ok(metadata) if metadata.permissions().mode() & 0o077 != 0 => Passfile::TooOpen,
-            Ok(_) => fs::read_to_string(path).map_or(Passfile::Missing, Passfile::Text),
+            Ok(_) => read_text(path).map_or(Passfile::Missing, Passfile::Text),
             Err(_) => Passfile::Missing,
         }
     }
+}
+
+/// libpq reads bytes: a comment in another encoding must not cost the file.
+fn read_text(path: &Path) -> std::io::Result<String> {
+    fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// See [`ConnectOptions::libpq_environment`].

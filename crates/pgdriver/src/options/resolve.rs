@@ -106,7 +106,9 @@ fn service_files(explicit: &Keywords, environment: &Environment) -> Vec<PathBuf>
 }
 
 fn add_passwords(options: &mut ConnectOptions, keywords: &Keywords, environment: &Environment) {
-    let named = keywords.get("passfile").map(PathBuf::from);
+    // an empty name is none to libpq
+    let named = keywords.get("passfile").filter(|name| !name.is_empty());
+    let named = named.map(PathBuf::from);
     let Some(path) = named.or_else(|| environment.home_file(".pgpass")) else {
         return;
     };
@@ -125,23 +127,22 @@ fn add_passwords(options: &mut ConnectOptions, keywords: &Keywords, environment:
 }
 
 fn password_for(text: &str, host: &Host, options: &ConnectOptions) -> Option<Secret> {
-    let socket;
-    let name = match &host.place {
-        Place::Tcp(name) => name.as_str(),
-        Place::Socket(folder) if is_default_folder(folder) => "localhost",
-        Place::Socket(folder) => {
-            socket = folder.display().to_string();
-            &socket
-        }
-    };
     let port = host.port.to_string();
-    let target = passfile::Target {
-        host: name,
-        port: &port,
-        database: &options.database,
-        user: &options.user,
+    let of = |name: &str| {
+        let target = passfile::Target {
+            host: name,
+            port: &port,
+            database: &options.database,
+            user: &options.user,
+        };
+        passfile::password(text, &target)
     };
-    passfile::password(text, &target)
+    match &host.place {
+        Place::Tcp(name) => of(name),
+        // libpq says localhost for the folder that it was built with, which is not ours to know
+        Place::Socket(folder) => of(&folder.display().to_string())
+            .or_else(|| is_default_folder(folder).then(|| of("localhost")).flatten()),
+    }
 }
 
 fn is_default_folder(folder: &std::path::Path) -> bool {

@@ -131,6 +131,28 @@ fn a_password_file_counts_only_when_private() {
 }
 
 #[test]
+fn a_password_file_is_read_as_libpq_reads_it() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join(".pgpass");
+    let text =
+        b"# the caf\xe9's own\n/tmp:1:*:*:by path\nlocalhost:2:*:*:by name\n/srv:2:*:*:elsewhere\n";
+    fs::write(&file, text).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    for (dsn, expected) in [
+        ("host=/tmp port=1 user=me", Some("by path")),
+        ("host=/tmp port=2 user=me", Some("by name")),
+        ("host=/srv port=2 user=me", Some("elsewhere")),
+        ("host=/srv port=1 user=me", None),
+    ] {
+        // an empty name is none
+        let environment = environment(&[("PGPASSFILE", "")], home.path());
+        let options = ConnectOptions::parse_in(dsn, &environment).unwrap();
+        let found = options.password_for(&options.hosts()[0]);
+        assert_eq!(found.map(Secret::expose), expected, "{dsn}");
+    }
+}
+
+#[test]
 fn keywords_that_libpq_resolved() {
     let keywords: BTreeMap<_, _> = [
         ("host", "db1"),
