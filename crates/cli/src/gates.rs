@@ -134,7 +134,7 @@ pub(crate) fn failure(problem: &Problem, facts: &ProjectFacts) -> Failure {
         P::DjangoMissing => Failure::new(Class::DjangoMissing, format!("this Python has no Django: {message}"))
             .hint("say which Python is the project's: --python .venv/bin/python, or activate its environment"),
         P::DjangoTooOld => Failure::new(Class::DjangoTooOld, message).hint("django-migrate knows Django 4.2 and newer"),
-        P::DriverMissing => Failure::new(Class::DriverMissing, message).hint("install psycopg in the project's environment"),
+        P::DriverMissing => Failure::new(Class::DriverMissing, message).hint("install it in the project's environment: psycopg, or psycopg[pool] where OPTIONS have a pool"),
         P::EntryFailed => Failure::new(Class::EntryFailed, message)
             .hint("manage.py must call execute_from_command_line; --entry MODULE:FUNC names another start"),
         P::SettingsFailed => Failure::new(Class::ProjectFailed, format!("the project's settings cannot be read: {message}"))

@@ -100,7 +100,24 @@ impl Synchronous {
         if self.wanted.is_empty() || ["off", "local"].contains(&self.commit.as_str()) {
             return Some(false);
         }
-        self.present.seen().map(|present| *present == 0)
+        self.present.seen().map(|present| *present < self.needed())
+    }
+
+    /// How many standbys a commit waits for: `FIRST 2 (a, b)`, `ANY 2 (a, b)`, `2 (a, b)`; of a mere list, one.
+    pub fn needed(&self) -> u32 {
+        let wanted = self.wanted.trim();
+        let method = ["first", "any"].into_iter().find_map(|method| {
+            let head = wanted.get(..method.len())?;
+            let rest = &wanted[method.len()..];
+            let is_word = head.eq_ignore_ascii_case(method)
+                && rest.starts_with(|c: char| c.is_ascii_whitespace());
+            is_word.then_some(rest)
+        });
+        let counted = method.unwrap_or(wanted).trim_start();
+        match counted.split_once('(') {
+            Some((number, _)) => number.trim().parse().unwrap_or(1),
+            None => 1,
+        }
     }
 }
 
@@ -202,4 +219,31 @@ pub async fn standby(session: &Session) -> Result<Option<Standby>, QueryError> {
 fn unsigned(row: &Row, column: &str) -> Result<Option<u64>, QueryError> {
     let value: Option<i64> = row.get(column)?;
     Ok(value.map(|value| u64::try_from(value).unwrap_or(0)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_commit_waits_for_as_many_as_are_asked_for() {
+        for (wanted, needed) in [
+            ("s1", 1),
+            ("s1, s2", 1),
+            ("*", 1),
+            ("FIRST 2 (s1,s2)", 2),
+            ("any 3 (s1, s2, \"any 9\")", 3),
+            (" 2(s1,s2)", 2),
+            ("first, any", 1),
+        ] {
+            let synchronous = |present| Synchronous {
+                wanted: wanted.to_owned(),
+                commit: "on".to_owned(),
+                present: Permitted::Seen(present),
+            };
+            assert_eq!(synchronous(0).needed(), needed, "{wanted}");
+            assert_eq!(synchronous(needed - 1).hangs(), Some(true), "{wanted}");
+            assert_eq!(synchronous(needed).hangs(), Some(false), "{wanted}");
+        }
+    }
 }

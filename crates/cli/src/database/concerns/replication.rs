@@ -47,8 +47,10 @@ pub(super) fn commits(health: &Health) -> Vec<Finding> {
         return Vec::new();
     }
     let message = format!(
-        "synchronous_standby_names is \"{}\", and none of them is connected",
-        synchronous.wanted
+        "synchronous_standby_names is \"{}\": {} needed, {} connected",
+        synchronous.wanted,
+        synchronous.needed(),
+        synchronous.present.seen().copied().unwrap_or_default()
     );
     vec![beyond::finding("synchronous-standby-missing", message)]
 }

@@ -55,7 +55,7 @@ pub(super) const TABLE: &[Beyond] = &[
     Beyond {
         code: "synchronous-standby-missing",
         severity: Ask,
-        meaning: "COMMIT waits for a synchronous standby, and none is connected: every commit hangs",
+        meaning: "COMMIT waits for a synchronous standby, and not enough are connected: every commit hangs",
         remedy: "bring the standby back, or take it out of synchronous_standby_names",
     },
     Beyond {
