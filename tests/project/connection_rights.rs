@@ -109,6 +109,17 @@ fn a_role_that_may_only_connect() {
         let halt = halts(&humble.shop, &[command], 31, "privilege");
         halt.says(&["django_migrations in schema public", &grant]);
     }
+    let ran = cli(&humble.shop)
+        .args(["status", "--no-django", "--dsn"])
+        .arg(
+            humble
+                .shop
+                .server()
+                .dsn_as(&humble.role, "plain secret", humble.shop.database.name()),
+        )
+        .run();
+    assert_eq!(ran.code(), 31, "{}", ran.snapshot());
+    assert!(ran.stderr.contains(&grant), "{}", ran.snapshot());
     // with it the table is found, and what is missing is another thing
     humble.shop.database.execute(&grant).expect("granted");
     for command in ["check", "status", "preview", "run"] {

@@ -69,6 +69,11 @@ impl Direct {
         let observer = Box::pin(self.reach.observers.get()).await;
         observer.map_err(|error| {
             let failure = connect_failure(&error).source("connection", self.way.to_string());
+            // a password file that others may read, say
+            let ignored = self.reach.options.ignored().iter();
+            let failure = ignored.fold(failure, |failure, what| {
+                failure.source("not followed", what.clone())
+            });
             match self.way {
                 Way::Dsn | Way::DatabaseUrl => failure,
                 Way::Libpq => {

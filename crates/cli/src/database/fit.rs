@@ -45,21 +45,20 @@ pub(crate) async fn permitted(
     let operations = || plan.steps.iter().flat_map(|s| &s.operations);
     let creates = operations().any(|o| o.base.as_deref() == Some("CreateModel"));
     if creates && !server.may_create_tables {
-        let schema = server
-            .current_schema
-            .as_deref()
-            .unwrap_or("of the search path");
-        return Err(Failure::new(
-            Class::Privilege,
-            format!(
-                "the role {} may not create tables in schema {schema}",
-                server.role
+        let role = &server.role;
+        let (message, hint) = match &server.current_schema {
+            Some(schema) => (
+                format!("the role {role} may not create tables in schema {schema}"),
+                format!("GRANT CREATE ON SCHEMA {schema} TO {role} lets it"),
             ),
-        )
-        .hint(format!(
-            "GRANT CREATE ON SCHEMA {schema} TO {} lets it",
-            server.role
-        )));
+            None => (
+                format!("the role {role} may use no schema of its search path"),
+                format!(
+                    "GRANT USAGE, CREATE ON SCHEMA public TO {role} lets it, where the tables belong in public"
+                ),
+            ),
+        };
+        return Err(Failure::new(Class::Privilege, message).hint(hint));
     }
     let altered: BTreeSet<&str> = operations()
         .filter(|o| alters(o))

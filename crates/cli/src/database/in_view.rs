@@ -20,16 +20,21 @@ pub(crate) async fn history_in_view(
     if facts.history.as_ref().is_none_or(|found| found.has_table) {
         return Ok(());
     }
+    let role = facts
+        .database()
+        .and_then(|d| d.parameters.get("user"))
+        .map_or("the role", String::as_str);
+    within_reach(session, role).await
+}
+
+/// No history table stands in a schema that the role may not use.
+pub(crate) async fn within_reach(session: &Session, role: &str) -> Result<(), Failure> {
     let schemas = history::out_of_reach(session)
         .await
         .map_err(|e| query_failure(&e))?;
     let Some(first) = schemas.first() else {
         return Ok(());
     };
-    let role = facts
-        .database()
-        .and_then(|d| d.parameters.get("user"))
-        .map_or("the role", String::as_str);
     Err(Failure::new(
         Class::Privilege,
         format!(

@@ -23,7 +23,7 @@ pub(crate) use concerns::{concerns, replication};
 pub(crate) use direct::Direct;
 pub(crate) use fit::{fit, permitted};
 pub(crate) use history::same_history;
-pub(crate) use in_view::history_in_view;
+pub(crate) use in_view::{history_in_view, within_reach};
 pub(crate) use pooler::{can_dump, can_run, pools_transactions};
 pub(crate) use refusal::name_refusal;
 

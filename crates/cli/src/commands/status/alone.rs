@@ -11,7 +11,7 @@ use pgdriver::{QueryError, Session, server};
 use super::Context;
 use super::row::{self, Document, Place, Row, Source};
 use crate::args::Format;
-use crate::database::{Direct, query_failure};
+use crate::database::{Direct, query_failure, within_reach};
 use crate::django::wire::MigrationState;
 use crate::failure::Failure;
 use crate::ui::{count, out};
@@ -71,6 +71,9 @@ async fn read(direct: &Direct) -> Result<Recorded, Failure> {
     let observer = direct.observer().await?;
     let session: &Session = &observer;
     let history = history::read(session).await.map_err(|e| unreadable(&e))?;
+    if history.is_none() {
+        within_reach(session, direct.reach.options().user()).await?;
+    }
     let elsewhere = history::elsewhere(session)
         .await
         .map_err(|e| query_failure(&e))?;
