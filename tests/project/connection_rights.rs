@@ -184,3 +184,35 @@ fn a_role_that_is_assumed() {
     );
     humble.shop.database.execute(&left).expect("dropped");
 }
+
+/// What was taken from everybody is unknown, and costs no other answer; of many sequences the number is told.
+#[test]
+fn views_and_sequences_that_the_role_may_not_ask() {
+    for major in [14, 15, 18] {
+        let taken = "REVOKE SELECT ON pg_stat_replication, pg_prepared_xacts, pg_stat_wal_receiver FROM PUBLIC;
+            DO $$ BEGIN FOR n IN 1..30 LOOP EXECUTE format('CREATE SEQUENCE kept_%s', n); END LOOP; END $$;";
+        let humble = Humble::who("blind", major, &format!("{OWNER};{taken}"));
+        let shop = &humble.shop;
+        let check = cli(shop).args(["check", "--format", "json"]);
+        let document = check.run().expect(0).json();
+        let server = &document["server"];
+        assert_eq!(server["replicas"], Value::Null, "on {major}");
+        assert_eq!(server["prepared_transactions"], Value::Null);
+        let unknown = server["unknown"].as_array().expect("reasons");
+        // synchronous standbys are looked for among the replicas, too
+        assert_eq!(unknown.len(), 4, "{unknown:?}");
+        assert_eq!(server["sequences_unread"]["not permitted to see"], 30);
+        assert_eq!(server["sequences"].as_array().map(Vec::len), Some(5));
+        let shown = cli(shop).args(["check", "-v"]).run().expect(0);
+        let words = "30 sequences in all: not permitted to see";
+        assert!(shown.stdout.contains(words), "{}", shown.snapshot());
+
+        let dsn = shop
+            .server()
+            .dsn_as(&humble.role, "plain secret", shop.database.name());
+        let status = ["status", "--no-django", "--dsn", &dsn];
+        let ran = cli(shop).args(status).run().expect(0);
+        let words = "whether a standby answered is not permitted to see";
+        assert!(ran.stdout.contains(words), "{}", ran.snapshot());
+    }
+}

@@ -196,9 +196,10 @@ mod tests {
                 read_only: false,
                 time_zone: "UTC".into(),
             },
-            replicas: vec![],
-            prepared_transactions: vec![],
-            prepared_elsewhere: vec![],
+            replicas: None,
+            prepared_transactions: None,
+            prepared_elsewhere: None,
+            unknown: vec![],
         }
     }
 

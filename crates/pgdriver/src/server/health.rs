@@ -6,7 +6,7 @@
 use tokio::join;
 
 use super::{
-    AutovacuumWorker, DatabaseAge, RoleFacts, SessionCounts, Setting, Slot, Synchronous, TableAge,
+    AutovacuumWorker, DatabaseAge, RoleFacts, SessionCounts, Setting, Slot, Synchronous, TableAges,
     autovacuum_workers, database_ages, role, session_counts, slots, synchronous, table_ages,
     timeouts,
 };
@@ -46,7 +46,7 @@ pub struct Health {
     /// Databases by age.
     pub databases: Known<Vec<DatabaseAge>>,
     /// Tables from [`TOLD_AGE`] on.
-    pub tables: Known<Vec<TableAge>>,
+    pub tables: Known<TableAges>,
     /// Sequences from [`TOLD_SEQUENCE`] on, and those that could not be read.
     pub sequences: Known<Vec<SequenceUse>>,
     /// Left over, or being built.

@@ -14,7 +14,7 @@ mod wraparound;
 
 use std::time::Duration;
 
-use tokio::try_join;
+use tokio::{join, try_join};
 
 pub use autovacuum::{AutovacuumDetail, AutovacuumWorker, autovacuum_workers};
 pub use features::Feature;
@@ -28,7 +28,9 @@ pub use replication::{
 pub use role::{Grant, Limit, RoleFacts, role};
 pub use sessions::{SessionCounts, session_counts};
 pub use settings::{Setting, SettingOrigin, timeouts};
-pub use wraparound::{Age, DatabaseAge, FAILSAFE_AGE, TableAge, database_ages, table_ages};
+pub use wraparound::{
+    Age, DatabaseAge, FAILSAFE_AGE, TableAge, TableAges, database_ages, table_ages,
+};
 
 use crate::query_error::QueryError;
 use crate::session::Session;
@@ -79,12 +81,14 @@ pub struct ServerFacts {
     pub backend_pid: i32,
     /// What a session of this role starts with.
     pub defaults: SessionDefaults,
-    /// Standbys and other receivers of WAL.
-    pub replicas: Vec<Replica>,
-    /// Two-phase transactions of this database.
-    pub prepared_transactions: Vec<PreparedTransaction>,
-    /// And of the other databases of the server.
-    pub prepared_elsewhere: Vec<PreparedElsewhere>,
+    /// Standbys and other receivers of WAL; none where the role may not ask.
+    pub replicas: Option<Vec<Replica>>,
+    /// Two-phase transactions of this database; none where the role may not ask.
+    pub prepared_transactions: Option<Vec<PreparedTransaction>>,
+    /// And of the other databases of the server; none where the role may not ask.
+    pub prepared_elsewhere: Option<Vec<PreparedElsewhere>>,
+    /// What the server said of each list that the role may not ask for.
+    pub unknown: Vec<String>,
 }
 
 impl ServerFacts {
@@ -139,13 +143,17 @@ pub struct SessionDefaults {
 /// Reads everything. A fact that this role may not have is none, not an error.
 pub async fn facts(session: &Session) -> Result<ServerFacts, QueryError> {
     let row = FACTS.row(session, &[]).await?;
-    let (system_identifier, database_bytes, replicas, prepared_transactions, elsewhere) = try_join!(
-        system_identifier(session),
-        database_bytes(session),
+    let (system_identifier, database_bytes) =
+        try_join!(system_identifier(session), database_bytes(session))?;
+    let (replicas, prepared_transactions, elsewhere) = join!(
         replicas(session),
         prepared_transactions(session),
         prepared_elsewhere(session),
-    )?;
+    );
+    let mut unknown = Vec::new();
+    let replicas = permitted(replicas, &mut unknown)?;
+    let prepared_transactions = permitted(prepared_transactions, &mut unknown)?;
+    let prepared_elsewhere = permitted(elsewhere, &mut unknown)?;
     Ok(ServerFacts {
         version_num: number(&row, "version_num")?,
         version: row.get("version")?,
@@ -172,8 +180,23 @@ pub async fn facts(session: &Session) -> Result<ServerFacts, QueryError> {
         defaults: defaults(&row)?,
         replicas,
         prepared_transactions,
-        prepared_elsewhere: elsewhere,
+        prepared_elsewhere,
+        unknown,
     })
+}
+
+/// An answer; where the role may not ask, none, and the server's words are added to what is unknown.
+fn permitted<T>(
+    answer: Result<T, QueryError>,
+    unknown: &mut Vec<String>,
+) -> Result<Option<T>, QueryError> {
+    match answer {
+        Err(error) if error.is_permission_denied() => {
+            unknown.push(error.to_string());
+            Ok(None)
+        }
+        answer => answer.map(Some),
+    }
 }
 
 async fn system_identifier(session: &Session) -> Result<Option<String>, QueryError> {

@@ -143,9 +143,7 @@ pub async fn replicas(session: &Session) -> Result<Vec<Replica>, QueryError> {
 fn replica(row: &Row) -> Result<Replica, QueryError> {
     let detail = match row.get("visible")? {
         true => Permitted::Seen(ReplicaDetail {
-            application: row
-                .get::<Option<String>>("application")?
-                .unwrap_or_default(),
+            application: row.text("application")?.unwrap_or_default(),
             client: row.get("client")?,
             state: row.get("state")?,
             sync_state: row.get("sync_state")?,

@@ -58,6 +58,15 @@ pub struct TableAge {
     pub multixacts: Age,
 }
 
+/// Tables by age.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TableAges {
+    /// At most a hundred: those of users before the catalog's, the nearest to its limit first.
+    pub tables: Vec<TableAge>,
+    /// How many of users' tables there are in all that have reached their limit.
+    pub due: u64,
+}
+
 /// All databases of the cluster, the nearest to its limit first.
 pub async fn database_ages(session: &Session) -> Result<Vec<DatabaseAge>, QueryError> {
     let rows = DATABASES.rows(session, &[]).await?;
@@ -73,10 +82,15 @@ pub async fn database_ages(session: &Session) -> Result<Vec<DatabaseAge>, QueryE
         .collect()
 }
 
-/// Tables of this database that have reached a share of their limit, the nearest first; at most a hundred.
-pub async fn table_ages(session: &Session, share: f64) -> Result<Vec<TableAge>, QueryError> {
+/// Tables of this database that have reached a share of their limit.
+pub async fn table_ages(session: &Session, share: f64) -> Result<TableAges, QueryError> {
     let rows = TABLES.rows(session, &[&share]).await?;
-    rows.iter()
+    let due = match rows.first() {
+        Some(row) => row.get::<i64>("due")?.unsigned_abs(),
+        None => 0,
+    };
+    let tables = rows
+        .iter()
         .map(|row| {
             Ok(TableAge {
                 name: RelationName::new(row.get("schema")?, row.get("name")?),
@@ -84,7 +98,8 @@ pub async fn table_ages(session: &Session, share: f64) -> Result<Vec<TableAge>, 
                 multixacts: age(row, "mxid")?,
             })
         })
-        .collect()
+        .collect::<Result<_, QueryError>>()?;
+    Ok(TableAges { tables, due })
 }
 
 fn age(row: &Row, what: &str) -> Result<Age, QueryError> {

@@ -60,7 +60,7 @@ async fn facts_for_a_superuser() {
         );
         assert_eq!(facts.defaults.time_zone, "Asia/Tokyo");
         assert!(!facts.defaults.read_only);
-        assert_eq!(facts.replicas, []);
+        assert_eq!(facts.replicas, Some(vec![]));
     }
 }
 
@@ -84,6 +84,17 @@ async fn facts_that_are_hidden_are_none() {
             .execute("REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC")
             .unwrap();
         assert_eq!(plain_facts(&dsn).await.system_identifier, None);
+
+        let facts = plain_facts(&dsn).await;
+        assert_eq!((facts.replicas, facts.unknown), (Some(vec![]), vec![]));
+        database
+            .execute("REVOKE SELECT ON pg_stat_replication, pg_prepared_xacts FROM PUBLIC")
+            .unwrap();
+        let facts = plain_facts(&dsn).await;
+        assert_eq!((facts.replicas, facts.prepared_transactions), (None, None));
+        assert_eq!((facts.prepared_elsewhere, facts.unknown.len()), (None, 3));
+        let denied = |why: &String| why.contains("permission denied for view pg_");
+        assert!(facts.unknown.iter().all(denied), "{:?}", facts.unknown);
     }
 }
 

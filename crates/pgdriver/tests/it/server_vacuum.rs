@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pgdriver::catalog::RelationName;
-use pgdriver::server::{self, AutovacuumWorker};
+use pgdriver::server::{self, AutovacuumWorker, TableAges};
 use pgdriver::{Permitted, Session};
 use xtask::env::Env;
 use xtask::servers::{Options, TempServer, available};
@@ -57,11 +57,12 @@ async fn a_worker_that_prevents_wraparound_and_the_table_that_it_is_for() {
         server.execute("postgres", TABLE).unwrap();
         let session = observer(&server.dsn("postgres")).await;
         let old = server::table_ages(&session, 0.9).await.unwrap();
-        assert_eq!(old, [], "nothing is old yet on {major}");
+        assert_eq!(old, TableAges::default(), "nothing is old yet on {major}");
 
         server.execute("postgres", BURN).unwrap();
         let old = server::table_ages(&session, 0.9).await.unwrap();
-        assert_eq!(old.len(), 1, "{old:?}");
+        assert_eq!((old.tables.len(), old.due), (1, 1), "{old:?}");
+        let old = old.tables;
         assert_eq!((&old[0].name, old[0].xids.limit), (&table, 100_000));
         assert!(old[0].xids.share() > 1.0 && old[0].multixacts.share() < 0.1);
         let databases = server::database_ages(&session).await.unwrap();
@@ -87,8 +88,39 @@ async fn a_worker_that_prevents_wraparound_and_the_table_that_it_is_for() {
             (worker.pid, Permitted::NotPermitted)
         );
         let old = server::table_ages(&plain, 0.9).await.unwrap();
-        assert_eq!(old[0].name, table, "ages are everybody's to see");
+        assert_eq!(old.tables[0].name, table, "ages are everybody's to see");
         let others: Vec<_> = server::autovacuum_workers(&plain).await.unwrap();
         assert!(others.iter().all(|w| w.database.is_some()), "{others:?}");
+    }
+}
+
+/// A hundred are listed, users' before the catalog's; the number is that of all.
+#[tokio::test]
+async fn more_old_tables_than_are_listed() {
+    for major in available() {
+        let install = Env::open().unwrap().postgres(*major).unwrap();
+        let settings = [
+            ("autovacuum", "off"),
+            ("autovacuum_freeze_max_age", "100000"),
+        ];
+        let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let server = TempServer::start_with(
+            &install,
+            Options {
+                settings: settings.to_vec(),
+                ..Options::default()
+            },
+        )
+        .unwrap();
+        let many = "DO $$ BEGIN FOR n IN 1..110 LOOP EXECUTE format('CREATE TABLE item_%s ()', n); END LOOP; END $$";
+        server.execute("postgres", many).unwrap();
+        server.execute("postgres", BURN).unwrap();
+        let session = observer(&server.dsn("postgres")).await;
+        let old = server::table_ages(&session, 0.9).await.unwrap();
+        // item_1 to item_110, and perhaps burn, which is as old as its own first transaction
+        assert!([110, 111].contains(&old.due), "{} on {major}", old.due);
+        assert_eq!(old.tables.len(), 100);
+        let public = |age: &server::TableAge| age.name.schema.as_deref() == Some("public");
+        assert!(old.tables.iter().all(public), "{old:?} on {major}");
     }
 }

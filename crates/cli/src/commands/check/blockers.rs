@@ -39,7 +39,7 @@ pub(super) async fn look(observed: &Observed, plan: &Plan) -> Result<Blockers, F
     long.sessions.retain(|one| one.database.as_deref() == here);
     let mut findings = readiness.findings();
     findings.extend(others(&readiness, &long).map(session_finding));
-    let prepared = observed.server.prepared_transactions.iter();
+    let prepared = observed.server.prepared_transactions.iter().flatten();
     let told = |one: &&PreparedTransaction| {
         let mut known = readiness
             .in_the_way

@@ -2,6 +2,7 @@
 //!
 //! What a role may not see has `"visible": false`; what could not be read is null, and `unknown` says why.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use pgdriver::Permitted;
@@ -16,7 +17,8 @@ use serde_json::{Value, json};
 pub(super) fn document(server: &ServerFacts, health: &Health) -> Value {
     let features: Vec<_> = server.features().iter().map(|f| f.name()).collect();
     let free = server.connections.free();
-    let unknown: Vec<_> = health.unknown().iter().map(|e| e.to_string()).collect();
+    let unknown = health.unknown().into_iter().map(ToString::to_string);
+    let unknown: Vec<_> = server.unknown.iter().cloned().chain(unknown).collect();
     json!({
         "version": server.short_version(),
         "version_num": server.version_num,
@@ -40,23 +42,25 @@ pub(super) fn document(server: &ServerFacts, health: &Health) -> Value {
             "longest_idle_in_transaction_ms": s.longest_idle.map(ms),
             "xmin_age": s.xmin_age,
         })),
-        "replicas": server.replicas.iter().map(replica).collect::<Vec<_>>(),
+        "replicas": listed(&server.replicas, replica),
         "synchronous": known(&health.synchronous, synchronous),
         "slots": each(&health.slots, slot),
-        "prepared_transactions": server.prepared_transactions.iter().map(|p| json!({
+        "prepared_transactions": listed(&server.prepared_transactions, |p| json!({
             "gid": p.gid, "owner": p.owner, "age_ms": ms(p.age), "relations": p.relations,
-        })).collect::<Vec<_>>(),
-        "prepared_transactions_elsewhere": server.prepared_elsewhere.iter().map(|p| json!({
+        })),
+        "prepared_transactions_elsewhere": listed(&server.prepared_elsewhere, |p| json!({
             "gid": p.gid, "owner": p.owner, "database": p.database, "age_ms": ms(p.age), "xids": p.xids,
-        })).collect::<Vec<_>>(),
+        })),
         "autovacuum": each(&health.autovacuum, worker),
         "databases": each(&health.databases, |d| json!({
             "name": d.database, "xids": age(d.xids), "multixacts": age(d.multixacts),
         })),
-        "old_tables": each(&health.tables, |t| json!({
+        "old_tables": known(&health.tables, |all| all.tables.iter().map(|t| json!({
             "table": t.name.to_string(), "xids": age(t.xids), "multixacts": age(t.multixacts),
-        })),
-        "sequences": each(&health.sequences, sequence),
+        })).collect()),
+        "old_tables_due": known(&health.tables, |all| json!(all.due)),
+        "sequences": known(&health.sequences, |all| told(all).map(sequence).collect()),
+        "sequences_unread": known(&health.sequences, |all| json!(counted(all))),
         "invalid_indexes": each(&health.invalid_indexes, |i| json!({
             "index": i.name.to_string(), "table": i.table, "unique": i.is_unique,
             "takes_writes": i.takes_writes, "in_progress": i.in_progress,
@@ -75,6 +79,12 @@ fn known<T>(fact: &Known<T>, show: impl Fn(&T) -> Value) -> Value {
 
 fn each<T>(facts: &Known<Vec<T>>, show: impl Fn(&T) -> Value) -> Value {
     known(facts, |facts| facts.iter().map(&show).collect())
+}
+
+fn listed<T>(facts: &Option<Vec<T>>, show: impl Fn(&T) -> Value) -> Value {
+    facts
+        .as_ref()
+        .map_or(Value::Null, |facts| facts.iter().map(&show).collect())
 }
 
 fn ms(duration: Duration) -> u64 {
@@ -182,6 +192,27 @@ fn sequence(sequence: &SequenceUse) -> Value {
         "remaining": position.ok().map(|p| p.remaining),
         "unread": position.err().map(|why| unread(*why)),
     })
+}
+
+/// So many that could not be read are told one by one: a role may have USAGE on none of many thousands.
+const UNREAD: usize = 5;
+
+/// Those that were read, and the first few of those that could not be.
+pub(super) fn told(all: &[SequenceUse]) -> impl Iterator<Item = &SequenceUse> {
+    let mut unread = 0;
+    all.iter().filter(move |one| {
+        unread += usize::from(one.position.is_err());
+        one.position.is_ok() || unread <= UNREAD
+    })
+}
+
+/// How many of all could not be read, by reason.
+pub(super) fn counted(all: &[SequenceUse]) -> BTreeMap<&'static str, u64> {
+    let mut counted = BTreeMap::new();
+    for why in all.iter().filter_map(|one| one.position.as_ref().err()) {
+        *counted.entry(unread(*why)).or_default() += 1;
+    }
+    counted
 }
 
 pub(super) fn unread(why: Unread) -> &'static str {

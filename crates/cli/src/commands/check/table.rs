@@ -12,7 +12,7 @@ use pgdriver::server::{
 };
 use pgdriver::tables::TableSize;
 
-use super::document::unread;
+use super::document::{counted, told, unread};
 use crate::database::replication;
 use crate::ui::style::{Look, paint};
 use crate::ui::{bytes, count, seconds};
@@ -28,13 +28,12 @@ pub(super) fn table(server: &ServerFacts, health: &Health) -> String {
     lines.fact("role", &health.role, |role| self::role(role, server));
     lines.list("timeouts", &health.timeouts, timeout);
     lines.fact("sessions", &health.sessions, |s| vec![sessions(s)]);
-    let replicas = server.replicas.iter().map(replica).collect();
-    lines.add("replicas", replicas);
+    lines.add("replicas", listed(&server.replicas, replica));
     lines.fact("synchronous commit", &health.synchronous, |s| {
         vec![synchronous(s)]
     });
     lines.list("replication slots", &health.slots, slot);
-    let prepared = server.prepared_transactions.iter().map(|p| {
+    let mut prepared = listed(&server.prepared_transactions, |p| {
         let age = human(p.age);
         format!(
             "{} of {}, for {age}, on {}",
@@ -43,26 +42,38 @@ pub(super) fn table(server: &ServerFacts, health: &Health) -> String {
             p.relations.join(", ")
         )
     });
-    let elsewhere = server.prepared_elsewhere.iter().map(|p| {
+    prepared.extend(listed(&server.prepared_elsewhere, |p| {
         let (age, xids) = (human(p.age), count(p.xids, "transaction"));
         format!(
             "{} of {} in database {}, for {age}, {xids} old",
             p.gid, p.owner, p.database
         )
-    });
-    lines.add("prepared transactions", prepared.chain(elsewhere).collect());
+    }));
+    prepared.dedup();
+    lines.add("prepared transactions", prepared);
     lines.list("autovacuum", &health.autovacuum, worker);
     lines.fact("database ages", &health.databases, |all| databases(all));
-    lines.list("old tables", &health.tables, |t| {
-        format!("{}: {}", t.name, ages(t.xids, t.multixacts))
+    lines.fact("old tables", &health.tables, |all| {
+        let tables = all.tables.iter();
+        tables
+            .map(|t| format!("{}: {}", t.name, ages(t.xids, t.multixacts)))
+            .collect()
     });
-    lines.list("sequences", &health.sequences, sequence);
+    lines.fact("sequences", &health.sequences, |all| sequences(all));
     lines.list("invalid indexes", &health.invalid_indexes, index);
     lines.list("NOT VALID", &health.unvalidated, |c| {
         format!("{} {} of {}", c.kind, c.name, c.table)
     });
     lines.list("largest tables", &health.largest, size);
     lines.0.join("\n")
+}
+
+/// Each of them; of what the role may not ask for, that.
+fn listed<T>(facts: &Option<Vec<T>>, show: impl Fn(&T) -> String) -> Vec<String> {
+    match facts {
+        Some(facts) => facts.iter().map(&show).collect(),
+        None => vec!["unknown: not permitted to see".to_owned()],
+    }
 }
 
 #[derive(Default)]
@@ -272,6 +283,16 @@ fn ages(xids: Age, multixacts: Age) -> String {
         of(xids, "transaction"),
         of(multixacts, "multixact")
     )
+}
+
+/// Those that are told, and how many could not be read at all, where that is more.
+fn sequences(all: &[SequenceUse]) -> Vec<String> {
+    let mut lines: Vec<_> = told(all).map(sequence).collect();
+    if lines.len() < all.len() {
+        let counted = counted(all).into_iter();
+        lines.extend(counted.map(|(why, of)| format!("{} in all: {why}", count(of, "sequence"))));
+    }
+    lines
 }
 
 fn sequence(sequence: &SequenceUse) -> String {

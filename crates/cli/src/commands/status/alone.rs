@@ -48,7 +48,7 @@ struct Recorded {
     target: String,
     history: Option<History>,
     elsewhere: Vec<String>,
-    standby: bool,
+    standby: Option<bool>,
 }
 
 impl Recorded {
@@ -77,11 +77,14 @@ async fn read(direct: &Direct) -> Result<Recorded, Failure> {
     let elsewhere = history::elsewhere(session)
         .await
         .map_err(|e| query_failure(&e))?;
-    let standby = server::standby(session)
-        .await
-        .map_err(|e| query_failure(&e))?;
+    // a footnote: what may not be asked is unknown
+    let standby = match server::standby(session).await {
+        Ok(standby) => Some(standby.is_some()),
+        Err(error) if error.is_permission_denied() => None,
+        Err(error) => return Err(query_failure(&error)),
+    };
     Ok(Recorded {
-        standby: standby.is_some(),
+        standby,
         target: direct.reach.describe(),
         history,
         elsewhere,
@@ -131,9 +134,11 @@ fn text(recorded: &Recorded, rows: &[Row], app: Option<&str>) -> String {
         None => nowhere(recorded),
         Some(_) => there(recorded, rows, app),
     };
-    if recorded.standby {
-        out.push_str("\na standby answered: what the primary recorded last may be missing");
-    }
+    out.push_str(match recorded.standby {
+        Some(true) => "\na standby answered: what the primary recorded last may be missing",
+        Some(false) => "",
+        None => "\nwhether a standby answered is not permitted to see",
+    });
     out
 }
 

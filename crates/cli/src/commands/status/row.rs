@@ -31,8 +31,8 @@ pub(super) struct Place {
     pub(super) schema: Option<String>,
     /// Other schemas with such a table.
     pub(super) elsewhere: Vec<String>,
-    /// A standby answered: what the primary recorded last may not be there yet.
-    pub(super) standby: bool,
+    /// A standby answered: what the primary recorded last may not be there yet. None: the role may not ask.
+    pub(super) standby: Option<bool>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

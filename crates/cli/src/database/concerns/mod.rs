@@ -22,7 +22,9 @@ pub(crate) fn concerns(server: &ServerFacts, health: &Health) -> Vec<Finding> {
     let mut found = limits::sight(server, health);
     found.extend(limits::connections(server, health));
     found.extend(limits::timeouts(server, health));
-    found.extend(replication::replicas(&server.replicas));
+    found.extend(replication::replicas(
+        server.replicas.as_deref().unwrap_or_default(),
+    ));
     found.extend(replication::commits(health));
     found.extend(replication::slots(health));
     found.extend(vacuum::workers(server, health));
@@ -32,8 +34,9 @@ pub(crate) fn concerns(server: &ServerFacts, health: &Health) -> Vec<Finding> {
     found.extend(leftovers::sequences(health));
     found.extend(leftovers::indexes(health));
     found.extend(leftovers::constraints(health));
-    let unknown = health.unknown().into_iter();
-    found.extend(unknown.map(|why| beyond::finding("server-fact-unknown", why.to_string())));
+    let unknown = health.unknown().into_iter().map(ToString::to_string);
+    let unknown = server.unknown.iter().cloned().chain(unknown);
+    found.extend(unknown.map(|why| beyond::finding("server-fact-unknown", why)));
     found
 }
 
@@ -47,9 +50,15 @@ fn about(code: &'static str, message: String, name: &RelationName) -> Finding {
 }
 
 /// The first few of them one by one, the rest as a number.
-fn told(code: &'static str, mut all: Vec<Finding>) -> Vec<Finding> {
-    let rest = all.len().saturating_sub(TOLD);
+fn told(code: &'static str, all: Vec<Finding>) -> Vec<Finding> {
+    let number = all.len() as u64;
+    told_of(code, all, number)
+}
+
+/// The same where the list is the beginning of a longer one.
+fn told_of(code: &'static str, mut all: Vec<Finding>, number: u64) -> Vec<Finding> {
     all.truncate(TOLD);
+    let rest = number.saturating_sub(all.len() as u64);
     if rest > 0 {
         all.push(beyond::finding(
             code,

@@ -6,7 +6,7 @@ use pgdriver::sequences::{Position, SequenceUse, Unread};
 use pgdriver::server::{
     Age, AutovacuumDetail, AutovacuumWorker, Connections, DatabaseAge, Health, Limit,
     PreparedElsewhere, Replica, ReplicaDetail, RoleFacts, ServerFacts, SessionCounts,
-    SessionDefaults, Slot, SlotKind, Synchronous, TableAge,
+    SessionDefaults, Slot, SlotKind, Synchronous, TableAge, TableAges,
 };
 
 use super::concerns;
@@ -44,9 +44,10 @@ fn server() -> ServerFacts {
             read_only: false,
             time_zone: "UTC".into(),
         },
-        replicas: vec![],
-        prepared_transactions: vec![],
-        prepared_elsewhere: vec![],
+        replicas: Some(vec![]),
+        prepared_transactions: Some(vec![]),
+        prepared_elsewhere: Some(vec![]),
+        unknown: vec![],
     }
 }
 
@@ -80,7 +81,7 @@ fn sound() -> Health {
         slots: Ok(vec![]),
         autovacuum: Ok(vec![]),
         databases: Ok(vec![]),
-        tables: Ok(vec![]),
+        tables: Ok(TableAges::default()),
         sequences: Ok(vec![]),
         invalid_indexes: Ok(vec![]),
         unvalidated: Ok(vec![]),
@@ -129,7 +130,7 @@ fn a_prepared_transaction_of_another_database_that_was_forgotten() {
         xids: 12_345,
     };
     let server = ServerFacts {
-        prepared_elsewhere: vec![of(90), of(1)],
+        prepared_elsewhere: Some(vec![of(90), of(1)]),
         ..server()
     };
     let found = concerns(&server, &sound());
@@ -189,7 +190,7 @@ fn commits_that_hang() {
 fn replicas_by_bytes_or_by_time() {
     let lagging = |lag_bytes, lag| {
         let mut server = server();
-        server.replicas = vec![Replica {
+        server.replicas = Some(vec![Replica {
             pid: 7,
             detail: Permitted::Seen(ReplicaDetail {
                 application: "second".into(),
@@ -199,7 +200,7 @@ fn replicas_by_bytes_or_by_time() {
                 lag_bytes,
                 lag,
             }),
-        }];
+        }]);
         server
     };
     check_on(&lagging(Some(1 << 20), None), &sound(), &[]);
@@ -285,11 +286,14 @@ fn autovacuum_that_does_not_give_way_in_this_database() {
             detail: Permitted::NotPermitted,
             ..worker("shop", true)
         }]);
-        health.tables = Ok(vec![TableAge {
-            name: RelationName::new("public", "item"),
-            xids: old(age),
-            multixacts: YOUNG,
-        }]);
+        health.tables = Ok(TableAges {
+            tables: vec![TableAge {
+                name: RelationName::new("public", "item"),
+                xids: old(age),
+                multixacts: YOUNG,
+            }],
+            due: u64::from(age > 200_000_000),
+        });
         health
     };
     check(&hidden(190_000_000), &[]);
@@ -335,11 +339,12 @@ fn ages_of_databases_and_of_users_tables() {
         xids: old(age),
         multixacts: YOUNG,
     };
-    health.tables = Ok(vec![
+    let tables = vec![
         table("pg_catalog", 300_000_000),
         table("public", 200_000_001),
         table("tenant", 190_000_000),
-    ]);
+    ];
+    health.tables = Ok(TableAges { tables, due: 1 });
     check(
         &health,
         &[(
@@ -347,6 +352,31 @@ fn ages_of_databases_and_of_users_tables() {
             "public.item: 200,000,001 transactions old",
         )],
     );
+
+    // of more than are listed the number is that of all
+    let mut health = sound();
+    health.tables = Ok(TableAges {
+        tables: vec![table("public", 200_000_001); 100],
+        due: 250,
+    });
+    let found = concerns(&server(), &health);
+    let last = found.last().expect("findings");
+    assert_eq!((found.len(), last.code), (6, "wraparound-vacuum-due"));
+    assert_eq!(last.message, "and 245 more; -v shows them");
+}
+
+/// A list that the role may not ask for is not an empty one.
+#[test]
+fn what_the_role_may_not_ask_for_is_unknown() {
+    let mut server = server();
+    server.replicas = None;
+    server.prepared_transactions = None;
+    server.prepared_elsewhere = None;
+    server.unknown = vec!["could not list the replicas: permission denied".into()];
+    let found = concerns(&server, &sound());
+    let told: Vec<_> = found.iter().map(|f| (f.code, f.message.as_str())).collect();
+    let why = "could not list the replicas: permission denied";
+    assert_eq!(told, [("server-fact-unknown", why)]);
 }
 
 #[test]

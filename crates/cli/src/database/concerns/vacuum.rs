@@ -5,7 +5,7 @@ use std::time::Duration;
 use pgdriver::catalog::RelationName;
 use pgdriver::server::{Age, AutovacuumWorker, FAILSAFE_AGE, Health, ServerFacts, TableAge};
 
-use super::{about, told};
+use super::{about, told, told_of};
 use crate::hazards::{Finding, Severity, beyond};
 use crate::locks::words::age_text;
 use crate::ui::count;
@@ -31,8 +31,8 @@ fn stubborn(worker: &AutovacuumWorker, health: &Health) -> Option<String> {
         return detail.to_prevent_wraparound.then(|| detail.work.clone());
     }
     let table = worker.table.as_ref()?;
-    let ages = health.tables.as_deref().unwrap_or_default();
-    let age = ages.iter().find(|age| age.name == *table)?;
+    let ages = health.tables.as_ref().ok()?;
+    let age = ages.tables.iter().find(|age| age.name == *table)?;
     due(age).map(|_| {
         format!("works on {table}, which is due to prevent wraparound (not permitted to see more)")
     })
@@ -59,7 +59,7 @@ const FORGOTTEN: Duration = Duration::from_secs(300);
 
 /// They lock nothing here, but what they hold back is the whole server's: the limit of its transaction ids.
 pub(super) fn prepared_elsewhere(server: &ServerFacts) -> Vec<Finding> {
-    let forgotten = server.prepared_elsewhere.iter();
+    let forgotten = server.prepared_elsewhere.iter().flatten();
     let all = forgotten.filter(|one| one.age >= FORGOTTEN).map(|one| {
         let message = format!(
             "prepared transaction {} of {} in database {}, for {}, {} old: vacuum removes nothing there that it may \
@@ -79,9 +79,12 @@ pub(super) fn prepared_elsewhere(server: &ServerFacts) -> Vec<Finding> {
 }
 
 pub(super) fn tables(health: &Health) -> Vec<Finding> {
-    let tables = health.tables.as_deref().unwrap_or_default().iter();
+    let Ok(ages) = &health.tables else {
+        return Vec::new();
+    };
+    let tables = ages.tables.iter();
     let due = tables.filter(|table| is_users(&table.name)).filter_map(due);
-    told("wraparound-vacuum-due", due.collect())
+    told_of("wraparound-vacuum-due", due.collect(), ages.due)
 }
 
 fn due(table: &TableAge) -> Option<Finding> {
