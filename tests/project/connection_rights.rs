@@ -178,7 +178,20 @@ fn a_role_that_is_assumed() {
     let humble = Humble::with("assumes", 15, &grants, |builder| builder.settings(&assumes));
     cli(&humble.shop).args(["check"]).run().expect(0);
     // pg_dump and the preview's catalog too
-    cli(&humble.shop).args(["run", "--yes"]).run().expect(0);
+    let dry = cli(&humble.shop)
+        .args(["run", "--yes", "--format", "json"])
+        .run()
+        .expect(0);
+    let lines = dry.stdout.lines().map(serde_json::from_str::<Value>);
+    let plan = lines
+        .filter_map(|line| line.ok()?["plan_fingerprint"].as_str().map(str::to_owned))
+        .next_back()
+        .expect("a fingerprint");
+    cli(&humble.shop)
+        .args(["run", "--apply", "--yes", "--skip-tests", "--plan", &plan])
+        .args(["--confirm-destructive", "I understand"])
+        .run()
+        .expect(0);
     let left = format!(
         "REASSIGN OWNED BY {owner} TO CURRENT_USER; DROP OWNED BY {owner}; DROP ROLE {owner}"
     );
