@@ -104,7 +104,7 @@ async fn seen_after(database: &Database, observer: &Session) -> Vec<Duration> {
 }
 
 #[tokio::test]
-#[ignore = "slow"]
+#[ignore = "slow: a thousand sessions take a minute (cargo xtask test --all)"]
 async fn heavy_an_observer_among_a_thousand_sessions() {
     for major in crate::MAJORS {
         let server = wide(major);
@@ -205,7 +205,7 @@ async fn idle(observer: &Session, pid: i32) -> f64 {
 
 /// Half a million edges, if all were asked: an observer must answer well before its statement_timeout of 2 s.
 #[tokio::test]
-#[ignore = "slow"]
+#[ignore = "slow: a thousand sessions take a minute (cargo xtask test --all)"]
 async fn heavy_a_crowd_that_waits_for_one_row() {
     const CROWD: u64 = 950;
     let server = wide(15);
