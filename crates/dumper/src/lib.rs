@@ -1,10 +1,11 @@
 //! Save a PostgreSQL database and prove that it was saved.
 //!
 //! [`find_pg_dump`] finds a `pg_dump` that can dump the server, [`dump`] streams it into an archive that is read
-//! back before it gets its name, [`verify`] reads any archive again, [`list`] says what a folder holds.
+//! back before it gets its name, [`verify`] reads any archive again, [`list`] says what a folder holds, and a
+//! [`RestoreRequest`] brings one back.
 //!
-//! Absent: Django, migrations, settings, terminals and connections of our own. What to dump, as whom and where is
-//! handed in; what happened is handed back as values.
+//! Absent: Django, migrations, settings and terminals. What to dump, as whom and where is handed in; what happened is
+//! handed back as values.
 
 mod archive;
 mod dump;
@@ -17,6 +18,7 @@ mod password;
 mod pg_dump;
 mod pipeline;
 mod request;
+mod restore;
 mod running;
 mod scan;
 mod space;
@@ -30,4 +32,9 @@ pub use manifest::{MANIFEST_VERSION, Manifest};
 pub use password::Password;
 pub use pg_dump::{PgDump, Places, Version, find_pg_dump};
 pub use request::{Compression, DumpRequest, Dumping, GzipLevel, Progress};
+pub use restore::{
+    Analyze, Changed, Difference, Left, Loading, Mode, OnError, Owners, Phase, Privileges,
+    RestoreError, RestoreFailure, RestoreProgress, RestoreRequest, Restored, SkipReason, Skipped,
+    StatementError, StatementPlace, Target, TypedName, Unfinished,
+};
 pub use verify::{Summary, verify, verify_until};

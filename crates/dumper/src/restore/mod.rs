@@ -1,0 +1,15 @@
+//! Load a dump into a database, natively: statements over the simple protocol, rows over COPY, on one session or many.
+//!
+//! Absent: psql; understanding of a statement beyond what decides where it may run; Django.
+
+mod error;
+mod progress;
+mod request;
+mod restored;
+
+pub use error::{Changed, Left, RestoreError, RestoreFailure};
+pub use progress::{Loading, Phase, RestoreProgress};
+pub use request::{
+    Analyze, Mode, OnError, Owners, Privileges, RestoreRequest, Target, TypedName, Unfinished,
+};
+pub use restored::{Difference, Restored, SkipReason, Skipped, StatementError, StatementPlace};
