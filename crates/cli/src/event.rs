@@ -110,6 +110,9 @@ pub(crate) enum EventKind {
         app: String,
         name: String,
         atomic: bool,
+        /// It is taken back.
+        #[serde(default, skip_serializing_if = "is_false")]
+        backward: bool,
     },
     StatementStarted {
         number: u64,
@@ -135,6 +138,12 @@ pub(crate) enum EventKind {
         total: Option<u64>,
     },
     MigrationApplied {
+        app: String,
+        name: String,
+        seconds: f64,
+    },
+    /// Taken back, and not recorded any more.
+    MigrationUnapplied {
         app: String,
         name: String,
         seconds: f64,
@@ -191,6 +200,7 @@ impl EventKind {
                 | Self::PreviewFinished(_)
                 | Self::MigrationStarted { .. }
                 | Self::MigrationApplied { .. }
+                | Self::MigrationUnapplied { .. }
                 | Self::MigrationFailed(_)
                 | Self::LockWaiting(_)
                 | Self::TestsFinished(_)
@@ -221,6 +231,11 @@ impl EventKind {
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum NoteLevel {
@@ -233,6 +248,9 @@ pub(crate) struct RunStarted {
     pub(crate) run: String,
     pub(crate) tool_version: String,
     pub(crate) dry_run: bool,
+    /// The run that is taken back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) rolls_back: Option<String>,
     pub(crate) backup_first: bool,
     pub(crate) app: Option<String>,
     pub(crate) migration: Option<String>,
@@ -269,6 +287,11 @@ pub(crate) struct ProjectInspected {
     pub(crate) database_port: Option<u16>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) database_user: Option<String>,
+    /// Which database it is, wherever it is reached: of the cluster where the role may ask for it, and its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) system_identifier: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) database_oid: Option<u32>,
     pub(crate) server_version: String,
     pub(crate) database_bytes: Option<u64>,
     pub(crate) check_warnings: Vec<String>,
@@ -328,6 +351,9 @@ pub(crate) struct PreviewedMigration {
     pub(crate) destroys: Vec<String>,
     /// What its reverse would destroy.
     pub(crate) reverse_destroys: Vec<String>,
+    /// Of one that goes back: what of its way forward is not undone by that.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) not_brought_back: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -93,6 +93,9 @@ pub(crate) enum Class {
     TestsFailed,
     TestsNotRun,
     TestsUnsafe,
+    RollbackBlocked,
+    RollbackIrreversible,
+    RollbackFilesChanged,
     Interrupted,
     Terminated,
 }
@@ -169,6 +172,7 @@ impl Class {
             C::MigrationLockTimeout | C::BlastRadius => 53,
             C::StillPending | C::VerificationDiffers => 60,
             C::TestsFailed | C::TestsNotRun | C::TestsUnsafe => 61,
+            C::RollbackBlocked | C::RollbackIrreversible | C::RollbackFilesChanged => 70,
             C::Interrupted => 130,
             C::Terminated => 143,
         }
@@ -260,6 +264,13 @@ impl Class {
             C::TestsFailed => "the project's tests fail",
             C::TestsNotRun => "the project's tests ran none, timed out or could not start",
             C::TestsUnsafe => "the project's tests would use a database that exists already",
+            C::RollbackBlocked => {
+                "what was applied since stands on the run's migrations: they cannot go back alone"
+            }
+            C::RollbackIrreversible => "a migration of the run has no way back",
+            C::RollbackFilesChanged => {
+                "the files of the run's migrations are others now: their way back is not that of what was applied"
+            }
             C::Interrupted => "interrupted by Ctrl-C (SIGINT)",
             C::Terminated => "terminated (SIGTERM, SIGQUIT or SIGHUP)",
         }

@@ -5,6 +5,7 @@
 use serde::Serialize;
 
 use crate::exit::{Changed, Class};
+use crate::plan::Direction;
 
 /// What ended a command.
 #[derive(Debug, Clone)]
@@ -44,8 +45,9 @@ impl Failure {
         self
     }
 
-    /// After applying, whatever kept a step from its end: the database has changed, and the code must say so.
-    pub(crate) fn after_applying(mut self, class: Class) -> Self {
+    /// After applying or rolling back, whatever kept a step from its end: the database has changed, and the code must
+    /// say so.
+    pub(crate) fn after_applying(mut self, class: Class, direction: Direction) -> Self {
         use Class as C;
         self.changed = Changed::Yes;
         match self.class {
@@ -60,7 +62,8 @@ impl Failure {
             other => {
                 self.sources
                     .push(("class".to_owned(), other.name().to_owned()));
-                self.message = format!("the migrations are applied, but then: {}", self.message);
+                let done = direction.done();
+                self.message = format!("the migrations are {done}, but then: {}", self.message);
                 self.class = class;
             }
         }

@@ -203,6 +203,7 @@ impl Journal {
         match line.kind {
             EventKind::MigrationStarted { .. }
             | EventKind::MigrationApplied { .. }
+            | EventKind::MigrationUnapplied { .. }
             | EventKind::MigrationFailed(_)
             | EventKind::StepStarted { .. }
             | EventKind::RunFinished(_) => self.sync(),

@@ -1,4 +1,4 @@
-//! The plan: which migrations, in which order, and a fingerprint that stays the same while they do. Pure.
+//! The plan: which migrations, which way, in which order, and a fingerprint that stays the same while they do. Pure.
 //!
 //! Absent here: SQL. The fingerprint hashes migrations, their operations and the bytes of their files; rendered SQL is
 //! not reproducible (`now()`, random tokens and UUIDs in defaults, sets iterated).
@@ -11,9 +11,29 @@ use crate::django::ProjectFacts;
 use crate::django::wire::{Agreed, FieldState, MigrationItem, MigrationState, Operation, Planned};
 use crate::names::{AppLabel, MigrationId, MigrationName};
 
-/// What would be applied.
+/// Which way a plan goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Direction {
+    /// Pending migrations are applied.
+    Forward,
+    /// Applied ones are taken back.
+    Back,
+}
+
+impl Direction {
+    /// What a migration of the plan is in the end: `applied`.
+    pub(crate) fn done(self) -> &'static str {
+        match self {
+            Self::Forward => "applied",
+            Self::Back => "rolled back",
+        }
+    }
+}
+
+/// What would be applied, or taken back.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
+    pub(crate) direction: Direction,
     pub(crate) steps: Vec<PlanStep>,
     pub(crate) fingerprint: String,
     /// Where each app of the plan stands before: its last applied migration, or none.
@@ -33,7 +53,9 @@ pub(crate) struct PlanStep {
 }
 
 impl Plan {
+    /// Of what the bridge planned, which is all in one direction.
     pub(crate) fn of(facts: &ProjectFacts) -> Self {
+        let back = facts.planned.iter().any(|planned| planned.backward);
         let steps: Vec<PlanStep> = facts.planned.iter().map(step).collect();
         let apps: BTreeSet<&AppLabel> = steps.iter().map(|s| &s.id.app).collect();
         let previous = apps
@@ -41,6 +63,10 @@ impl Plan {
             .map(|app| (app.clone(), last_applied(app, &facts.migrations)))
             .collect();
         Self {
+            direction: match back {
+                true => Direction::Back,
+                false => Direction::Forward,
+            },
             fingerprint: fingerprint(&facts.planned),
             steps,
             previous,
@@ -59,6 +85,13 @@ impl Plan {
             source_sha256: s.source_sha256.clone(),
         };
         self.steps.iter().map(agreed).collect()
+    }
+
+    /// Those that are where the plan wants them, by what the history has.
+    pub(crate) fn done(&self, recorded: &BTreeSet<MigrationId>) -> Vec<MigrationId> {
+        let wanted = self.direction == Direction::Forward;
+        let done = |id: &&MigrationId| recorded.contains(*id) == wanted;
+        self.ids().filter(done).cloned().collect()
     }
 
     pub(crate) fn ids(&self) -> impl Iterator<Item = &MigrationId> {
@@ -109,7 +142,11 @@ fn fingerprint(planned: &[Planned]) -> String {
         line(
             &mut hash,
             &[
-                "migration",
+                if migration.backward {
+                    "back"
+                } else {
+                    "migration"
+                },
                 &migration.app,
                 &migration.name,
                 flag(migration.atomic),
@@ -258,6 +295,11 @@ mod tests {
             ..a.clone()
         };
         assert_ne!(of(&[&a]), of(&[&edited]));
+        let back = Planned {
+            backward: true,
+            ..a.clone()
+        };
+        assert_ne!(of(&[&a]), of(&[&back]), "the way back is another plan");
         assert_eq!(of(&[&a]).len(), 16);
     }
 }

@@ -14,6 +14,7 @@ use crate::event::ProjectInspected;
 use crate::exit::Class;
 use crate::failure::Failure;
 use crate::gates;
+use crate::names::MigrationId;
 use crate::settings::Target;
 use crate::ui::{self, Volume, out};
 
@@ -28,6 +29,17 @@ pub(super) async fn inspect(
     parts: &[Part],
     context: &Context,
 ) -> Result<ProjectFacts, Failure> {
+    inspect_way(django, target, None, parts, context).await
+}
+
+/// The same where what is planned is the way back of these.
+pub(super) async fn inspect_way(
+    django: &Django,
+    target: &Target,
+    back: Option<&[MigrationId]>,
+    parts: &[Part],
+    context: &Context,
+) -> Result<ProjectFacts, Failure> {
     let ms = |d: Duration| d.as_millis().to_string();
     let session = vec![
         ("lock_timeout".to_owned(), ms(INSPECT_LOCK_TIMEOUT)),
@@ -38,7 +50,7 @@ pub(super) async fn inspect(
     ];
     let hear = context.hear_project();
     let asked = async {
-        let mut facts = django.inspect(target, parts, session, &hear).await?;
+        let mut facts = django.inspect(target, back, parts, session, &hear).await?;
         database::name_refusal(&mut facts).await;
         Ok(facts)
     };
@@ -145,6 +157,8 @@ pub(super) fn inspected(
         }),
         database_port: host.map(|host| host.port),
         database_user: Some(options.user().to_owned()),
+        system_identifier: observed.server.system_identifier.clone(),
+        database_oid: Some(observed.server.database_oid),
         server_version: observed.server.short_version(),
         database_bytes: observed.server.database_bytes,
         check_warnings: warnings.map(gates::check_line).collect(),

@@ -112,18 +112,14 @@ impl Reach {
             .map_err(|e| connect_failure(&e))
     }
 
-    /// Which migrations of the plan the history has, in the plan's order, read over a new connection.
-    pub(crate) async fn recorded(&self, plan: &Plan) -> Result<Vec<MigrationId>, Failure> {
+    /// Which migrations of the plan are where it wants them by the history, in its order, read over a new connection.
+    pub(crate) async fn done(&self, plan: &Plan) -> Result<Vec<MigrationId>, Failure> {
         let session = Box::pin(pgdriver::connect_observer(&self.options))
             .await
             .map_err(|e| connect_failure(&e))?;
         let applied = history::applied(&session).await?;
         session.close().await;
-        Ok(plan
-            .ids()
-            .filter(|id| applied.contains(id))
-            .cloned()
-            .collect())
+        Ok(plan.done(&applied))
     }
 }
 

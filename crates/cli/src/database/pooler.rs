@@ -139,6 +139,7 @@ mod tests {
             irreversible: vec![],
         };
         Plan {
+            direction: crate::plan::Direction::Forward,
             steps: steps.iter().map(step).collect(),
             fingerprint: String::new(),
             previous: std::collections::BTreeMap::new(),

@@ -22,8 +22,10 @@ pub(crate) use python::PythonCommand;
 pub(crate) use scrub::Scrubber;
 
 use crate::failure::Failure;
+use crate::names::MigrationId;
+use crate::plan::{Direction, Plan};
 use crate::settings::{DjangoSettings, Target};
-use wire::{Action, Agreed, Answer, Entry, Part, Render, Request};
+use wire::{Action, Answer, Entry, Part, Render, Request};
 
 /// A project with the Python that starts it: what every call of the bridge needs.
 #[derive(Debug, Clone)]
@@ -45,15 +47,17 @@ impl Django {
         })
     }
 
-    /// One read-only call that answers `parts`. `hear` is told what the project prints.
+    /// One read-only call that answers `parts`, about what is pending or what goes back. `hear` is told what the project prints.
     pub(crate) async fn inspect(
         &self,
         target: &Target,
+        back: Option<&[MigrationId]>,
         parts: &[Part],
         session: Vec<(String, String)>,
         hear: &dyn Fn(&str),
     ) -> Result<ProjectFacts, Failure> {
         let mut request = self.request(Action::Inspect, target);
+        request.back = back.map(names);
         request.parts = parts.to_vec();
         request.session = session;
         let mut bridge = Bridge::start(&self.python, &self.project.root, &request)
@@ -72,15 +76,19 @@ impl Django {
         Ok(facts)
     }
 
-    /// Starts the project's own `migrate`, with hooks, which asks before each step. Nothing but `agreed` will run.
+    /// Starts the project's own `migrate`, with hooks, which asks before each step. Nothing but the plan will run.
     pub(crate) async fn migrate(
         &self,
         target: &Target,
-        agreed: Vec<Agreed>,
+        plan: &Plan,
         session: Vec<(String, String)>,
     ) -> Result<Bridge, BridgeError> {
         let mut request = self.request(Action::Migrate, target);
-        request.agreed = Some(agreed);
+        request.agreed = Some(plan.agreed());
+        request.back = match plan.direction {
+            Direction::Forward => None,
+            Direction::Back => Some(plan.ids().map(ToString::to_string).collect()),
+        };
         request.session = session;
         request.stepwise = true;
         Bridge::start(&self.python, &self.project.root, &request).await
@@ -112,7 +120,12 @@ impl Django {
             render: Render::Stub,
             session: Vec::new(),
             agreed: None,
+            back: None,
             stepwise: false,
         }
     }
+}
+
+fn names(ids: &[MigrationId]) -> Vec<String> {
+    ids.iter().map(ToString::to_string).collect()
 }

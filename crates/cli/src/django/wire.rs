@@ -43,6 +43,8 @@ pub(crate) struct Request {
     pub(crate) session: Vec<(String, String)>,
     /// `migrate`: nothing else may run; none lets everything run.
     pub(crate) agreed: Option<Vec<Agreed>>,
+    /// The plan goes backwards: of these, `app.name`, those that are applied.
+    pub(crate) back: Option<Vec<String>>,
     /// `migrate`: wait for a word before each migration and each statement, and after each that failed.
     pub(crate) stepwise: bool,
 }
@@ -443,6 +445,9 @@ pub(crate) struct Operation {
     /// Django's own `describe()`.
     pub(crate) describe: String,
     pub(crate) reversible: bool,
+    /// Its reverse was written as doing nothing (RunPython.noop, RunSQL.noop).
+    #[serde(default)]
+    pub(crate) reverse_is_noop: bool,
     pub(crate) reduces_to_sql: bool,
     pub(crate) elidable: bool,
     pub(crate) atomic: Option<bool>,
@@ -474,7 +479,7 @@ pub(crate) struct FieldState {
     pub(crate) related: Option<String>,
 }
 
-/// The SQL of one migration, each direction by operation.
+/// The SQL of one migration, each direction by operation; of one that goes back only `backward`.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Sql {
     pub(crate) app: String,

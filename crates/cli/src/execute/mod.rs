@@ -1,4 +1,4 @@
-//! Step 4: the project's own `migrate`, under guard. What happened is decided from what the database says.
+//! Step 4: the project's own `migrate`, forward or back, under guard. What happened is decided from what the database says.
 //!
 //! `guard` answers the bridge's questions, `progress` folds its answers, `settle` decides; the last two are pure. Absent
 //! here: verification of the result.
@@ -22,7 +22,7 @@ use crate::exit::Class;
 use crate::failure::Failure;
 use crate::lock::MigrationLock;
 use crate::names::MigrationId;
-use crate::plan::Plan;
+use crate::plan::{Direction, Plan};
 use crate::preview::Preview;
 use crate::reporter::Reporter;
 use crate::settings::{GuardSettings, Target};
@@ -87,7 +87,7 @@ pub(crate) async fn execute(
     let mut progress = Progress::default();
     let mut bridge = around
         .django
-        .migrate(around.target, plan.agreed(), session(around))
+        .migrate(around.target, plan, session(around))
         .await
         .map_err(BridgeError::failure)?;
     if let Some(password) = around.reach.options().password() {
@@ -109,7 +109,7 @@ pub(crate) async fn execute(
             progress.where_it_stays(),
         )
         .await;
-    let recorded = recorded(around.reach, plan, &monitor).await;
+    let done = done(around.reach, plan, &monitor).await;
     let invalid = monitor.new_invalid_indexes().await.unwrap_or_default();
     let invalid: Vec<String> = invalid.into_iter().collect();
     let seen = Seen {
@@ -117,13 +117,13 @@ pub(crate) async fn execute(
         invalid: &invalid,
         left: &left,
     };
-    let known = recorded.as_ref().ok();
+    let known = done.as_ref().ok();
     let arrived = known.and_then(|ids| settle::arrived(plan, &progress, ids).cloned());
-    let verdict = settle::settle(plan, &progress, &ended, recorded, &seen);
+    let verdict = settle::settle(plan, &progress, &ended, done, &seen);
     match (&verdict, &arrived) {
         (Ok(applied), _) => tell_let_go(applied, around.reporter),
         // it is recorded: nobody lived to say so, and the connection's end is the run's failure, not the migration's
-        (Err(_), Some(id)) => tell_arrived(id, around.reporter),
+        (Err(_), Some(id)) => tell_arrived(id, plan.direction, around.reporter),
         (Err(failure), None) => tell_failure(&progress, &ended, failure, around.reporter),
     }
     verdict
@@ -138,17 +138,13 @@ fn tell_let_go(applied: &Applied, reporter: &Reporter) {
     }
 }
 
-/// What is recorded, as far as it can be read in time.
-async fn recorded(
-    reach: &Reach,
-    plan: &Plan,
-    monitor: &Monitor,
-) -> Result<Vec<MigrationId>, Failure> {
+/// What of the plan is done by the history, as far as it can be read in time.
+async fn done(reach: &Reach, plan: &Plan, monitor: &Monitor) -> Result<Vec<MigrationId>, Failure> {
     let limit = match monitor.is_silent() {
         true => READ / 4,
         false => READ,
     };
-    let read = tokio::time::timeout(limit, reach.recorded(plan)).await;
+    let read = tokio::time::timeout(limit, reach.done(plan)).await;
     read.unwrap_or_else(|_| {
         let seconds = limit.as_secs();
         let message = format!("the history could not be read within {seconds} s");
@@ -156,17 +152,21 @@ async fn recorded(
     })
 }
 
-fn tell_arrived(id: &MigrationId, reporter: &Reporter) {
+fn tell_arrived(id: &MigrationId, direction: Direction, reporter: &Reporter) {
     let (app, name) = (id.app.0.clone(), id.name.0.clone());
     let begun = reporter.lines().into_iter().rfind(|line| {
         matches!(&line.kind, EventKind::MigrationStarted { app: a, name: n, .. } if *a == app && *n == name)
     });
     let began = Duration::from_millis(begun.map_or(0, |line| line.elapsed_ms));
-    reporter.emit(EventKind::MigrationApplied {
-        app,
-        name,
-        seconds: reporter.elapsed().saturating_sub(began).as_secs_f64(),
-    });
+    let seconds = reporter.elapsed().saturating_sub(began).as_secs_f64();
+    reporter.emit(migration_done(app, name, seconds, direction));
+}
+
+fn migration_done(app: String, name: String, seconds: f64, direction: Direction) -> EventKind {
+    match direction {
+        Direction::Forward => EventKind::MigrationApplied { app, name, seconds },
+        Direction::Back => EventKind::MigrationUnapplied { app, name, seconds },
+    }
 }
 
 /// The settings of every session of `migrate`: they hold for RunSQL and RunPython too.
@@ -414,12 +414,17 @@ fn hear(
             }
         }
         Answer::MigrationStarted {
-            app, name, atomic, ..
+            app,
+            name,
+            atomic,
+            backward,
+            ..
         } => {
             emit(EventKind::MigrationStarted {
                 app: app.clone(),
                 name: name.clone(),
                 atomic: *atomic,
+                backward: *backward,
             });
         }
         Answer::StatementStarted {
@@ -441,13 +446,21 @@ fn hear(
             });
         }
         Answer::MigrationApplied {
-            app, name, seconds, ..
+            app,
+            name,
+            seconds,
+            backward,
         } => {
-            emit(EventKind::MigrationApplied {
-                app: app.clone(),
-                name: name.clone(),
-                seconds: *seconds,
-            });
+            let direction = match backward {
+                true => Direction::Back,
+                false => Direction::Forward,
+            };
+            emit(migration_done(
+                app.clone(),
+                name.clone(),
+                *seconds,
+                direction,
+            ));
         }
         _ => {}
     }

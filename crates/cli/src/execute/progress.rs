@@ -6,6 +6,7 @@ use super::monitor::Stays;
 use super::settle::Kept;
 use crate::django::wire::{Answer, Exception, MigrateOutcome, Problem};
 use crate::names::MigrationId;
+use crate::plan::Direction;
 
 /// How `migrate` said that it ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +20,7 @@ pub(crate) enum End {
 #[derive(Debug, Clone)]
 pub(crate) struct Current {
     pub(crate) id: MigrationId,
+    pub(crate) direction: Direction,
     pub(crate) atomic: bool,
     pub(crate) kept: Kept,
     pub(crate) commit: Commit,
@@ -64,7 +66,7 @@ pub(crate) struct Progress {
     pub(crate) problem: Option<Problem>,
     pub(crate) warnings: Vec<String>,
     pub(crate) end: Option<End>,
-    /// Migrations that Python said are committed and recorded.
+    /// Migrations that Python said are committed and recorded, or on the way back not recorded any more.
     pub(crate) applied: usize,
     backends: BTreeMap<i32, ()>,
     last_backend: Option<i32>,
@@ -103,11 +105,19 @@ impl Progress {
                 self.last_backend = Some(*backend_pid);
             }
             Answer::MigrationStarted {
-                app, name, atomic, ..
+                app,
+                name,
+                atomic,
+                backward,
+                ..
             } => {
                 self.failed_statement = None;
                 self.current = Some(Current {
                     id: MigrationId::new(app, name),
+                    direction: match backward {
+                        true => Direction::Back,
+                        false => Direction::Forward,
+                    },
                     atomic: *atomic,
                     kept: Kept::default(),
                     commit: Commit::NotSent,
@@ -120,7 +130,9 @@ impl Progress {
                 }
             }
             Answer::CommitStarted => {
-                if let Some(current) = &mut self.current {
+                // one that arrived stays so: on the way back Django takes the row out in a second transaction
+                let current = self.current.as_mut();
+                if let Some(current) = current.filter(|c| c.commit == Commit::NotSent) {
                     current.commit = Commit::Sent;
                 }
             }

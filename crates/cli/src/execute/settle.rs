@@ -1,6 +1,6 @@
 //! What a `migrate` that ended means: facts in, `Applied` or a failure out. Pure.
 //!
-//! What is recorded in django_migrations decides, not what Python said last. Django records a migration in the same
+//! What is recorded in django_migrations, or on the way back is not any more, decides, not what Python said last. Django records a migration in the same
 //! transaction unless deferred SQL is left over, and then in a second one: only there an atomic migration whose
 //! connection was lost may be applied without a row. One that is not atomic leaves what it committed on its way.
 
@@ -20,7 +20,7 @@ use crate::event::Blocker;
 use crate::exit::{Changed, Class};
 use crate::failure::Failure;
 use crate::names::MigrationId;
-use crate::plan::Plan;
+use crate::plan::{Direction, Plan};
 use crate::ui::one_line;
 pub(super) use by_whom::arrived;
 use by_whom::{ByWhom, Open};
@@ -43,21 +43,21 @@ pub(super) fn settle(
     plan: &Plan,
     progress: &Progress,
     ended: &Ended,
-    recorded: Result<Vec<MigrationId>, Failure>,
+    done: Result<Vec<MigrationId>, Failure>,
     seen: &Seen<'_>,
 ) -> Result<Applied, Failure> {
-    let known = recorded
+    let known = done
         .as_ref()
         .map(Vec::as_slice)
         .map_err(|f| f.message.clone());
     if progress.end == Some(End::Done) && ended.stopped_for.as_ref().is_none_or(was_let_go) {
         // whether all of the plan is recorded is for verification to say, in a fresh process
-        return recorded
+        return done
             .map(|_| Applied {
                 warnings: progress.warnings.clone(),
                 let_go: ended.stopped_for.as_ref().map(|f| f.message.clone()),
             })
-            .map_err(|f| f.after_applying(Class::VerificationDiffers));
+            .map_err(|f| f.after_applying(Class::VerificationDiffers, plan.direction));
     }
     let by_whom = known
         .as_ref()
@@ -68,11 +68,18 @@ pub(super) fn settle(
     let failure = reason::reason(plan, progress, ended, seen.blockers);
     let failure = match (&known, &by_whom) {
         (Ok(_), Some(by)) => by.told(failure, plan),
-        (Err(why), _) => failure.source("applied", format!("unknown: {why}")),
+        (Err(why), _) => failure.source(plan.direction.done(), format!("unknown: {why}")),
         (Ok(_), None) => failure,
     };
     let recorded = Open::of(progress, by_whom.as_ref());
-    let failure = hint::with_hint(failure.changed(changed), progress, changed, seen, recorded);
+    let failure = hint::with_hint(
+        failure.changed(changed),
+        plan,
+        progress,
+        changed,
+        seen,
+        recorded,
+    );
     Err(left::told(of_outcome(failure, progress), seen.left))
 }
 
@@ -131,9 +138,15 @@ fn of_outcome(mut failure: Failure, progress: &Progress) -> Failure {
                 current.id,
                 one_line(sql, 100)
             ),
-            None if current.commit == Commit::NotSent => {
-                format!("whether `{}` is rolled back yet is unknown", current.id)
-            }
+            None if current.commit == Commit::NotSent => match current.direction {
+                Direction::Forward => {
+                    format!("whether `{}` is rolled back yet is unknown", current.id)
+                }
+                Direction::Back => format!(
+                    "whether what was run of the way back of `{}` is undone yet is unknown",
+                    current.id
+                ),
+            },
             None => format!("whether the commit of `{}` arrived is unknown", current.id),
         };
         failure.message = format!("{what}: {}", failure.message);

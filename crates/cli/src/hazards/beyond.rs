@@ -34,6 +34,12 @@ const TABLE: &[Beyond] = &[
         remedy: "give it a reverse (RunPython's reverse_code, RunSQL's reverse_sql), or rely on the backup",
     },
     Beyond {
+        code: "no-way-back",
+        severity: Severity::Stop,
+        meaning: "`rollback`: the migration has no way back by migrations, and those before it none without it",
+        remedy: "the run's backup brings back all that was: django-migrate rollback RUN --restore",
+    },
+    Beyond {
         code: "history-duplicate",
         severity: Severity::Ask,
         meaning: "a migration is recorded more than once: two `migrate` ran at the same time",

@@ -16,7 +16,7 @@ use crate::exit::Class;
 use crate::failure::Failure;
 use crate::hazards::{self, Atomic, Context, Finding, MigrationSql, Severity, SqlPart, beyond};
 use crate::names::MigrationId;
-use crate::plan::{Plan, PlanStep};
+use crate::plan::{Direction, Plan, PlanStep};
 use crate::sql::{ColumnBefore, Loss, Relation, Statement};
 
 pub(crate) use deploy::Deploy;
@@ -25,6 +25,7 @@ pub(crate) use document::{Described, document};
 /// The whole plan, statement by statement.
 #[derive(Debug)]
 pub(crate) struct Preview {
+    pub(crate) direction: Direction,
     pub(crate) migrations: Vec<PreviewMigration>,
     pub(crate) fingerprint: String,
 }
@@ -35,9 +36,12 @@ pub(crate) struct PreviewMigration {
     pub(crate) atomic: bool,
     pub(crate) irreversible: Vec<String>,
     pub(crate) missing: Vec<Missing>,
+    /// The way that the plan goes.
     pub(crate) statements: Vec<Statement>,
-    /// The way back, where there is one and it could be rendered.
+    /// The way back, where there is one and it could be rendered; of a plan that goes back none.
     pub(crate) reverse: Vec<Statement>,
+    /// Of a plan that goes back: what of the way forward is not undone by that.
+    pub(crate) not_brought_back: Vec<String>,
     pub(crate) deploy: Deploy,
     /// What concerns the migration as a whole.
     pub(crate) findings: Vec<Finding>,
@@ -78,12 +82,19 @@ pub(crate) fn preview(
     context: &Context,
 ) -> Result<Preview, Failure> {
     broken(plan, sql)?;
-    let forward = assessed(plan, sql, context, forward_parts);
-    let backward = assessed(plan, sql, context, backward_parts);
-    let migrations = plan.steps.iter().zip(forward).zip(backward);
+    let (way, reverse): (Parts, Parts) = match plan.direction {
+        Direction::Forward => (forward_parts, backward_parts),
+        Direction::Back => (backward_parts, |_, _| Vec::new()),
+    };
+    let way = assessed(plan, sql, context, way);
+    let reverse = assessed(plan, sql, context, reverse);
+    let migrations = plan.steps.iter().zip(way).zip(reverse);
     Ok(Preview {
+        direction: plan.direction,
         migrations: migrations
-            .map(|((step, forward), reverse)| migration(step, sql.get(&step.id), forward, reverse))
+            .map(|((step, way), reverse)| {
+                migration(step, plan.direction, sql.get(&step.id), way, reverse)
+            })
             .collect(),
         fingerprint: plan.fingerprint.clone(),
     })
@@ -94,7 +105,7 @@ fn broken(plan: &Plan, sql: &BTreeMap<MigrationId, Sql>) -> Result<(), Failure> 
         let Some(found) = sql.get(&step.id) else {
             continue;
         };
-        let Some(at) = found.forward.iter().find(|o| o.broken) else {
+        let Some(at) = way(found, plan.direction).iter().find(|o| o.broken) else {
             continue;
         };
         let operation = step
@@ -105,20 +116,32 @@ fn broken(plan: &Plan, sql: &BTreeMap<MigrationId, Sql>) -> Result<(), Failure> 
             || at.missing.clone().unwrap_or_default(),
             |e| format!("{}: {}", e.class, e.message),
         );
+        let (of, flag) = match plan.direction {
+            Direction::Forward => ("", ""),
+            Direction::Back => ("the way back of ", " --backwards"),
+        };
         let failure = Failure::new(
             Class::SqlUnavailable,
-            format!("the SQL of `{}` cannot be made: {why}", step.id),
+            format!("the SQL of {of}`{}` cannot be made: {why}", step.id),
         )
         .source("operation", operation)
-        .hint(
-            "the migration itself is at fault; `manage.py sqlmigrate` should fail in the same way",
-        );
+        .hint(format!(
+            "the migration itself is at fault; `manage.py sqlmigrate{flag}` should fail in the same way"
+        ));
         return Err(match &step.file {
             Some(file) => failure.source("file", file.clone()),
             None => failure,
         });
     }
     Ok(())
+}
+
+/// What would run, by operation.
+fn way(sql: &Sql, direction: Direction) -> &[OperationSql] {
+    match direction {
+        Direction::Forward => &sql.forward,
+        Direction::Back => sql.backward.as_deref().unwrap_or_default(),
+    }
 }
 
 type Parts = for<'a> fn(&'a PlanStep, &'a Sql) -> Vec<SqlPart<'a>>;
@@ -193,15 +216,20 @@ fn column<'a>(
 
 fn migration(
     step: &PlanStep,
+    direction: Direction,
     sql: Option<&Sql>,
     statements: Vec<Statement>,
     reverse: Vec<Statement>,
 ) -> PreviewMigration {
-    let missing = missing(step, sql);
+    let missing = missing(step, direction, sql);
     let mut findings: Vec<Finding> = missing.iter().map(incomplete).collect();
     findings.extend(step.irreversible.iter().map(|operation| {
+        let code = match direction {
+            Direction::Forward => "irreversible-operation",
+            Direction::Back => "no-way-back",
+        };
         beyond::finding(
-            "irreversible-operation",
+            code,
             format!("there is no way back by migrations: {operation}"),
         )
     }));
@@ -220,12 +248,13 @@ fn migration(
         missing,
         statements,
         reverse,
+        not_brought_back: Vec::new(),
         findings,
         at_stake: BTreeMap::new(),
     }
 }
 
-fn missing(step: &PlanStep, sql: Option<&Sql>) -> Vec<Missing> {
+fn missing(step: &PlanStep, direction: Direction, sql: Option<&Sql>) -> Vec<Missing> {
     let Some(sql) = sql else {
         return vec![Missing {
             operation: "all".to_owned(),
@@ -254,7 +283,7 @@ fn missing(step: &PlanStep, sql: Option<&Sql>) -> Vec<Missing> {
             why,
         })
     };
-    sql.forward.iter().filter_map(gap).collect()
+    way(sql, direction).iter().filter_map(gap).collect()
 }
 
 fn incomplete(missing: &Missing) -> Finding {
@@ -402,6 +431,7 @@ impl Preview {
             findings: m.all_findings().map(line).collect(),
             destroys: m.destroys(),
             reverse_destroys: m.reverse_destroys(),
+            not_brought_back: m.not_brought_back.clone(),
         });
         PreviewFinished {
             verdict: self.verdict().name().to_owned(),
@@ -419,8 +449,12 @@ impl Preview {
     pub(crate) fn script(&self) -> String {
         let mut text = String::new();
         for m in &self.migrations {
+            let back = match self.direction {
+                Direction::Forward => "",
+                Direction::Back => "back: ",
+            };
             text.push_str(&format!(
-                "-- {}{}\n",
+                "-- {back}{}{}\n",
                 m.id,
                 if m.atomic { "" } else { " (not atomic)" }
             ));

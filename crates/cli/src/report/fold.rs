@@ -114,7 +114,8 @@ impl Folding {
             EventKind::MigrationStarted { app, name, .. } => {
                 self.progress(app, name, MigrationProgress::Unknown, None);
             }
-            EventKind::MigrationApplied { app, name, seconds } => {
+            EventKind::MigrationApplied { app, name, seconds }
+            | EventKind::MigrationUnapplied { app, name, seconds } => {
                 self.progress(app, name, MigrationProgress::Applied, Some(*seconds));
             }
             EventKind::MigrationFailed(failed) => {
@@ -175,6 +176,7 @@ impl Folding {
             irreversible: m.irreversible.clone(),
             destroys: Vec::new(),
             reverse_destroys: Vec::new(),
+            not_brought_back: Vec::new(),
             findings: Vec::new(),
         };
         self.report.migrations = planned.migrations.iter().map(line).collect();
@@ -192,6 +194,7 @@ impl Folding {
                 line.complete = Some(seen.complete);
                 line.destroys.clone_from(&seen.destroys);
                 line.reverse_destroys.clone_from(&seen.reverse_destroys);
+                line.not_brought_back.clone_from(&seen.not_brought_back);
                 line.findings.clone_from(&seen.findings);
             }
         }

@@ -19,13 +19,18 @@ pub(crate) fn markdown(report: &RunReport) -> String {
     out
 }
 
-fn title(report: &RunReport) -> &'static str {
-    match (report.exit_code, report.started.dry_run) {
-        (Some(0), false) => "Migration Complete",
-        (Some(0), true) => "Migration Dry Run",
-        (Some(_), _) => "Migration Halted",
-        (None, _) => "Migration Broke Off",
-    }
+fn title(report: &RunReport) -> String {
+    let what = match report.is_rollback() {
+        true => "Rollback",
+        false => "Migration",
+    };
+    let how = match (report.exit_code, report.started.dry_run) {
+        (Some(0), false) => "Complete",
+        (Some(0), true) => "Dry Run",
+        (Some(_), _) => "Halted",
+        (None, _) => "Broke Off",
+    };
+    format!("{what} {how}")
 }
 
 fn head(out: &mut String, report: &RunReport) {
@@ -98,10 +103,11 @@ fn broken_off(out: &mut String, broken: &BrokenOff) {
 }
 
 fn migrations(out: &mut String, report: &RunReport) {
-    let heading = if report.started.dry_run {
-        "Migrations Pending"
-    } else {
-        "Migrations Applied"
+    let heading = match (report.started.dry_run, report.is_rollback()) {
+        (true, false) => "Migrations Pending",
+        (false, false) => "Migrations Applied",
+        (true, true) => "Migrations That Would Go Back",
+        (false, true) => "Migrations Rolled Back",
     };
     let _ = writeln!(out, "\n### {heading}\n");
     if report.migrations.is_empty() {
@@ -116,9 +122,12 @@ fn migrations(out: &mut String, report: &RunReport) {
         let (mark, word) = match m.progress {
             MigrationProgress::Applied => ("x", String::new()),
             MigrationProgress::Pending if report.started.dry_run => (" ", String::new()),
-            MigrationProgress::Pending => (" ", " — not applied".to_owned()),
+            MigrationProgress::Pending => (" ", format!(" — not {}", report.done())),
             MigrationProgress::Failed => (" ", " — **failed**".to_owned()),
             MigrationProgress::Unknown => (" ", " — begun, its end is unknown".to_owned()),
+            MigrationProgress::RolledBack if report.is_rollback() => {
+                (" ", " — stays applied".to_owned())
+            }
             MigrationProgress::RolledBack if m.atomic => (" ", " — rolled back".to_owned()),
             MigrationProgress::RolledBack => (" ", " — nothing of it stayed".to_owned()),
         };
@@ -156,6 +165,9 @@ fn migrations(out: &mut String, report: &RunReport) {
 fn details(out: &mut String, m: &MigrationLine) {
     for loss in &m.destroys {
         let _ = writeln!(out, "  - **destroys** {loss}");
+    }
+    for lost in &m.not_brought_back {
+        let _ = writeln!(out, "  - **does not bring back** {lost}");
     }
     if m.complete == Some(false) {
         let _ = writeln!(out, "  - the preview does not show all of its SQL");
@@ -225,7 +237,7 @@ pub(super) fn checklist(report: &RunReport) -> Vec<VerifyCheck> {
         let why = if report.started.dry_run && report.succeeded() {
             "a dry run changes nothing, so there is nothing to verify".to_owned()
         } else if report.succeeded() {
-            "nothing was applied".to_owned()
+            format!("nothing was {}", report.done())
         } else {
             not_reached()
         };

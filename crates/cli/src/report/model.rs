@@ -64,6 +64,9 @@ pub(crate) struct MigrationLine {
     pub(crate) irreversible: Vec<String>,
     pub(crate) destroys: Vec<String>,
     pub(crate) reverse_destroys: Vec<String>,
+    /// Of one that went back.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) not_brought_back: Vec<String>,
     pub(crate) findings: Vec<FindingLine>,
 }
 
@@ -75,6 +78,7 @@ pub(crate) enum MigrationProgress {
     Unknown,
     /// Begun, and nothing of it stayed.
     RolledBack,
+    /// Or, where the run is a rollback, taken back.
     Applied,
     Failed,
 }
@@ -116,12 +120,29 @@ impl RunReport {
             .filter(|m| m.progress == MigrationProgress::Applied)
     }
 
-    /// `dry run` or `apply`.
-    pub(crate) fn mode(&self) -> &'static str {
-        if self.started.dry_run {
-            "dry run"
-        } else {
-            "apply"
+    /// Whether it is a rollback of another.
+    pub(crate) fn is_rollback(&self) -> bool {
+        self.started.rolls_back.is_some()
+    }
+
+    /// What became of a migration of the plan: `applied`, `rolled back`.
+    pub(super) fn done(&self) -> &'static str {
+        match self.is_rollback() {
+            true => "rolled back",
+            false => "applied",
+        }
+    }
+
+    /// `dry run`, `apply` or `rollback of run …`.
+    pub(crate) fn mode(&self) -> String {
+        let mode = match (self.started.dry_run, self.is_rollback()) {
+            (true, _) => "dry run",
+            (false, false) => "apply",
+            (false, true) => "apply, backwards",
+        };
+        match &self.started.rolls_back {
+            Some(run) => format!("{mode}, rollback of run {run}"),
+            None => mode.to_owned(),
         }
     }
 
@@ -146,20 +167,28 @@ impl RunReport {
     pub(crate) fn headline(&self) -> String {
         let applied = self.applied().count();
         let pending = self.migrations.len();
+        let (done, nothing, planned) = match self.is_rollback() {
+            false => ("applied", "No migrations to apply.", "are pending"),
+            true => (
+                "rolled back",
+                "Nothing to roll back.",
+                "would be rolled back",
+            ),
+        };
         match (self.exit_code, self.started.dry_run) {
             (None, _) => format!(
-                "The run broke off: {applied} of {pending} migrations are known to be applied."
+                "The run broke off: {applied} of {pending} migrations are known to be {done}."
             ),
-            (Some(0), _) if pending == 0 => "No migrations to apply.".to_owned(),
+            (Some(0), _) if pending == 0 => nothing.to_owned(),
             (Some(0), true) => {
-                format!("Dry run: {pending} migrations are pending. The database was not changed.")
+                format!("Dry run: {pending} migrations {planned}. The database was not changed.")
             }
-            (Some(0), false) => format!("{applied} migrations were applied and verified."),
+            (Some(0), false) => format!("{applied} migrations were {done} and verified."),
             (Some(code), _) => {
                 let changed = match self.changed {
                     Changed::No => "the database was not changed".to_owned(),
                     Changed::Yes => format!(
-                        "the database was changed: {applied} of {pending} migrations are applied"
+                        "the database was changed: {applied} of {pending} migrations are {done}"
                     ),
                     Changed::Unknown => "whether the database was changed is unknown".to_owned(),
                 };

@@ -14,6 +14,9 @@ pub(super) fn commands(
     let Some(facts) = &report.project_facts else {
         return Vec::new();
     };
+    if report.is_rollback() {
+        return forward_again(report);
+    }
     // of a dry run that halted nobody knows whether it would ever be applied
     if report.started.dry_run && !report.succeeded() {
         return Vec::new();
@@ -31,6 +34,27 @@ pub(super) fn commands(
         .collect();
     commands.extend(restore(report, facts));
     commands
+}
+
+/// A rollback is undone by a run.
+fn forward_again(report: &RunReport) -> Vec<RollbackCommand> {
+    let facts = report.project_facts.iter();
+    let restored = facts.filter_map(|facts| restore(report, facts));
+    let again = RollbackCommand {
+        what: "forward again".to_owned(),
+        command: "django-migrate run".to_owned(),
+        warnings: vec!["what going back destroyed is only in the backup".to_owned()],
+    };
+    let some = report.migrations.iter().any(|m| {
+        matches!(
+            m.progress,
+            MigrationProgress::Applied | MigrationProgress::Unknown
+        )
+    });
+    match some {
+        true => std::iter::once(again).chain(restored).collect(),
+        false => Vec::new(),
+    }
 }
 
 /// A dry run shows the way back of what it would apply; a real run that of what it did.

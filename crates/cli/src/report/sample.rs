@@ -52,6 +52,7 @@ pub(super) fn applied() -> Vec<Line> {
             app: app.into(),
             name: name.into(),
             atomic: true,
+            backward: false,
         });
         push(EventKind::MigrationApplied {
             app: app.into(),
@@ -102,6 +103,7 @@ fn started() -> RunStarted {
         run: "20261122-093000-4711".into(),
         tool_version: "0.1.0".into(),
         dry_run: false,
+        rolls_back: None,
         backup_first: true,
         app: None,
         migration: None,
@@ -127,6 +129,8 @@ fn inspected() -> ProjectInspected {
         database_host: Some("db1".into()),
         database_port: Some(5432),
         database_user: Some("shop".into()),
+        system_identifier: None,
+        database_oid: None,
         server_version: "15.18".into(),
         database_bytes: Some(13_000_000),
         check_warnings: vec![],
@@ -185,6 +189,7 @@ fn preview() -> PreviewFinished {
                 findings,
                 destroys,
                 reverse_destroys: reverse,
+                not_brought_back: vec![],
             }
         };
     PreviewFinished {

@@ -121,10 +121,10 @@ fn migrations(out: &mut String, report: &RunReport, detail: Detail) {
     }
     section(
         out,
-        if report.started.dry_run {
-            "Pending"
-        } else {
-            "Migrations"
+        match (report.started.dry_run, report.is_rollback()) {
+            (true, false) => "Pending",
+            (true, true) => "Would go back",
+            (false, _) => "Migrations",
         },
     );
     let counted = |m: &&MigrationLine| {
@@ -147,10 +147,14 @@ fn migrations(out: &mut String, report: &RunReport, detail: Detail) {
     }
     for m in report.migrations.iter().filter(|m| !counted(m)) {
         let (mark, word) = match m.progress {
+            MigrationProgress::Applied if report.is_rollback() => ("[X]", " is back".to_owned()),
             MigrationProgress::Applied => ("[X]", String::new()),
             MigrationProgress::Pending => ("[ ]", String::new()),
             MigrationProgress::Failed => ("[ ]", paint(Look::Bad, " failed")),
             MigrationProgress::Unknown => ("[?]", paint(Look::Bad, " begun, its end is unknown")),
+            MigrationProgress::RolledBack if report.is_rollback() => {
+                ("[ ]", paint(Look::Warning, " stays applied"))
+            }
             MigrationProgress::RolledBack if m.atomic => {
                 ("[ ]", paint(Look::Warning, " rolled back"))
             }
@@ -198,10 +202,10 @@ fn rollback(out: &mut String, report: &RunReport, detail: Detail) {
     if report.rollback.is_empty() || (report.changed == Changed::No && !report.started.dry_run) {
         return;
     }
-    let title = if report.started.dry_run {
-        "Rollback, once the plan is applied"
-    } else {
-        "Rollback (if needed)"
+    let title = match (report.started.dry_run, report.is_rollback()) {
+        (true, _) => "Rollback, once the plan is applied",
+        (false, false) => "Rollback (if needed)",
+        (false, true) => "Forward again",
     };
     section(out, title);
     let _ = writeln!(

@@ -334,6 +334,17 @@ impl Listener for Terminal {
             }
             EventKind::StatementStarted { sql, .. } => self.ran.starts(sql),
             EventKind::StatementFinished { seconds, .. } => self.ran.finished(*seconds),
+            EventKind::MigrationUnapplied {
+                app,
+                name,
+                seconds: s,
+            } => {
+                let slow = self.ran.applied(*s);
+                self.detail(format!(
+                    "[ ] {app}.{name} is back {}",
+                    paint(Look::Faint, format!("{}{slow}", seconds(*s)))
+                ));
+            }
             EventKind::MigrationApplied {
                 app,
                 name,

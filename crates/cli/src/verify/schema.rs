@@ -180,6 +180,7 @@ mod tests {
     #[track_caller]
     fn schema_ok(before: Vec<SchemaDifference>, after: Vec<SchemaDifference>, expected: bool) {
         let plan = Plan {
+            direction: crate::plan::Direction::Forward,
             steps: vec![],
             fingerprint: String::new(),
             previous: BTreeMap::new(),

@@ -189,6 +189,7 @@ mod tests {
             irreversible: vec![],
         };
         Plan {
+            direction: crate::plan::Direction::Forward,
             steps: of.iter().map(step).collect(),
             fingerprint: "now".to_owned(),
             previous: BTreeMap::new(),

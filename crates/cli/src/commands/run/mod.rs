@@ -22,6 +22,7 @@ use crate::exit::Class;
 use crate::failure::Failure;
 use crate::journal::{self, Journal, RunFolder};
 use crate::lock::MigrationLock;
+use crate::plan::Direction;
 use crate::preview::{self, Preview};
 use crate::reporter::{Listener, Reporter};
 use crate::settings::{BackupFirst, Mode, RunSettings};
@@ -82,6 +83,7 @@ fn started(
         run: folder.id.clone(),
         tool_version: env!("CARGO_PKG_VERSION").to_owned(),
         dry_run: settings.mode == Mode::DryRun,
+        rolls_back: None,
         backup_first: settings.backup_first == BackupFirst::Yes,
         app: settings.target.app.clone(),
         migration: settings.target.migration.clone(),
@@ -163,10 +165,10 @@ impl Run<'_> {
         // from here on, whatever fails, the database has changed
         self.step(Step::Verify, self.verify(pending, &applied))
             .await
-            .map_err(|f| f.after_applying(Class::VerificationDiffers))?;
+            .map_err(|f| f.after_applying(Class::VerificationDiffers, Direction::Forward))?;
         self.step(Step::Tests, self.tests(pending))
             .await
-            .map_err(|f| f.after_applying(Class::TestsNotRun))
+            .map_err(|f| f.after_applying(Class::TestsNotRun, Direction::Forward))
     }
 
     /// A step with its times. A signal that came between two steps ends the run here.

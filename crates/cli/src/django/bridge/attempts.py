@@ -9,7 +9,8 @@ import time
 class Attempt:
     """One call of the executor for one migration, and what it did so far."""
 
-    def __init__(self, connection, migration, number):
+    def __init__(self, connection, migration, number, backward):
+        self.backward = backward
         self.connection = connection
         self.names = (migration.app_label, migration.name)
         self.atomic = bool(migration.atomic)
@@ -27,7 +28,7 @@ class Attempt:
     def enters(self, operation, app_label):
         from django.db import router
 
-        name = code_name(getattr(operation, "code", None))
+        name = code_name(getattr(operation, "reverse_code" if self.backward else "code", None))
         hints = getattr(operation, "hints", {})
         if name and not router.allow_migrate(self.connection.alias, app_label, **hints):
             return
@@ -70,7 +71,7 @@ class Attempts:
             number = 1
             while True:
                 self.announce(migration, number, names)
-                attempt = Attempt(connection, migration, number)
+                attempt = Attempt(connection, migration, number, backward)
                 try:
                     result = self.make(attempt, lambda: real(executor, state, migration, *args, **kwargs))
                     break

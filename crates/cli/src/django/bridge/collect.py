@@ -13,6 +13,8 @@ def collect_sql(bridge, connection, executor, plan):
         if "sql" in bridge.parts:
             bridge.send("sql_done", statements=0, seconds=0.0, cpu_seconds=0.0)
         return
+    if bridge.request["back"] is not None:
+        return collect_back(bridge, connection, executor, plan)
     if any(backward for _, backward in plan):
         for migration, backward in plan:
             walked = Walked.__new__(Walked)
@@ -30,6 +32,26 @@ def collect_sql(bridge, connection, executor, plan):
                 collector.collect(walked)
         if collector:
             collector.finish()
+    finally:
+        if collector:
+            collector.unhook()
+    if collector:
+        bridge.send("sql_done", statements=collector.statements, seconds=rounded(time.perf_counter() - began),
+                    cpu_seconds=rounded(cpu_seconds() - cpu))
+
+
+def collect_back(bridge, connection, executor, plan):
+    """Says each applied migration that is to go back and, where asked for, the SQL of its way back, in running order."""
+    began, cpu = time.perf_counter(), cpu_seconds()
+    back = {migration for migration, _ in plan}
+    walk = StateWalk(executor, back)
+    collector = Collector(bridge, connection, walk) if "sql" in bridge.parts else None
+    try:
+        walked = {migration: Walked(migration, walk) for migration in walk.rest}
+        for migration, _ in plan:
+            say_planned(bridge, connection, walked[migration], True)
+            if collector:
+                collector.collect_back(walked[migration])
     finally:
         if collector:
             collector.unhook()
@@ -113,6 +135,15 @@ class Collector:
         for walked, _, answer in self.waiting:
             self.say(walked, answer)
 
+    def collect_back(self, walked):
+        """What is applied goes back from the database as it is; the catalogue follows, the last migration first."""
+        began = time.perf_counter()
+        answer = empty_answer(walked.migration, "stub")
+        self.backward(walked, self.steps(walked), answer)
+        answer["seconds"] = time.perf_counter() - began
+        self.statements += sum(len(item["statements"]) for item in answer["backward"] or [])
+        self.say(walked, answer)
+
     def say(self, walked, answer):
         self.statements += sum(len(item["statements"]) for item in answer["forward"]) + len(answer["forward_deferred"])
         self.bridge.send("sql", app=walked.migration.app_label, name=walked.migration.name,
@@ -147,9 +178,8 @@ class Collector:
         migration = walked.migration
         self.catalogue = self.catalogue.copy()
         results, deferred = Pass(self, migration, render).run(steps, "database_forwards")
-        return {"forward": by_operation(results) + self.not_reached(migration, walked), "forward_deferred": deferred,
-                "backward": None, "backward_deferred": [], "render": render, "seconds": 0.0,
-                "irreversible": [described_text(op) for op in migration.operations if not is_reversible(op)]}
+        return dict(empty_answer(migration, render), forward_deferred=deferred,
+                    forward=by_operation(results) + self.not_reached(migration, walked))
 
     def backward(self, walked, steps, answer):
         """Leaves the catalogue as it is before the migration."""
@@ -187,6 +217,11 @@ class Collector:
 
     def follow_collected(self):
         """Set by the running pass: brings the catalogue up to the last collected statement."""
+
+
+def empty_answer(migration, render):
+    return {"forward": [], "forward_deferred": [], "backward": None, "backward_deferred": [], "render": render,
+            "seconds": 0.0, "irreversible": [described_text(op) for op in migration.operations if not is_reversible(op)]}
 
 
 def comparable(answer, way):

@@ -14,6 +14,7 @@ class MigrateHooks:
         self.stop = stop
         self.statements = Statements(bridge, stop, words)
         self.attempts = Attempts(bridge, stop, words, self.statements, self.wrap)
+        self.back = bridge.request["back"] is not None
         agreed = bridge.request["agreed"]
         self.agreed = None if agreed is None else {named((m["app"], m["name"])): m["source_sha256"] for m in agreed}
         self.command_error = None
@@ -23,11 +24,14 @@ class MigrateHooks:
         from django.db.backends.base.base import BaseDatabaseWrapper
         from django.db.migrations.executor import MigrationExecutor
         from django.db.migrations.operations import RunPython
+        from django.db.migrations.recorder import MigrationRecorder
 
+        self.wrap(MigrationExecutor, "migration_plan", self.planned)
         self.wrap(MigrationExecutor, "migrate", self.plan)
         self.wrap(MigrationExecutor, "apply_migration", self.migration(backward=False))
         self.wrap(MigrationExecutor, "unapply_migration", self.migration(backward=True))
         self.wrap(MigrationExecutor, "record_migration", self.record)
+        self.wrap(MigrationRecorder, "record_unapplied", self.record)
         self.wrap(BaseDatabaseWrapper, "_commit", self.commit)
         self.wrap(BaseDatabaseWrapper, "_rollback", self.rollback)
         self.wrap(RunPython, "database_forwards", self.attempts.entered)
@@ -44,6 +48,12 @@ class MigrateHooks:
         wrapper.__wrapped__ = real
         setattr(cls, name, wrapper)
 
+    def planned(self, real, executor, targets, clean_start=False):
+        """What goes back is no target that the command could be given."""
+        if not self.back or clean_start or executor.connection.alias != self.bridge.alias:
+            return real(executor, targets, clean_start)
+        return plan_back(self.bridge, executor)
+
     def plan(self, real, executor, targets, plan=None, *args, **kwargs):
         """The whole plan is held against what was agreed to before the first of it runs."""
         if executor.connection.alias == self.bridge.alias:
@@ -55,7 +65,7 @@ class MigrateHooks:
         if self.agreed is None:
             return
         name = named((migration.app_label, migration.name))
-        if backward or name not in self.agreed:
+        if backward != self.back or name not in self.agreed:
             why = "`%s` is not in the plan that was agreed to" % name
         elif self.agreed[name] != source_sha256(migration):
             why = "the file of `%s` is not the one that was agreed to" % name

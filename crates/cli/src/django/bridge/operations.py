@@ -42,7 +42,7 @@ def describe_operation(connection, op, app_label, old, new):
         states = described_parts(connection, op.state_operations, app_label, old)
     return {
         "class": dotted(type(op)), "base": base_name(op), "describe": described_text(op),
-        "reversible": is_reversible(op), "reduces_to_sql": reduces_to_sql(op), "elidable": bool(op.elidable),
+        "reversible": is_reversible(op), "reverse_is_noop": reverse_is_noop(op), "reduces_to_sql": reduces_to_sql(op), "elidable": bool(op.elidable),
         "atomic": None if op.atomic is None else bool(op.atomic), "model": model, "table": table, "field": name,
         "field_before": described_field(connection, op, app_label, old, 0),
         "field_after": described_field(connection, op, app_label, new, -1),
@@ -76,6 +76,15 @@ def described_parts(connection, ops, app_label, old):
 def is_reversible(op):
     parts = getattr(op, "database_operations", None)
     return bool(op.reversible) and all(map(is_reversible, parts or []))
+
+
+def reverse_is_noop(op):
+    """Its way back was written as doing nothing, while the way forward does something."""
+    from django.db.migrations.operations.special import RunPython, RunSQL
+
+    if isinstance(op, RunPython):
+        return op.reverse_code is RunPython.noop and op.code is not RunPython.noop
+    return isinstance(op, RunSQL) and op.reverse_sql == RunSQL.noop and op.sql != RunSQL.noop
 
 
 def reduces_to_sql(op):

@@ -6,6 +6,8 @@ Absent here: what the migrations consist of.
 
 def make_plan(bridge, executor):
     """The plan in the order in which Django's executor would run it."""
+    if bridge.request["back"] is not None:
+        return plan_back(bridge, executor)
     targets = plan_targets(bridge, executor.loader)
     try:
         plan = executor.migration_plan(targets)
@@ -21,6 +23,18 @@ def make_plan(bridge, executor):
     wanted = {migration for migration, _ in plan}
     everything = executor.migration_plan(executor.loader.graph.leaf_nodes(), clean_start=True)
     return [(migration, False) for migration, _ in everything if migration in wanted]
+
+
+def plan_back(bridge, executor):
+    """Those of `back` that are applied and in the graph, the last first: what depends on another goes before it.
+
+    No target of Django's says just these: `migrate APP NAME` takes along whatever depends on them.
+    """
+    wanted, loader = set(bridge.request["back"]), executor.loader
+    everything = executor.migration_plan(loader.graph.leaf_nodes(), clean_start=True)
+    keys = [((migration.app_label, migration.name), migration) for migration, _ in everything]
+    return [(migration, True) for key, migration in reversed(keys)
+            if named(key) in wanted and key in loader.applied_migrations]
 
 
 def plan_targets(bridge, loader):

@@ -45,19 +45,25 @@ class Step:
 class StateWalk:
     """The project state from what is applied, forward through the plan; renders nothing.
 
+    With `back`, it stands before the first of those, and `rest` are they and what else is applied after it.
+
     Snapshots share what does not change: before an operation runs, only the model states that it can change are
     replaced by clones, so a model state that a snapshot holds is never written to again.
     """
 
-    def __init__(self, executor):
+    def __init__(self, executor, back=()):
         from django.db.migrations.state import ProjectState
 
-        loader = executor.loader
+        loader, self.rest = executor.loader, []
         self.state = ProjectState(real_apps=loader.unmigrated_apps)
         applied = {loader.graph.nodes[key] for key in loader.applied_migrations if key in loader.graph.nodes}
         # The order of MigrationExecutor._create_project_state, which is not that of the history.
         for migration, _ in executor.migration_plan(loader.graph.leaf_nodes(), clean_start=True):
-            if migration in applied:
+            if migration not in applied:
+                continue
+            if self.rest or migration in back:
+                self.rest.append(migration)
+            else:
                 migration.mutate_state(self.state, preserve=False)
         self.last = self.snapshot()
 

@@ -16,6 +16,7 @@ fn lines(atomic: bool, more: Vec<EventKind>) -> Vec<Line> {
         run: "20261122-093015-4711".into(),
         tool_version: "0".into(),
         dry_run: false,
+        rolls_back: None,
         backup_first: false,
         app: None,
         migration: None,
@@ -55,6 +56,7 @@ fn begins(atomic: bool) -> EventKind {
         app: "blog".into(),
         name: "0002".into(),
         atomic,
+        backward: false,
     }
 }
 

@@ -1,4 +1,4 @@
-//! Who applied what of the plan is recorded now.
+//! Who did what of the plan is done by the history.
 
 use super::{lost, open};
 use crate::execute::progress::{Commit, Progress};
@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::names::MigrationId;
 use crate::plan::Plan;
 
-/// What of the plan is recorded: a plain `migrate` beside this run may have done some of it.
+/// What of the plan is recorded, or gone on the way back: a plain `migrate` beside this run may have done some of it.
 #[derive(Debug, Default)]
 pub(super) struct ByWhom<'a> {
     pub(super) us: Vec<&'a MigrationId>,
@@ -30,14 +30,15 @@ impl<'a> ByWhom<'a> {
     pub(super) fn told(&self, failure: Failure, plan: &Plan) -> Failure {
         let all = plan.steps.len();
         let failure = failure.source(
-            "applied",
+            plan.direction.done(),
             format!("{} of {all} migrations of the plan", self.us.len()),
         );
         if self.others.is_empty() {
             return failure;
         }
         let others: Vec<String> = self.others.iter().map(ToString::to_string).collect();
-        failure.source("applied by somebody else meanwhile", others.join(", "))
+        let name = format!("{} by somebody else meanwhile", plan.direction.done());
+        failure.source(&name, others.join(", "))
     }
 }
 

@@ -1,5 +1,7 @@
 //! What is true now, and what to do next.
 
+mod back;
+
 use super::by_whom::Open;
 use super::changed::{doubtful, half};
 use super::{Seen, open};
@@ -7,6 +9,7 @@ use crate::execute::progress::{Commit, Current, Progress};
 use crate::execute::resume::{self, drop_index};
 use crate::exit::{Changed, Class};
 use crate::failure::Failure;
+use crate::plan::{Direction, Plan};
 use crate::sql::Relation;
 use crate::ui::{count, one_line};
 
@@ -15,13 +18,22 @@ const SQL: usize = 160;
 /// The failure with each statement of a half migration that stayed, and with what to do.
 pub(super) fn with_hint(
     failure: Failure,
+    plan: &Plan,
     progress: &Progress,
     changed: Changed,
     seen: &Seen<'_>,
     recorded: Open,
 ) -> Failure {
-    let state = state(progress, changed, seen, recorded);
-    let next = next(&failure, recorded).to_owned();
+    let state = match (open(progress), plan.direction) {
+        (Some(c), Direction::Back) => back::state(progress, c, changed, seen, recorded),
+        (Some(c), Direction::Forward) => state(progress, c, changed, seen, recorded),
+        (None, direction) => nothing_open(direction, changed),
+    };
+    let next = match plan.direction {
+        Direction::Forward => next(&failure, recorded),
+        Direction::Back => back::next(&failure, recorded),
+    };
+    let next = next.to_owned();
     // who stopped it knows best what to do next
     let next = failure.hint.clone().unwrap_or(next);
     let mut failure = failure.hint(format!("{state}; {next}"));
@@ -54,13 +66,22 @@ fn stayed(failure: Failure, current: &Current) -> Failure {
     }
 }
 
-fn state(progress: &Progress, changed: Changed, seen: &Seen<'_>, recorded: Open) -> String {
-    let Some(c) = open(progress) else {
-        return match changed {
-            Changed::Yes => "the migrations that were applied stayed".to_owned(),
-            _ => "nothing was applied".to_owned(),
-        };
-    };
+fn nothing_open(direction: Direction, changed: Changed) -> String {
+    let done = direction.done();
+    match (changed, direction) {
+        (Changed::Yes, Direction::Forward) => format!("the migrations that were {done} stayed"),
+        (Changed::Yes, Direction::Back) => format!("the migrations that were {done} stay so"),
+        _ => format!("nothing was {done}"),
+    }
+}
+
+fn state(
+    progress: &Progress,
+    c: &Current,
+    changed: Changed,
+    seen: &Seen<'_>,
+    recorded: Open,
+) -> String {
     let id = &c.id;
     match (changed, recorded) {
         (_, Open::RecordedByUs) => format!("`{id}` is applied and recorded: its commit arrived"),
@@ -89,8 +110,9 @@ fn by_others(c: &Current) -> String {
         0 => "what this run did of it was rolled back".to_owned(),
         n => format!("{} of this run's statements of it stayed too", n),
     };
+    let done = c.direction.done();
     format!(
-        "`{}` was applied by somebody else at the same time, which the advisory lock does not prevent in a plain \
+        "`{}` was {done} by somebody else at the same time, which the advisory lock does not prevent in a plain \
          `manage.py migrate`; {ours}",
         c.id
     )

@@ -7,7 +7,7 @@ use crate::execute::progress::Progress;
 use crate::exit::Class;
 use crate::failure::Failure;
 use crate::names::MigrationId;
-use crate::plan::Plan;
+use crate::plan::{Direction, Plan};
 use crate::ui;
 
 pub(super) fn reason(
@@ -47,13 +47,21 @@ pub(super) fn reason(
             let mut failure = crash.clone();
             failure.class = Class::MigrationConnectionLost;
             failure.message = format!(
-                "migration `{}` was cut off: {}",
-                current.id, failure.message
+                "{} was cut off: {}",
+                what(plan, &current.id),
+                failure.message
             );
             failure
         }
         (Some(crash), None) => crash.clone(),
         (None, _) => Failure::new(Class::MigrationFailed, "`migrate` ended without saying how"),
+    }
+}
+
+fn what(plan: &Plan, id: &MigrationId) -> String {
+    match plan.direction {
+        Direction::Forward => format!("migration `{id}`"),
+        Direction::Back => format!("the way back of `{id}`"),
     }
 }
 
@@ -71,7 +79,8 @@ fn migration_failed(
         .map(|s| format!(" (SQLSTATE {s})"))
         .unwrap_or_default();
     let message = format!(
-        "migration `{id}` failed: {}{sqlstate}",
+        "{} failed: {}{sqlstate}",
+        what(plan, id),
         first_line(&exception.message)
     );
     let mut failure = Failure::new(class, message);

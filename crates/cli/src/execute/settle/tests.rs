@@ -106,6 +106,7 @@ fn plan<'a>(ids: impl Iterator<Item = &'a MigrationId>) -> Plan {
         irreversible: vec![],
     };
     Plan {
+        direction: crate::plan::Direction::Forward,
         steps: ids.map(step).collect(),
         fingerprint: String::new(),
         previous: BTreeMap::new(),
@@ -457,6 +458,7 @@ fn a_migrate_that_ends_well_is_applied() {
         seconds: 1.0,
     });
     let plan = Plan {
+        direction: crate::plan::Direction::Forward,
         steps: vec![],
         fingerprint: String::new(),
         previous: BTreeMap::new(),
