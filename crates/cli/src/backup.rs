@@ -2,11 +2,12 @@
 //!
 //! `dumper` does the work; here are the request, the events and the words. Absent here: restoring.
 
+use std::num::NonZeroU8;
 use std::path::{Path, PathBuf};
 
 use dumper::{
-    Archive, Compression, DumpError, DumpRequest, GzipLevel, Password, PgDump, Progress,
-    find_pg_dump,
+    Archive, Compression, DumpError, DumpRequest, Format, GzipLevel, Password, PgDump, Progress,
+    Selection, Verified, find_pg_dump,
 };
 use jiff::{Timestamp, Zoned};
 use pgdriver::server::ServerFacts;
@@ -110,7 +111,9 @@ fn request(pg_dump: PgDump, plan: &BackupPlan<'_>) -> DumpRequest {
         timestamp: Zoned::now().strftime("%Y%m%d_%H%M%S").to_string(),
         created_at: format!("{:.3}", Timestamp::now()),
         tool_version: env!("CARGO_PKG_VERSION").to_owned(),
-        compression: match plan.settings.compress {
+        connection: options.clone(),
+        format: Format::Plain,
+        compression: Some(match plan.settings.compress {
             Compress::None => Compression::None,
             Compress::Gzip(level) => Compression::Gzip(
                 u8::try_from(level)
@@ -118,7 +121,10 @@ fn request(pg_dump: PgDump, plan: &BackupPlan<'_>) -> DumpRequest {
                     .and_then(GzipLevel::new)
                     .unwrap_or_default(),
             ),
-        },
+        }),
+        jobs: NonZeroU8::MIN,
+        selection: Selection::default(),
+        proof: Verified::Trailer,
         lock_wait_timeout: (!timeout.is_zero()).then_some(timeout),
         estimated_bytes: plan.server.database_bytes,
     }
@@ -135,7 +141,7 @@ pub(crate) fn directory(settings: &BackupSettings, root: &Path) -> PathBuf {
 
 fn tell(progress: &Progress, reporter: &Reporter) {
     match progress {
-        Progress::Warning(message) => {
+        Progress::Warning(message) | Progress::Said(message) => {
             reporter.emit(EventKind::Note {
                 level: NoteLevel::Warning,
                 message: message.clone(),
@@ -146,6 +152,13 @@ fn tell(progress: &Progress, reporter: &Reporter) {
             bytes: d.bytes,
             tables: d.tables,
             estimated_bytes: d.estimated_bytes,
+        }),
+        Progress::Room { .. } => {}
+        Progress::Waiting(_) => reporter.emit(EventKind::Working {
+            what: "the backup waits for a lock".to_owned(),
+        }),
+        Progress::Counting { .. } => reporter.emit(EventKind::Working {
+            what: "counting the rows of the backup's snapshot".to_owned(),
         }),
         Progress::Verifying { .. } => reporter.emit(EventKind::Working {
             what: "reading the backup back".to_owned(),
@@ -177,9 +190,12 @@ pub(crate) fn failure(error: &DumpError) -> Failure {
         D::LockTimeout { .. } => Class::BackupLockTimeout,
         D::OutOfDisk { .. } => Class::BackupOutOfDisk,
         D::Empty { .. } => Class::BackupEmpty,
-        D::ConnectionLost { .. } | D::Failed { .. } | D::Start { .. } | D::File { .. } => {
-            Class::BackupFailed
-        }
+        D::NoMatch { .. } | D::Unsupported { .. } => Class::Usage,
+        D::ConnectionLost { .. }
+        | D::SnapshotLost { .. }
+        | D::Failed { .. }
+        | D::Start { .. }
+        | D::File { .. } => Class::BackupFailed,
         D::Unverified(_) => Class::BackupUnverified,
         D::Interrupted => Class::Interrupted,
     };

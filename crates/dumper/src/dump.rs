@@ -16,14 +16,15 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-use crate::archive::{Archive, Format, Verified};
+use crate::archive::{Archive, Format, TableProof, Verified};
 use crate::error::{DumpError, VerifyError};
 use crate::folder::{self, Partial};
 use crate::manifest::{MANIFEST_VERSION, Manifest};
 use crate::password::scrub;
 use crate::pg_dump::{Version, classify, command};
 use crate::pipeline::{Counters, Stream, Streamed};
-use crate::request::{Compression, DumpRequest, Dumping, Progress};
+use crate::progress::{Dumping, Progress};
+use crate::request::{Compression, DumpRequest};
 use crate::running::Running;
 use crate::space::{self, Room};
 use crate::verify::{Content, Watch, read_back};
@@ -42,6 +43,12 @@ pub async fn dump(
 ) -> Result<Archive, DumpError> {
     let mut stop = std::pin::pin!(stop);
     let began = Instant::now();
+    if request.format != Format::Plain {
+        return Err(DumpError::Unsupported {
+            path: request.pg_dump.path.clone(),
+            what: format!("the format {}", request.format.as_str()),
+        });
+    }
     let mut warnings = check_room(request)?;
     warnings
         .iter()
@@ -52,7 +59,7 @@ pub async fn dump(
     let running =
         Running::start(command(request, theirs)).map_err(|source| not_started(request, source))?;
     let name = partial.name().to_owned();
-    let stream = Stream::start(stdout, partial, file, request.compression).map_err(|source| {
+    let stream = Stream::start(stdout, partial, file, compression(request)).map_err(|source| {
         DumpError::File {
             doing: "start writing",
             path: name.clone(),
@@ -161,6 +168,8 @@ impl Job<'_> {
             table: counters.table(),
             tables: counters.tables.load(Ordering::Relaxed),
             rows: counters.rows.load(Ordering::Relaxed),
+            tables_total: None,
+            left: None,
             raw_bytes: counters.raw_bytes.load(Ordering::Relaxed),
             bytes: counters.written.load(Ordering::Relaxed),
             estimated_bytes: self.request.estimated_bytes,
@@ -192,7 +201,7 @@ fn check_room(request: &DumpRequest) -> Result<Vec<String>, DumpError> {
 
 fn claim(request: &DumpRequest) -> Result<(Partial, std::fs::File), DumpError> {
     let stem = folder::stem(&request.database, &request.timestamp);
-    Partial::claim(&request.directory, &stem, request.compression.extension())
+    Partial::claim(&request.directory, &stem, compression(request).extension())
         .map_err(|source| folder_error(request, "create a file in", &request.directory, source))
 }
 
@@ -288,10 +297,16 @@ fn finish(
         path,
         manifest,
         format: Format::Plain,
+        compression: compression(request).to_string(),
         bytes: content.bytes,
         raw_bytes: content.scan.raw_bytes,
         sha256: content.sha256,
-        tables: content.scan.tables,
+        tables: content
+            .scan
+            .tables
+            .into_iter()
+            .map(TableProof::from)
+            .collect(),
         rows: content.scan.rows,
         seconds,
         pg_dump_version: request.pg_dump.version,
@@ -307,10 +322,6 @@ fn manifest(request: &DumpRequest, partial: &Partial, content: &Content, seconds
         .unwrap_or_default()
         .to_string_lossy()
         .into_owned();
-    let compression = match request.compression {
-        Compression::Gzip(level) => format!("gzip:{}", level.get()),
-        Compression::None => "none".to_owned(),
-    };
     Manifest {
         manifest_version: MANIFEST_VERSION,
         tool_version: request.tool_version.clone(),
@@ -320,7 +331,7 @@ fn manifest(request: &DumpRequest, partial: &Partial, content: &Content, seconds
         pg_dump_version: request.pg_dump.version,
         file,
         format: Format::Plain,
-        compression,
+        compression: compression(request).to_string(),
         encoding: "UTF8".to_owned(),
         sha256: content.sha256.clone(),
         bytes: content.bytes,
@@ -328,8 +339,23 @@ fn manifest(request: &DumpRequest, partial: &Partial, content: &Content, seconds
         rows: content.scan.rows,
         seconds,
         verified: Verified::Trailer,
-        tables: content.scan.tables.clone(),
+        tables: content
+            .scan
+            .tables
+            .iter()
+            .cloned()
+            .map(TableProof::from)
+            .collect(),
+        properties: None,
+        snapshot: None,
+        selection: request.selection.clone(),
+        jobs: None,
+        needs: None,
     }
+}
+
+fn compression(request: &DumpRequest) -> Compression {
+    request.compression.unwrap_or_default()
 }
 
 fn beat() -> Interval {

@@ -9,6 +9,7 @@ use std::process::ExitStatus;
 use std::time::Duration;
 
 use crate::pg_dump::{Version, install_hint};
+use crate::progress::Holder;
 
 /// Why there is no archive. No file that looks whole is left behind by any of these.
 #[derive(Debug, thiserror::Error)]
@@ -40,14 +41,36 @@ pub enum DumpError {
         said: String,
     },
     /// A table stayed locked for longer than the request's `lock_wait_timeout`.
-    #[error("a lock was not granted within {}: {said}", seconds(*.waited))]
+    #[error("a lock was not granted within {}: {said}{}", seconds(*.waited), holder_lines(.holders))]
     LockTimeout {
         /// The tables of the LOCK TABLE statement, as pg_dump wrote them.
         tables: Vec<String>,
         /// The limit.
         waited: Duration,
+        /// Who was in the way, as far as it was seen.
+        holders: Vec<Holder>,
         /// pg_dump's words.
         said: String,
+    },
+    /// A pattern of the request's selection is no table's.
+    #[error("no table matches what was asked for: {said}")]
+    NoMatch {
+        /// pg_dump's words.
+        said: String,
+    },
+    /// The request asks for what this pg_dump cannot do.
+    #[error("{} cannot do that: {what}", .path.display())]
+    Unsupported {
+        /// pg_dump.
+        path: PathBuf,
+        /// What it cannot do, and why.
+        what: String,
+    },
+    /// The session that held the snapshot, and counted in it, was lost while pg_dump worked.
+    #[error("the session that holds the snapshot was lost: {reason}")]
+    SnapshotLost {
+        /// What ended it.
+        reason: String,
     },
     /// The connection could not be made, or broke.
     #[error("{}: {said}", if *.established { "the connection to the server was lost" } else { "the server cannot be reached" })]
@@ -117,6 +140,9 @@ impl DumpError {
             Self::PgDumpTooOld { .. } => "pg-dump-too-old",
             Self::Refused { .. } => "backup-refused",
             Self::LockTimeout { .. } => "backup-lock-timeout",
+            Self::NoMatch { .. } => "backup-no-match",
+            Self::Unsupported { .. } => "backup-unsupported",
+            Self::SnapshotLost { .. } => "backup-snapshot-lost",
             Self::ConnectionLost { .. } => "backup-connection-lost",
             Self::OutOfDisk { .. } => "out-of-disk",
             Self::Empty { .. } => "backup-empty",
@@ -136,13 +162,20 @@ impl DumpError {
                 "see who holds the lock in pg_locks and pg_stat_activity, or give it more time with --lock-wait-timeout"
                     .to_owned(),
             ),
-            Self::ConnectionLost { .. } => {
+            Self::NoMatch { .. } => Some(
+                "patterns are those of psql: `schema.table`, `shop_*`, and \"Quoted\" where a name has capitals".to_owned(),
+            ),
+            Self::ConnectionLost { .. } | Self::SnapshotLost { .. } => {
                 Some("see the server's log: it was stopped, crashed, or the network between broke".to_owned())
             }
             Self::OutOfDisk { .. } => Some("free some space, or choose another folder with --backup-dir".to_owned()),
             Self::Empty { path } => Some(format!("run `{} --version` and look at what it is", path.display())),
             Self::File { .. } => Some("choose a folder that can be written with --backup-dir".to_owned()),
-            Self::Failed { .. } | Self::Start { .. } | Self::Unverified(_) | Self::Interrupted => None,
+            Self::Unsupported { .. }
+            | Self::Failed { .. }
+            | Self::Start { .. }
+            | Self::Unverified(_)
+            | Self::Interrupted => None,
         }
     }
 
@@ -301,6 +334,13 @@ fn looked_lines(looked: &[Looked]) -> String {
     looked
         .iter()
         .map(|at| format!("\n  {}: {}", at.path.display(), at.found))
+        .collect()
+}
+
+fn holder_lines(holders: &[Holder]) -> String {
+    holders
+        .iter()
+        .map(|holder| format!("\n  held by {holder}"))
         .collect()
 }
 

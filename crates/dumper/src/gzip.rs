@@ -22,30 +22,41 @@ pub(crate) struct Digested {
 /// Where plain SQL goes in.
 pub(crate) enum Sink {
     Gzip(Box<GzEncoder<HashingFile>>),
+    Zstd(Box<zstd::stream::write::Encoder<'static, HashingFile>>),
     Plain(HashingFile),
 }
 
 impl Sink {
     /// `written` counts along, for progress.
-    pub(crate) fn new(file: File, compression: Compression, written: Arc<AtomicU64>) -> Self {
+    pub(crate) fn new(
+        file: File,
+        compression: Compression,
+        written: Arc<AtomicU64>,
+    ) -> io::Result<Self> {
         let file = HashingFile {
             file,
             hash: Sha256::new(),
             bytes: 0,
             written,
         };
-        match compression {
+        Ok(match compression {
             Compression::Gzip(level) => Self::Gzip(Box::new(GzEncoder::new(
                 file,
                 flate2::Compression::new(level.get().into()),
             ))),
+            Compression::Zstd(level) => {
+                let mut encoder = zstd::stream::write::Encoder::new(file, level.get().into())?;
+                encoder.include_checksum(true)?;
+                Self::Zstd(Box::new(encoder))
+            }
             Compression::None => Self::Plain(file),
-        }
+        })
     }
 
     pub(crate) fn write(&mut self, block: &[u8]) -> io::Result<()> {
         match self {
             Self::Gzip(encoder) => encoder.write_all(block),
+            Self::Zstd(encoder) => encoder.write_all(block),
             Self::Plain(file) => file.write_all(block),
         }
     }
@@ -54,6 +65,7 @@ impl Sink {
     pub(crate) fn finish(self) -> io::Result<Digested> {
         let file = match self {
             Self::Gzip(encoder) => encoder.finish()?,
+            Self::Zstd(encoder) => encoder.finish()?,
             Self::Plain(file) => file,
         };
         file.file.sync_all()?;

@@ -14,9 +14,11 @@ mod folder;
 mod gzip;
 mod list;
 mod manifest;
+mod needs;
 mod password;
 mod pg_dump;
 mod pipeline;
+mod progress;
 mod request;
 mod restore;
 mod running;
@@ -24,14 +26,16 @@ mod scan;
 mod space;
 mod verify;
 
-pub use archive::{Archive, Format, TableRows, Verified};
+pub use archive::{Archive, Format, Grade, Snapshot, TableProof, TableRows, Verified};
 pub use dump::dump;
 pub use error::{DumpError, Looked, Refusal, VerifyError};
 pub use list::{Listed, list};
-pub use manifest::{MANIFEST_VERSION, Manifest};
+pub use manifest::{DatabaseProperties, DatabaseSetting, MANIFEST_VERSION, Manifest};
+pub use needs::Needs;
 pub use password::Password;
 pub use pg_dump::{PgDump, Places, Version, find_pg_dump};
-pub use request::{Compression, DumpRequest, Dumping, GzipLevel, Progress};
+pub use progress::{Dumping, Holder, Progress, Waiting};
+pub use request::{Compression, DumpRequest, GzipLevel, Selection, ZstdLevel};
 pub use restore::{
     Analyze, Changed, Difference, Left, Loading, Mode, OnError, Owners, Phase, Privileges,
     RestoreError, RestoreFailure, RestoreProgress, RestoreRequest, Restored, SkipReason, Skipped,

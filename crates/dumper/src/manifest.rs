@@ -8,13 +8,17 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::archive::{Format, TableRows, Verified};
+use crate::archive::{Format, Snapshot, TableProof, TableRows, Verified};
 use crate::error::VerifyError;
 use crate::folder::with_suffix;
+use crate::needs::Needs;
 use crate::pg_dump::Version;
+use crate::request::Selection;
 
 /// The version that this program writes, and the newest that it reads.
-pub const MANIFEST_VERSION: u32 = 1;
+///
+/// 1: without the fields that have a default here.
+pub const MANIFEST_VERSION: u32 = 2;
 
 /// A manifest on the wire.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -35,7 +39,7 @@ pub struct Manifest {
     pub file: String,
     /// pg_dump's format.
     pub format: Format,
-    /// `gzip:6` or `none`.
+    /// `gzip:6`, `zstd:1` or `none`.
     pub compression: String,
     /// pg_dump's client encoding.
     pub encoding: String,
@@ -52,7 +56,56 @@ pub struct Manifest {
     /// What was proven when it was written.
     pub verified: Verified,
     /// Every COPY block.
-    pub tables: Vec<TableRows>,
+    pub tables: Vec<TableProof>,
+    /// What the database is, for making another like it.
+    #[serde(default)]
+    pub properties: Option<DatabaseProperties>,
+    /// None where pg_dump took a snapshot of its own that nobody else saw.
+    #[serde(default)]
+    pub snapshot: Option<Snapshot>,
+    /// What of the database was dumped.
+    #[serde(default)]
+    pub selection: Selection,
+    /// Processes that read tables at once.
+    #[serde(default)]
+    pub jobs: Option<u8>,
+    /// What a restore expects of its server; none where nobody looked.
+    #[serde(default)]
+    pub needs: Option<Needs>,
+}
+
+/// A database as `CREATE DATABASE` and `ALTER DATABASE … SET` made it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DatabaseProperties {
+    /// `UTF8`
+    pub encoding: String,
+    /// LC_COLLATE
+    pub collate: String,
+    /// LC_CTYPE
+    pub ctype: String,
+    /// `libc`, `icu`, `builtin`
+    pub provider: String,
+    /// ICU's or the builtin provider's locale.
+    #[serde(default)]
+    pub locale: Option<String>,
+    /// ICU_RULES
+    #[serde(default)]
+    pub icu_rules: Option<String>,
+    /// `ALTER DATABASE … SET` and `ALTER ROLE … IN DATABASE … SET`.
+    #[serde(default)]
+    pub settings: Vec<DatabaseSetting>,
+}
+
+/// A setting that sessions of the database begin with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DatabaseSetting {
+    /// For this role alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+    /// `search_path`
+    pub name: String,
+    /// None where it is an application's own (`app.jwt_secret`): such a value may be a secret, and is not written down.
+    pub value: Option<String>,
 }
 
 impl Manifest {
@@ -81,6 +134,11 @@ impl Manifest {
             )));
         }
         Ok(Some(manifest))
+    }
+
+    /// Every COPY block, without the server's say.
+    pub fn table_rows(&self) -> Vec<TableRows> {
+        self.tables.iter().map(TableProof::table_rows).collect()
     }
 
     pub(crate) fn write(&self, mut file: &File) -> io::Result<()> {

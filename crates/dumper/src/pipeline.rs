@@ -88,7 +88,7 @@ impl Stream {
         let (empty, spare) = sync_channel(BLOCKS + 2);
         let (tell_scanned, scanned) = oneshot::channel();
         let (tell_written, written) = oneshot::channel();
-        let sink = Sink::new(file, compression, Arc::clone(&counters.written));
+        let sink = Sink::new(file, compression, Arc::clone(&counters.written))?;
         let stop = Arc::clone(&given_up);
         thread::Builder::new()
             .name("dump-write".into())

@@ -78,7 +78,7 @@ fn watched(path: &Path, watch: &Watch) -> Result<Summary, VerifyError> {
     let content = read_back(path, watch)?;
     if let Some(manifest) = &manifest {
         let scan = Scan {
-            tables: manifest.tables.clone(),
+            tables: manifest.table_rows(),
             rows: manifest.rows,
             raw_bytes: manifest.raw_bytes,
         };

@@ -61,6 +61,7 @@ pub(crate) fn classify(request: &DumpRequest, status: ExitStatus, said: &str) ->
         return DumpError::LockTimeout {
             tables: locked_tables(said),
             waited,
+            holders: Vec::new(),
             said: words,
         };
     }

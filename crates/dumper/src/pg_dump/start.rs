@@ -95,9 +95,10 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::archive::{Format, Verified};
     use crate::password::Password;
     use crate::pg_dump::{PgDump, Version};
-    use crate::request::Compression;
+    use crate::request::Selection;
 
     fn request() -> DumpRequest {
         DumpRequest {
@@ -117,7 +118,16 @@ mod tests {
             timestamp: "20261122_213000".into(),
             created_at: "2026-11-22T21:30:00Z".into(),
             tool_version: "0.1.0".into(),
-            compression: Compression::default(),
+            format: Format::Plain,
+            compression: None,
+            jobs: std::num::NonZeroU8::MIN,
+            selection: Selection::default(),
+            proof: Verified::Trailer,
+            connection: pgdriver::ConnectOptions::from_keywords(
+                &std::collections::BTreeMap::new(),
+                None,
+            )
+            .unwrap(),
             lock_wait_timeout: Some(Duration::from_secs(2)),
             estimated_bytes: None,
         }

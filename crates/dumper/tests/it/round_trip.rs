@@ -158,7 +158,7 @@ fn a_second_archive_of_the_same_second_gets_a_number_and_both_are_listed() {
 fn a_changed_archive_does_not_verify() {
     let fixture = Fixture::new(SCHEMA);
     let mut request = fixture.request();
-    request.compression = Compression::None;
+    request.compression = Some(Compression::None);
     let archive = run(&request).unwrap();
     assert!(archive.path.to_str().unwrap().ends_with(".sql"));
     assert_eq!(archive.bytes, archive.raw_bytes);
@@ -178,7 +178,7 @@ fn a_changed_archive_does_not_verify() {
 fn progress_is_told_and_ends_at_the_whole() {
     let fixture = Fixture::new(BIG);
     let mut request = fixture.request();
-    request.compression = Compression::Gzip(GzipLevel::new(1).unwrap());
+    request.compression = Some(Compression::Gzip(GzipLevel::new(1).unwrap()));
     request.estimated_bytes = Some(70_000_000);
     let mut heard = Vec::new();
     let archive = block_on(dump(&request, |progress| heard.push(progress), pending())).unwrap();

@@ -3,12 +3,14 @@
 use std::fs::Permissions;
 use std::future::pending;
 use std::io::{Read, Write};
+use std::num::NonZeroU8;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use dumper::{
-    Archive, Compression, DumpError, DumpRequest, Password, PgDump, Progress, Version, dump,
+    Archive, DumpError, DumpRequest, Format, Password, PgDump, Progress, Selection, Verified,
+    Version, dump,
 };
 use tempfile::TempDir;
 use xtask::servers::{Database, Server, shared};
@@ -67,7 +69,16 @@ impl Fixture {
             timestamp: "20261122_213000".to_owned(),
             created_at: "2026-11-22T21:30:00Z".to_owned(),
             tool_version: "0.1.0".to_owned(),
-            compression: Compression::default(),
+            connection: pgdriver::ConnectOptions::parse_in(
+                &server.dsn(self.database.name()),
+                &pgdriver::Environment::default(),
+            )
+            .unwrap(),
+            format: Format::Plain,
+            compression: None,
+            jobs: NonZeroU8::MIN,
+            selection: Selection::default(),
+            proof: Verified::Counts,
             lock_wait_timeout: None,
             estimated_bytes: None,
         }
