@@ -9,6 +9,7 @@ pub mod advisory;
 pub mod catalog;
 mod connect;
 pub mod history;
+pub mod loading;
 mod options;
 mod permitted;
 mod query_error;
@@ -31,4 +32,6 @@ pub use options::{
 pub use permitted::Permitted;
 pub use query_error::QueryError;
 pub use secret::Secret;
-pub use session::{CancelToken, OBSERVER_LOCK_TIMEOUT, OBSERVER_STATEMENT_TIMEOUT, Session};
+pub use session::{
+    CancelToken, CopyIn, Notice, OBSERVER_LOCK_TIMEOUT, OBSERVER_STATEMENT_TIMEOUT, Session,
+};

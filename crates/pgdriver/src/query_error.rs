@@ -66,6 +66,25 @@ impl QueryError {
         self.driver()?.as_db_error()?.hint()
     }
 
+    /// The server's message alone.
+    pub fn server_message(&self) -> Option<&str> {
+        Some(self.driver()?.as_db_error()?.message())
+    }
+
+    /// Where in the statement, in characters from 1.
+    pub fn position(&self) -> Option<u32> {
+        use tokio_postgres::error::ErrorPosition as P;
+        match self.driver()?.as_db_error()?.position()? {
+            P::Original(at) => Some(*at),
+            P::Internal { .. } => None,
+        }
+    }
+
+    /// The server's CONTEXT: `COPY shop_order, line 12, column total: "x"`.
+    pub fn context(&self) -> Option<&str> {
+        self.driver()?.as_db_error()?.where_()
+    }
+
     /// `lock_timeout` ran out, or NOWAIT found a lock.
     pub fn is_lock_timeout(&self) -> bool {
         self.sqlstate() == Some("55P03")

@@ -3,14 +3,22 @@
 //! Absent: pooling, which is for observers alone ([`crate::ObserverPool`]). A recycled session loses `SET` and
 //! advisory locks, and here both matter.
 
+mod bulk;
+mod notices;
+
 use std::fmt;
+use std::future::poll_fn;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Client, Connection, NoTls, SimpleQueryMessage, Socket};
+use tokio_postgres::{AsyncMessage, Client, Connection, NoTls, SimpleQueryMessage, Socket};
+
+pub use bulk::CopyIn;
+pub use notices::Notice;
+use notices::Notices;
 
 use crate::query_error::QueryError;
 use crate::tls::Connector;
@@ -58,6 +66,7 @@ pub(crate) struct Opened {
     task: JoinHandle<()>,
     closed: watch::Receiver<bool>,
     cancel: Cancel,
+    notices: Notices,
 }
 
 /// How a cancel request travels: as the session does.
@@ -89,7 +98,7 @@ impl fmt::Debug for Session {
 impl Opened {
     pub(crate) fn start<T>(
         client: Client,
-        connection: Connection<Socket, T>,
+        mut connection: Connection<Socket, T>,
         cancel: Cancel,
     ) -> Self
     where
@@ -97,9 +106,17 @@ impl Opened {
     {
         let server_version = connection.parameter("server_version").map(str::to_owned);
         let (gone, closed) = watch::channel(false);
+        let notices = Notices::default();
+        let heard = notices.clone();
         let task = tokio::spawn(async move {
             // Its error reaches whoever asks next; the end itself is what waiters want to know.
-            let _ = connection.await;
+            while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await
+            {
+                if let AsyncMessage::Notice(said) = message {
+                    heard.hear(&said);
+                }
+            }
+            drop(connection);
             gone.send_replace(true);
         });
         Self {
@@ -108,6 +125,7 @@ impl Opened {
             task,
             closed,
             cancel,
+            notices,
         }
     }
 }

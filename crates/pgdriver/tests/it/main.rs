@@ -7,6 +7,7 @@ mod activity_crowd;
 mod activity_locks;
 mod activity_scenes;
 mod advisory;
+mod bulk;
 mod catalog;
 mod connect;
 mod failures;
