@@ -6,9 +6,14 @@
 //! Absent: understanding any other statement, and memory that grows with the data.
 
 mod copy;
+mod error;
+mod piece;
 mod sql;
 
 use copy::CopyBlock;
+pub(crate) use error::{SplitError, SplitRefusal};
+pub use piece::TableName;
+pub(crate) use piece::{Connect, CopyStart, Meta, Piece, ROWS_LIMIT, Rows, Statement, TocEntry};
 use sql::{Sql, Step};
 
 use crate::archive::TableRows;
