@@ -65,6 +65,9 @@ pub(crate) struct Partial {
     partial: PathBuf,
     name: PathBuf,
     kept: bool,
+    /// Locked for as long as this process lives, so that `list` can tell a leftover; `None` where the file system has
+    /// no locks.
+    _lock: Option<File>,
 }
 
 impl Partial {
@@ -95,6 +98,7 @@ impl Partial {
             partial,
             name: name.to_owned(),
             kept: false,
+            _lock: locked(file.try_clone()?),
         };
         if name.symlink_metadata().is_ok() {
             return Err(io::ErrorKind::AlreadyExists.into());
@@ -142,6 +146,11 @@ pub(crate) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut text = path.as_os_str().to_owned();
     text.push(suffix);
     text.into()
+}
+
+/// The lock ends with the last descriptor, however this process ends.
+fn locked(file: File) -> Option<File> {
+    file.try_lock().is_ok().then_some(file)
 }
 
 fn private(path: &Path) -> io::Result<File> {

@@ -1,7 +1,8 @@
 //! Save a PostgreSQL database and prove that it was saved.
 //!
 //! [`find_pg_dump`] finds a `pg_dump` that can dump the server, [`dump`] streams it into an archive that is read
-//! back before it gets its name, [`verify`] reads any archive again, [`list`] says what a folder holds, and a
+//! back before it gets its name, [`verify`] reads any archive again, [`list`] says what a folder holds, [`retention::prune`]
+//! removes what is too old, and a
 //! [`RestoreRequest`] brings one back.
 //!
 //! Absent: Django, migrations, settings and terminals. What to dump, as whom and where is handed in; what happened is
@@ -21,6 +22,7 @@ mod pipeline;
 mod progress;
 mod request;
 mod restore;
+pub mod retention;
 mod running;
 mod scan;
 mod space;
@@ -29,7 +31,7 @@ mod verify;
 pub use archive::{Archive, Format, Grade, Snapshot, TableProof, TableRows, Verified};
 pub use dump::dump;
 pub use error::{DumpError, Looked, Refusal, VerifyError};
-pub use list::{Listed, list};
+pub use list::{Listed, State, Writer, list};
 pub use manifest::{DatabaseProperties, DatabaseSetting, MANIFEST_VERSION, Manifest};
 pub use needs::Needs;
 pub use password::Password;
