@@ -103,15 +103,42 @@ pub(crate) struct BackupArgs {
     /// Where backups go [default: ./backups]
     #[arg(long, value_name = "DIR")]
     pub(crate) backup_dir: Option<PathBuf>,
-    /// gzip[:1-9] or none [default: gzip]
+    /// plain: SQL, readable by anything; custom and directory: for pg_restore, directory by several processes at once
+    /// [default: plain]
+    #[arg(long, value_name = "plain|custom|directory")]
+    pub(crate) backup_format: Option<String>,
+    /// gzip[:1-9], zstd[:1-19] or none [default: gzip; custom and directory: zstd where pg_dump and server are of 16 or
+    /// newer]
     #[arg(long, value_name = "HOW")]
     pub(crate) compress: Option<String>,
+    /// Tables that pg_dump reads at once; for --backup-format directory [default: the cores of this machine, at most 4]
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    pub(crate) jobs: Option<String>,
+    /// What is proven: trailer: whole and readable; counts: and each table has the rows that the server counted in the
+    /// same snapshot; restored: and it was restored into a scratch database and compared [default: counts]
+    #[arg(long, value_name = "trailer|counts|restored")]
+    pub(crate) verify: Option<String>,
+    /// Definitions without rows; no backup that a run may rely on
+    #[arg(long)]
+    pub(crate) schema_only: bool,
+    /// Only these tables, by pg_dump's patterns; may be said more than once; no backup that a run may rely on
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) tables: Vec<String>,
+    /// The definition of these tables without their rows, by pg_dump's patterns; may be said more than once
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) exclude_table_data: Vec<String>,
     /// Which pg_dump [default: the newest found that can dump this server]
     #[arg(long, value_name = "PATH")]
     pub(crate) pg_dump: Option<PathBuf>,
-    /// The longest that pg_dump may wait for a table's lock [default: 30s]
+    /// The longest that pg_dump may wait for a table's lock; 0 is no limit [default: 30s]
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub(crate) lock_wait_timeout: Option<String>,
+    /// After a backup: keep the last N of this database, remove the older ones [default: all]
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    pub(crate) keep: Option<String>,
+    /// After a backup: remove those of this database that are older than N days; never the last good one [default: none]
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    pub(crate) keep_days: Option<String>,
 }
 
 #[derive(Debug, Default, Args)]
