@@ -2,13 +2,9 @@
 //!
 //! `dumper` does the work; here are the request, the events and the words. Absent here: restoring.
 
-use std::num::NonZeroU8;
 use std::path::{Path, PathBuf};
 
-use dumper::{
-    Archive, Compression, DumpError, DumpRequest, Format, GzipLevel, Password, PgDump, Progress,
-    Selection, Verified, find_pg_dump,
-};
+use dumper::{Archive, DumpError, DumpRequest, Password, PgDump, Progress, find_pg_dump};
 use jiff::{Timestamp, Zoned};
 use pgdriver::server::ServerFacts;
 
@@ -17,7 +13,7 @@ use crate::event::{BackupFinished, EventKind, NoteLevel};
 use crate::exit::Class;
 use crate::failure::Failure;
 use crate::reporter::Reporter;
-use crate::settings::{BackupFirst, BackupSettings, Compress};
+use crate::settings::{BackupFirst, BackupSettings};
 use crate::signal::{Asked, Signals};
 use crate::ui;
 
@@ -107,35 +103,27 @@ fn request(pg_dump: PgDump, plan: &BackupPlan<'_>) -> DumpRequest {
         password: options.password().map(|p| Password::new(p.expose())),
         database: options.database().to_owned(),
         server_version_num: plan.server.version_num,
-        directory: directory(plan.settings, plan.root),
+        directory: directory(&plan.settings.dir, plan.root),
         timestamp: Zoned::now().strftime("%Y%m%d_%H%M%S").to_string(),
         created_at: format!("{:.3}", Timestamp::now()),
         tool_version: env!("CARGO_PKG_VERSION").to_owned(),
         connection: options.clone(),
-        format: Format::Plain,
-        compression: Some(match plan.settings.compress {
-            Compress::None => Compression::None,
-            Compress::Gzip(level) => Compression::Gzip(
-                u8::try_from(level)
-                    .ok()
-                    .and_then(GzipLevel::new)
-                    .unwrap_or_default(),
-            ),
-        }),
-        jobs: NonZeroU8::MIN,
-        selection: Selection::default(),
-        proof: Verified::Trailer,
+        format: plan.settings.format,
+        compression: plan.settings.compress,
+        jobs: plan.settings.jobs,
+        selection: plan.settings.selection.clone(),
+        proof: plan.settings.verify,
         lock_wait_timeout: (!timeout.is_zero()).then_some(timeout),
         estimated_bytes: plan.server.database_bytes,
     }
 }
 
 /// `--backup-dir`, from the project's root.
-pub(crate) fn directory(settings: &BackupSettings, root: &Path) -> PathBuf {
+pub(crate) fn directory(dir: &Path, root: &Path) -> PathBuf {
     if root == Path::new(".") {
-        settings.dir.clone()
+        dir.to_owned()
     } else {
-        root.join(&settings.dir)
+        root.join(dir)
     }
 }
 
@@ -169,7 +157,7 @@ fn tell(progress: &Progress, reporter: &Reporter) {
 pub(crate) fn finished(archive: &Archive) -> BackupFinished {
     BackupFinished {
         file: ui::path(&archive.path),
-        format: "plain".to_owned(),
+        format: archive.format.as_str().to_owned(),
         bytes: archive.bytes,
         sha256: archive.sha256.clone(),
         tables: archive.tables.len() as u64,

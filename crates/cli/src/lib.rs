@@ -102,7 +102,7 @@ async fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Status(args) => Box::pin(commands::status(args, layers, &context)).await,
         Command::Preview(args) => Box::pin(commands::preview(args, layers, &context)).await,
         Command::Locks(args) => Box::pin(commands::locks(*args, layers, &context)).await,
-        Command::Backup(args) => Box::pin(commands::backup(args, layers, &context)).await,
+        Command::Backup(args) => Box::pin(commands::backup(*args, layers, &context)).await,
         Command::Report(args) => commands::report(args, layers),
         Command::Completions { shell } => Ok(commands::completions(shell)),
         Command::Man { dir } => commands::man(dir.as_deref()),

@@ -100,9 +100,8 @@ pub(crate) struct GuardArgs {
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Backup")]
 pub(crate) struct BackupArgs {
-    /// Where backups go [default: ./backups]
-    #[arg(long, value_name = "DIR")]
-    pub(crate) backup_dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) folder: BackupFolderArgs,
     /// plain: SQL, readable by anything; custom and directory: for pg_restore, directory by several processes at once
     /// [default: plain]
     #[arg(long, value_name = "plain|custom|directory")]
@@ -139,6 +138,24 @@ pub(crate) struct BackupArgs {
     /// After a backup: remove those of this database that are older than N days; never the last good one [default: none]
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     pub(crate) keep_days: Option<String>,
+}
+
+/// Where backups are.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Backup")]
+pub(crate) struct BackupFolderArgs {
+    /// Where backups go [default: ./backups]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) backup_dir: Option<PathBuf>,
+}
+
+/// Which pg_restore.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Backup")]
+pub(crate) struct PgRestoreArgs {
+    /// Which pg_restore reads archives of pg_dump's other formats [default: the one beside the newest pg_dump]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) pg_restore: Option<PathBuf>,
 }
 
 #[derive(Debug, Default, Args)]

@@ -11,8 +11,8 @@ use std::path::PathBuf;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
 pub(crate) use groups::{
-    BackupArgs, ConsentArgs, DjangoArgs, FindingArgs, GuardArgs, RunDirArgs, StepArgs, TargetArgs,
-    TestArgs,
+    BackupArgs, BackupFolderArgs, ConsentArgs, DjangoArgs, FindingArgs, GuardArgs, PgRestoreArgs,
+    RunDirArgs, StepArgs, TargetArgs, TestArgs,
 };
 pub(crate) use locks::LocksArgs;
 pub(crate) use usage::{meant, words};
@@ -69,7 +69,7 @@ pub(crate) enum Command {
     /// stderr says which it was. --readiness without names always asks the project.
     Locks(Box<LocksArgs>),
     /// Take a backup now, or look at those there are
-    Backup(BackupCommand),
+    Backup(Box<BackupCommand>),
     /// A finished or broken run, from its journal
     Report(ReportArgs),
     /// Shell completions on stdout
@@ -181,19 +181,34 @@ pub(crate) struct BackupCommand {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum BackupAction {
-    /// Read a backup whole: gzip, checksums, pg_dump's end marker
-    Verify {
-        file: PathBuf,
-        #[arg(long, value_enum, default_value = "text")]
-        format: Format,
-    },
+    /// Read a backup whole: its compression, checksums, pg_dump's end marker, and the rows of each table by its manifest
+    Verify(Box<VerifyArgs>),
     /// The backups in the backup folder
     List {
         #[command(flatten)]
-        backup: BackupArgs,
+        folder: BackupFolderArgs,
         #[arg(long, value_enum, default_value = "text")]
         format: Format,
     },
+}
+
+#[derive(Debug, clap::Args)]
+#[command(mut_arg("dsn", |dsn| dsn.help(
+    "For restored: the server and the login; no Python starts [default: the project's settings; without a project DATABASE_URL or PG*]"
+)))]
+pub(crate) struct VerifyArgs {
+    pub(crate) file: PathBuf,
+    /// What is to be proven: trailer: whole and readable; counts: and its rows are those that the server counted when it
+    /// was taken; restored: and it is restored into a scratch database and compared [default: counts, where its
+    /// manifest has them]
+    #[arg(long, value_name = "trailer|counts|restored")]
+    pub(crate) verify: Option<String>,
+    #[command(flatten)]
+    pub(crate) pg_restore: PgRestoreArgs,
+    #[command(flatten)]
+    pub(crate) django: DjangoArgs,
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: Format,
 }
 
 #[derive(Debug, clap::Args)]
@@ -211,9 +226,8 @@ impl BackupCommand {
     pub(crate) fn format(&self) -> Format {
         match &self.action {
             None => self.format,
-            Some(BackupAction::Verify { format, .. } | BackupAction::List { format, .. }) => {
-                *format
-            }
+            Some(BackupAction::Verify(verify)) => verify.format,
+            Some(BackupAction::List { format, .. }) => *format,
         }
     }
 }

@@ -31,12 +31,12 @@ pub(crate) async fn backup(
         format,
     } = args;
     match action {
-        Some(BackupAction::Verify { file, format }) => {
-            return verify(&file, format, &context.signals).await;
+        Some(BackupAction::Verify(args)) => {
+            return verify(&args.file, args.format, &context.signals).await;
         }
-        Some(BackupAction::List { backup, format }) => {
-            let settings = settings::backup(backup, &mut layers)?;
-            return list(&backup::directory(&settings, layers.root()), format);
+        Some(BackupAction::List { folder, format }) => {
+            let dir = settings::backup_dir(folder, &mut layers)?;
+            return list(&backup::directory(&dir, layers.root()), format);
         }
         None => {}
     }

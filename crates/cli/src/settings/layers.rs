@@ -220,11 +220,15 @@ fn section(text: &str, path: &Path) -> Result<BTreeMap<String, String>, Failure>
         let text = match value {
             toml::Value::String(s) => s.clone(),
             toml::Value::Integer(_) | toml::Value::Boolean(_) => value.to_string(),
+            toml::Value::Array(list) if list.iter().all(toml::Value::is_str) => {
+                let texts: Vec<&str> = list.iter().filter_map(toml::Value::as_str).collect();
+                texts.join(",")
+            }
             _ => {
                 return Err(Failure::new(
                     Class::Settings,
                     format!(
-                        "`{key}` in {} must be a string, a number or a boolean",
+                        "`{key}` in {} must be a string, a number, a boolean or a list of strings",
                         path.display()
                     ),
                 ));

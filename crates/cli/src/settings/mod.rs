@@ -7,11 +7,14 @@ mod layers;
 pub(crate) mod table;
 mod values;
 
+use std::num::{NonZeroU8, NonZeroU32};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use dumper::{Compression, Format, Selection, Verified};
+
 pub(crate) use layers::Layers;
-pub(crate) use values::{Compress, EntryPoint, FailOn, OnBlocker, duration};
+pub(crate) use values::{EntryPoint, FailOn, OnBlocker, duration};
 
 use crate::args;
 use crate::exit::Class;
@@ -59,9 +62,23 @@ pub(crate) struct GuardSettings {
 #[derive(Debug, Clone)]
 pub(crate) struct BackupSettings {
     pub(crate) dir: PathBuf,
-    pub(crate) compress: Compress,
+    pub(crate) format: Format,
+    /// None: what suits the format.
+    pub(crate) compress: Option<Compression>,
+    pub(crate) jobs: NonZeroU8,
+    pub(crate) verify: Verified,
+    pub(crate) selection: Selection,
     pub(crate) pg_dump: Option<PathBuf>,
+    /// Zero is no limit.
     pub(crate) lock_wait_timeout: Duration,
+    pub(crate) keep: Keep,
+}
+
+/// Which backups stay when a new one is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Keep {
+    pub(crate) last: Option<NonZeroU32>,
+    pub(crate) days: Option<NonZeroU32>,
 }
 
 #[derive(Debug, Clone)]
@@ -148,6 +165,8 @@ pub(crate) fn run(args: args::RunArgs, layers: &mut Layers) -> Result<RunSetting
         .hint("say --no-backup too, or leave both and take the backup"));
     }
     let target = target_of(target, layers)?;
+    let backup = self::backup(backup, layers)?;
+    whole(&backup.selection)?;
     Ok(RunSettings {
         target,
         mode,
@@ -158,7 +177,7 @@ pub(crate) fn run(args: args::RunArgs, layers: &mut Layers) -> Result<RunSetting
             plan,
         },
         guard: guard_of(guard, layers)?,
-        backup: self::backup(backup, layers)?,
+        backup,
         tests: tests_of(tests, layers)?,
         run_dir: self::run_dir(run_dir, layers)?,
         django: self::django(django, layers)?,
@@ -252,17 +271,113 @@ pub(crate) fn backup(
     layers: &mut Layers,
 ) -> Result<BackupSettings, Failure> {
     let args::BackupArgs {
-        backup_dir,
+        folder,
+        backup_format,
         compress,
+        jobs,
+        verify,
+        schema_only,
+        tables,
+        exclude_table_data,
         pg_dump,
         lock_wait_timeout,
+        keep,
+        keep_days,
     } = args;
+    let format = layers.pick("backup_format", backup_format, values::backup_format)?;
+    if jobs.is_some() && format != Format::Directory {
+        let message = format!(
+            "--jobs goes with --backup-format directory: pg_dump writes {} with one process",
+            format.as_str()
+        );
+        return Err(Failure::new(Class::Usage, message)
+            .hint("leave --jobs out, or choose the format directory"));
+    }
     Ok(BackupSettings {
-        dir: layers.pick("backup_dir", path_text(backup_dir), values::path)?,
-        compress: layers.pick("compress", compress, values::compress)?,
+        dir: backup_dir(folder, layers)?,
+        format,
+        compress: layers.pick_optional("compress", compress, values::compress)?,
+        jobs: self::jobs(jobs, layers)?,
+        verify: layers.pick("verify", verify, values::verify)?,
+        selection: selection(schema_only, &tables, &exclude_table_data, layers)?,
         pg_dump: layers.pick_optional("pg_dump", path_text(pg_dump), values::path)?,
         lock_wait_timeout: layers.pick("lock_wait_timeout", lock_wait_timeout, values::duration)?,
+        keep: Keep {
+            last: layers.pick_optional("keep", keep, values::keep)?,
+            days: layers.pick_optional("keep_days", keep_days, values::keep)?,
+        },
     })
+}
+
+pub(crate) fn backup_dir(
+    args: args::BackupFolderArgs,
+    layers: &mut Layers,
+) -> Result<PathBuf, Failure> {
+    let args::BackupFolderArgs { backup_dir } = args;
+    layers.pick("backup_dir", path_text(backup_dir), values::path)
+}
+
+/// The default is no constant, so it is not in the table.
+pub(crate) fn jobs(flag: Option<String>, layers: &mut Layers) -> Result<NonZeroU8, Failure> {
+    const ENOUGH: usize = 4;
+    let cores = || std::thread::available_parallelism().map_or(1, |n| n.get().min(ENOUGH));
+    let found = layers.pick_optional("jobs", flag, values::jobs)?;
+    let by_cores = || u8::try_from(cores()).ok().and_then(NonZeroU8::new);
+    Ok(found.or_else(by_cores).unwrap_or(NonZeroU8::MIN))
+}
+
+pub(crate) fn pg_restore(
+    args: args::PgRestoreArgs,
+    layers: &mut Layers,
+) -> Result<Option<PathBuf>, Failure> {
+    let args::PgRestoreArgs { pg_restore } = args;
+    layers.pick_optional("pg_restore", path_text(pg_restore), values::path)
+}
+
+fn selection(
+    schema_only: bool,
+    tables: &[String],
+    exclude_table_data: &[String],
+    layers: &mut Layers,
+) -> Result<Selection, Failure> {
+    let joined = |patterns: &[String]| (!patterns.is_empty()).then(|| patterns.join(","));
+    let refused = |why| {
+        Failure::new(
+            Class::Usage,
+            format!("--tables {}: {why}", tables.join(" ")),
+        )
+    };
+    let selected = match joined(tables) {
+        Some(text) => values::patterns(&text).map_err(refused)?,
+        None => Vec::new(),
+    };
+    let excluded = layers.pick_optional(
+        "exclude_table_data",
+        joined(exclude_table_data),
+        values::patterns,
+    )?;
+    Ok(Selection {
+        schema_only,
+        tables: selected,
+        exclude_table_data: excluded.unwrap_or_default(),
+    })
+}
+
+/// What a run may go back to: everything but the rows that somebody chose to lose.
+fn whole(selection: &Selection) -> Result<(), Failure> {
+    let (flag, what) = match selection {
+        Selection {
+            schema_only: true, ..
+        } => ("--schema-only", "it would hold no row"),
+        Selection { tables, .. } if !tables.is_empty() => {
+            ("--tables", "it would hold these tables alone")
+        }
+        _ => return Ok(()),
+    };
+    let message = format!("{flag} makes no backup that a run could go back to: {what}");
+    Err(Failure::new(Class::Usage, message).hint(format!(
+        "leave {flag} out; `django-migrate backup {flag} …` takes such a backup beside"
+    )))
 }
 
 fn tests_of(args: args::TestArgs, layers: &mut Layers) -> Result<TestSettings, Failure> {
@@ -387,5 +502,42 @@ mod tests {
                 .code(),
             2
         );
+    }
+
+    #[test]
+    fn a_run_relies_on_no_part_of_a_database() {
+        for flags in [&["--schema-only"][..], &["--tables", "shop_*"]] {
+            let argv = [&["run"], flags].concat();
+            let f = resolved(&argv, &[], "").unwrap_err();
+            assert_eq!(f.class, Class::Usage);
+            assert!(f.message.contains(flags[0]), "{}", f.message);
+        }
+        let file = "[tool.django-migrate]\nexclude_table_data = [\"audit.*\", \"log\"]\n";
+        let s = resolved(&["run"], &[], file).unwrap();
+        assert_eq!(s.backup.selection.exclude_table_data, ["audit.*", "log"]);
+        let flags = [
+            "run",
+            "--exclude-table-data",
+            "a",
+            "--exclude-table-data",
+            "b",
+        ];
+        let s = resolved(&flags, &[], file).unwrap();
+        assert_eq!(s.backup.selection.exclude_table_data, ["a", "b"]);
+    }
+
+    #[test]
+    fn jobs_are_for_a_format_that_has_them() {
+        let f = resolved(&["run", "--jobs", "2"], &[], "").unwrap_err();
+        assert!(
+            f.message.contains("--backup-format directory"),
+            "{}",
+            f.message
+        );
+        // what holds for all backups of a project does not keep one from another format
+        let s = resolved(&["run"], &[("DJANGO_MIGRATE_JOBS", "2")], "").unwrap();
+        assert_eq!(s.backup.jobs.get(), 2);
+        let directory = ["run", "--backup-format", "directory", "--jobs", "3"];
+        assert_eq!(resolved(&directory, &[], "").unwrap().backup.jobs.get(), 3);
     }
 }

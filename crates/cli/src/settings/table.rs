@@ -26,7 +26,8 @@ const fn row(
     }
 }
 
-/// Every setting that has layers. Consent (`--yes`, phrases, `--plan`) has none: it is given for one run.
+/// Every setting that has layers. Consent (`--yes`, phrases, `--plan`) has none: it is given for one run. `--schema-only`
+/// and `--tables` have none: what they make is no backup that a run may rely on.
 pub(crate) const TABLE: &[Row] = &[
     row(
         "app_name",
@@ -121,17 +122,56 @@ pub(crate) const TABLE: &[Row] = &[
         "where backups go",
     ),
     row(
+        "backup_format",
+        "--backup-format",
+        Some("plain"),
+        "what pg_dump writes: plain, custom, directory",
+    ),
+    row(
         "compress",
         "--compress",
-        Some("gzip"),
-        "gzip, gzip:1 to gzip:9, or none",
+        None,
+        "gzip, gzip:1 to gzip:9, zstd, zstd:1 to zstd:19, or none; without it gzip, and for custom and directory zstd \
+         where pg_dump and server are of 16 or newer",
+    ),
+    row(
+        "jobs",
+        "--jobs",
+        None,
+        "sessions at once: of a backup in format directory, of a restore; without it the cores of this machine, at \
+         most 4",
+    ),
+    row(
+        "verify",
+        "--verify",
+        Some("counts"),
+        "what is proven of a backup: trailer, counts, restored",
+    ),
+    row(
+        "exclude_table_data",
+        "--exclude-table-data",
+        None,
+        "tables whose rows are left out of backups: pg_dump's patterns, with commas between them",
     ),
     row("pg_dump", "--pg-dump", None, "which pg_dump"),
+    row("pg_restore", "--pg-restore", None, "which pg_restore"),
     row(
         "lock_wait_timeout",
         "--lock-wait-timeout",
         Some("30s"),
-        "the longest that pg_dump may wait for a lock",
+        "the longest that pg_dump may wait for a lock; 0: no limit",
+    ),
+    row(
+        "keep",
+        "--keep",
+        None,
+        "after a backup: how many of this database stay",
+    ),
+    row(
+        "keep_days",
+        "--keep-days",
+        None,
+        "after a backup: those of this database that are older are removed, but never the last good one",
     ),
     row(
         "test_command",

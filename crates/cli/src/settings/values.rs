@@ -1,15 +1,10 @@
 //! Values of settings, read from the text of any layer. Errors say what would be understood.
 
+use std::num::{NonZeroU8, NonZeroU32};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// How a backup is compressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Compress {
-    /// Level 1 to 9.
-    Gzip(u32),
-    None,
-}
+use dumper::{Compression, Format, GzipLevel, Verified, ZstdLevel};
 
 /// `MODULE:FUNC`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,15 +108,71 @@ pub(crate) fn duration(s: &str) -> Result<Duration, String> {
     }
 }
 
-pub(crate) fn compress(s: &str) -> Result<Compress, String> {
-    match s.split_once(':') {
-        None if s == "gzip" => Ok(Compress::Gzip(6)),
-        None if s == "none" => Ok(Compress::None),
-        Some(("gzip", level)) => match level.parse() {
-            Ok(level @ 1..=9) => Ok(Compress::Gzip(level)),
-            _ => Err("a gzip level is 1 to 9".into()),
-        },
-        _ => Err("say gzip, gzip:1 to gzip:9, or none".into()),
+pub(crate) fn compress(s: &str) -> Result<Compression, String> {
+    let (method, level) = match s.split_once(':') {
+        Some((method, level)) => (method, Some(level.parse().unwrap_or(0))),
+        None => (s, None),
+    };
+    match (method, level) {
+        ("none", None) => Ok(Compression::None),
+        ("gzip", None) => Ok(Compression::Gzip(GzipLevel::default())),
+        ("gzip", Some(level)) => GzipLevel::new(level)
+            .map(Compression::Gzip)
+            .ok_or_else(|| "a level of gzip is 1 to 9".into()),
+        ("zstd", None) => Ok(Compression::Zstd(ZstdLevel::default())),
+        ("zstd", Some(level)) => ZstdLevel::new(level)
+            .map(Compression::Zstd)
+            .ok_or_else(|| "a level of zstd is 1 to 19".into()),
+        _ => Err("say gzip, gzip:1 to gzip:9, zstd, zstd:1 to zstd:19, or none".into()),
+    }
+}
+
+pub(crate) fn backup_format(s: &str) -> Result<Format, String> {
+    match s {
+        "plain" => Ok(Format::Plain),
+        "custom" => Ok(Format::Custom),
+        "directory" => Ok(Format::Directory),
+        _ => Err("say plain, custom or directory".into()),
+    }
+}
+
+pub(crate) fn verify(s: &str) -> Result<Verified, String> {
+    match s {
+        "trailer" => Ok(Verified::Trailer),
+        "counts" => Ok(Verified::Counts),
+        "restored" => Ok(Verified::Restored),
+        _ => Err("say trailer, counts or restored".into()),
+    }
+}
+
+/// More than this many sessions at once help no server.
+const MOST_JOBS: u8 = 64;
+
+pub(crate) fn jobs(s: &str) -> Result<NonZeroU8, String> {
+    let form = || format!("say a whole number from 1 to {MOST_JOBS}");
+    if is_flag(s) {
+        return Err(format!("its value is missing: {}", form()));
+    }
+    let number: Option<NonZeroU8> = s.trim().parse().ok();
+    number.filter(|n| n.get() <= MOST_JOBS).ok_or_else(form)
+}
+
+pub(crate) fn keep(s: &str) -> Result<NonZeroU32, String> {
+    NonZeroU32::new(count(s)?)
+        .ok_or_else(|| "say 1 or more; the last good backup always stays".into())
+}
+
+/// pg_dump's patterns, with commas between them; a comma between double quotes is part of a name.
+pub(crate) fn patterns(s: &str) -> Result<Vec<String>, String> {
+    let mut quoted = false;
+    let between = |c: char| {
+        quoted ^= c == '"';
+        c == ',' && !quoted
+    };
+    let patterns: Vec<String> = s.split(between).map(|p| p.trim().to_owned()).collect();
+    match patterns.iter().find(|p| p.is_empty() || is_flag(p)) {
+        None => Ok(patterns),
+        Some(_) => Err("say a pattern of pg_dump's: shop_item, audit.*, \"Quoted\"".into()),
     }
 }
 
@@ -188,10 +239,42 @@ mod tests {
 
     #[test]
     fn compression_is_read_with_its_level() {
-        assert_eq!(compress("gzip:9").unwrap(), Compress::Gzip(9));
-        assert_eq!(compress("none").unwrap(), Compress::None);
-        for wrong in ["gzip:0", "gzip:", "zip", "zstd"] {
+        let told = |text: &str| compress(text).map(|c| c.to_string());
+        for (text, meant) in [
+            ("gzip", "gzip:6"),
+            ("gzip:9", "gzip:9"),
+            ("zstd", "zstd:1"),
+            ("zstd:19", "zstd:19"),
+            ("none", "none"),
+        ] {
+            assert_eq!(told(text).as_deref(), Ok(meant));
+        }
+        for wrong in [
+            "gzip:0", "gzip:10", "gzip:", "gzip:x", "zip", "zstd:0", "zstd:20", "none:1", "",
+        ] {
             assert!(compress(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn patterns_are_divided_by_commas_outside_of_quotes() {
+        let read = |text: &str| patterns(text).map(|p| p.join("|"));
+        assert_eq!(read("audit.*").as_deref(), Ok("audit.*"));
+        assert_eq!(read("a, b").as_deref(), Ok("a|b"));
+        assert_eq!(read(r#""a,b",c"#).as_deref(), Ok(r#""a,b"|c"#));
+        for wrong in ["", "a,,b", "a,", "--apply"] {
+            assert!(patterns(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn jobs_and_what_is_kept_are_at_least_one() {
+        assert_eq!(jobs("64").map(NonZeroU8::get), Ok(64));
+        assert_eq!(keep("3").map(NonZeroU32::get), Ok(3));
+        for wrong in ["0", "-1", "65", "300", "two", "", "--apply"] {
+            let said = jobs(wrong).expect_err(wrong);
+            assert!(said.contains("from 1 to 64"), "{wrong}: {said}");
+        }
+        assert!(keep("0").expect_err("none").contains("last good backup"));
     }
 }
