@@ -39,8 +39,8 @@ pub use pg_dump::{PgDump, Places, Version, find_pg_dump};
 pub use progress::{Dumping, Holder, Progress, Waiting};
 pub use request::{Compression, DumpRequest, GzipLevel, Selection, ZstdLevel};
 pub use restore::{
-    Analyze, Changed, Difference, Left, Loading, Mode, OnError, Owners, Phase, Privileges,
-    RestoreError, RestoreFailure, RestoreProgress, RestoreRequest, Restored, SkipReason, Skipped,
-    StatementError, StatementPlace, Target, TypedName, Unfinished,
+    Analyze, Changed, Difference, Left, Loading, Mode, OldSessions, OnError, Owners, Phase,
+    Privileges, RestoreError, RestoreFailure, RestoreProgress, RestoreRequest, Restored,
+    SkipReason, Skipped, StatementError, StatementPlace, Target, TypedName, Unfinished,
 };
 pub use verify::{Summary, verify, verify_until};

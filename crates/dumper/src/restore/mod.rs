@@ -10,6 +10,7 @@ mod restored;
 pub use error::{Changed, Left, RestoreError, RestoreFailure};
 pub use progress::{Loading, Phase, RestoreProgress};
 pub use request::{
-    Analyze, Mode, OnError, Owners, Privileges, RestoreRequest, Target, TypedName, Unfinished,
+    Analyze, Mode, OldSessions, OnError, Owners, Privileges, RestoreRequest, Target, TypedName,
+    Unfinished,
 };
 pub use restored::{Difference, Restored, SkipReason, Skipped, StatementError, StatementPlace};

@@ -19,6 +19,8 @@ pub struct RestoreRequest {
     pub into: String,
     /// What that name may stand for today.
     pub target: Target,
+    /// What becomes of sessions on the database that [`Target::Replace`] replaces.
+    pub sessions: OldSessions,
     /// How the dump travels.
     pub mode: Mode,
     /// Whether objects get the owners that they had.
@@ -60,6 +62,15 @@ impl TypedName {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Sessions on a database that is to be replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OldSessions {
+    /// One of them is enough to refuse, before anything is loaded.
+    Refuse,
+    /// They are ended at the swap.
+    Terminate,
 }
 
 /// How many sessions load, and how many transactions.
