@@ -7,5 +7,6 @@ mod foreign;
 mod locks;
 mod locks_watch;
 mod project;
+mod rollback;
 mod support;
 mod workflow;

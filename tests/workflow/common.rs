@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::support::{self, App, Database, Project, Ran, Server, Shop, TestCli, Venv};
 
 /// Without a terminal, without a backup, without tests: for what is about something else.
-pub(super) const BARE: [&str; 6] = [
+pub(crate) const BARE: [&str; 6] = [
     "run",
     "--apply",
     "--yes",
@@ -36,31 +36,31 @@ const MODELS: &str = "class Post(models.Model):
 ";
 
 /// The blog's models with more fields: `likes = models.IntegerField(null=True)`.
-pub(super) fn models(field: &str) -> String {
+pub(crate) fn models(field: &str) -> String {
     format!("{MODELS}    {field}\n")
 }
 
 /// A project with one app and one applied migration: 20 posts, of which two have the same slug.
-pub(super) struct Blog {
-    pub(super) project: Project,
-    pub(super) database: Database,
+pub(crate) struct Blog {
+    pub(crate) project: Project,
+    pub(crate) database: Database,
 }
 
 /// The blog with more migrations, on the shared PostgreSQL 15 with Django 5.2.
 #[track_caller]
-pub(super) fn blog(describe: impl FnOnce(App) -> App) -> Blog {
+pub(crate) fn blog(describe: impl FnOnce(App) -> App) -> Blog {
     blog_on(support::shared(15), "5.2", describe)
 }
 
 /// The blog on the shared PostgreSQL 15 in the environment of this name.
 #[track_caller]
-pub(super) fn blog_in(venv: &str, describe: impl FnOnce(App) -> App) -> Blog {
+pub(crate) fn blog_in(venv: &str, describe: impl FnOnce(App) -> App) -> Blog {
     blog_of(support::shared(15), &support::venv(venv), describe)
 }
 
 /// The blog on any server.
 #[track_caller]
-pub(super) fn blog_on(server: &Server, version: &str, describe: impl FnOnce(App) -> App) -> Blog {
+pub(crate) fn blog_on(server: &Server, version: &str, describe: impl FnOnce(App) -> App) -> Blog {
     blog_of(server, &support::django(version), describe)
 }
 
@@ -92,34 +92,34 @@ fn blog_of(server: &Server, venv: &Venv, describe: impl FnOnce(App) -> App) -> B
 
 impl Blog {
     /// `run --apply` without questions, backup and tests; its output is JSON lines.
-    pub(super) fn apply(&self) -> TestCli {
+    pub(crate) fn apply(&self) -> TestCli {
         support::cli(&self.project)
             .args(BARE)
             .args(["--format", "json"])
     }
 
     /// The same in words for a person.
-    pub(super) fn apply_text(&self) -> TestCli {
+    pub(crate) fn apply_text(&self) -> TestCli {
         support::cli(&self.project).args(BARE)
     }
 
-    pub(super) fn scalar(&self, sql: &str) -> String {
+    pub(crate) fn scalar(&self, sql: &str) -> String {
         self.database
             .scalar(sql)
             .unwrap_or_else(|why| panic!("{why:#}"))
     }
 
-    pub(super) fn execute(&self, sql: &str) {
+    pub(crate) fn execute(&self, sql: &str) {
         self.database
             .execute(sql)
             .unwrap_or_else(|why| panic!("{why:#}"));
     }
 
-    pub(super) fn applied(&self) -> Vec<String> {
+    pub(crate) fn applied(&self) -> Vec<String> {
         applied(&self.database, "blog")
     }
 
-    pub(super) fn columns(&self) -> String {
+    pub(crate) fn columns(&self) -> String {
         self.scalar(
             "SELECT string_agg(attname, ' ' ORDER BY attnum) FROM pg_attribute \
              WHERE attrelid = 'blog_post'::regclass AND attnum > 0 AND NOT attisdropped",
@@ -129,24 +129,24 @@ impl Blog {
 
 /// What `run --format json` said, and what its journal has beside it.
 #[derive(Debug)]
-pub(super) struct Told {
+pub(crate) struct Told {
     /// What scripts read.
-    pub(super) said: Vec<Value>,
+    pub(crate) said: Vec<Value>,
     /// The journal where there is one; it has the same lines and more.
-    pub(super) lines: Vec<Value>,
-    pub(super) finished: Value,
+    pub(crate) lines: Vec<Value>,
+    pub(crate) finished: Value,
 }
 
 impl Told {
     /// Fails unless the last line, and no other, is `run_finished` with this exit code.
     #[track_caller]
-    pub(super) fn by(ran: Ran, code: i32) -> Self {
+    pub(crate) fn by(ran: Ran, code: i32) -> Self {
         let ran = ran.expect(code);
         Self::of(&ran.json_lines(), code)
     }
 
     #[track_caller]
-    pub(super) fn of(lines: &[Value], code: i32) -> Self {
+    pub(crate) fn of(lines: &[Value], code: i32) -> Self {
         let ends: Vec<usize> = (0..lines.len())
             .filter(|at| lines[*at]["kind"] == "run_finished")
             .collect();
@@ -166,7 +166,7 @@ impl Told {
 
     /// Fails unless the run ended with this class, and says this of the database.
     #[track_caller]
-    pub(super) fn because(self, class: &str, changed: &str) -> Self {
+    pub(crate) fn because(self, class: &str, changed: &str) -> Self {
         let (finished, error) = (&self.finished, &self.finished["error"]);
         assert_eq!(error["class"], class, "{finished:#}");
         assert_eq!(finished["changed"], changed, "{finished:#}");
@@ -178,7 +178,7 @@ impl Told {
     }
 
     /// All that the failure says: message, sources and hint.
-    pub(super) fn error(&self) -> String {
+    pub(crate) fn error(&self) -> String {
         let error = &self.finished["error"];
         format!(
             "{}\n{}\n{}",
@@ -189,7 +189,7 @@ impl Told {
     }
 
     #[track_caller]
-    pub(super) fn says(self, words: &[&str]) -> Self {
+    pub(crate) fn says(self, words: &[&str]) -> Self {
         let error = self.error();
         for word in words {
             assert!(error.contains(word), "no `{word}` in:\n{error}");
@@ -198,7 +198,7 @@ impl Told {
     }
 
     /// The lines of a kind.
-    pub(super) fn of_kind(&self, kind: &str) -> Vec<&Value> {
+    pub(crate) fn of_kind(&self, kind: &str) -> Vec<&Value> {
         self.lines
             .iter()
             .filter(|line| line["kind"] == kind)
@@ -206,14 +206,14 @@ impl Told {
     }
 
     /// `app.name` of each line of a kind.
-    pub(super) fn migrations(&self, kind: &str) -> Vec<String> {
+    pub(crate) fn migrations(&self, kind: &str) -> Vec<String> {
         let name = |line: &&Value| format!("{}.{}", text(&line["app"]), text(&line["name"]));
         self.of_kind(kind).iter().map(name).collect()
     }
 
     /// What the project's tests printed.
     #[track_caller]
-    pub(super) fn tests_log(&self, project: &Project) -> String {
+    pub(crate) fn tests_log(&self, project: &Project) -> String {
         let folder = project
             .folder()
             .join(".django-migrate/runs")
@@ -223,7 +223,7 @@ impl Told {
 
     /// `report.md`, where the last line says that it is.
     #[track_caller]
-    pub(super) fn report(&self, project: &Project) -> String {
+    pub(crate) fn report(&self, project: &Project) -> String {
         let path = self.finished["report"].as_str().expect("a report");
         read(&project.folder().join(path))
     }
@@ -248,18 +248,18 @@ fn json_lines(text: &str) -> Vec<Value> {
 }
 
 /// A JSON string's text, or nothing.
-pub(super) fn text(value: &Value) -> &str {
+pub(crate) fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
 #[track_caller]
-pub(super) fn read(path: &Path) -> String {
+pub(crate) fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_else(|why| panic!("{}: {why}", path.display()))
 }
 
 /// Fails unless each of these is in the text, in this order.
 #[track_caller]
-pub(super) fn in_order(text: &str, parts: &[&str]) {
+pub(crate) fn in_order(text: &str, parts: &[&str]) {
     let mut at = 0;
     for part in parts {
         let found = text[at..].find(part);
@@ -270,7 +270,7 @@ pub(super) fn in_order(text: &str, parts: &[&str]) {
 
 /// What `django_migrations` has of an app, in the order in which it came.
 #[track_caller]
-pub(super) fn applied(database: &Database, app: &str) -> Vec<String> {
+pub(crate) fn applied(database: &Database, app: &str) -> Vec<String> {
     let sql = format!("SELECT name FROM django_migrations WHERE app = '{app}' ORDER BY id");
     let rows = database.query(&sql).unwrap_or_else(|why| panic!("{why:#}"));
     rows.into_iter().flatten().collect()
@@ -278,7 +278,7 @@ pub(super) fn applied(database: &Database, app: &str) -> Vec<String> {
 
 /// The fingerprint of the plan, as a dry run prints it.
 #[track_caller]
-pub(super) fn fingerprint(project: &Project) -> String {
+pub(crate) fn fingerprint(project: &Project) -> String {
     let dry = support::cli(project).args([
         "run",
         "--no-backup",
@@ -292,7 +292,7 @@ pub(super) fn fingerprint(project: &Project) -> String {
 
 /// `run --apply` of the shop with everything that it needs without a terminal, besides `--no-backup` and `--skip-tests`.
 #[track_caller]
-pub(super) fn apply_shop(shop: &Shop) -> TestCli {
+pub(crate) fn apply_shop(shop: &Shop) -> TestCli {
     let plan = fingerprint(shop);
     support::cli(shop).args([
         "run",
@@ -307,7 +307,7 @@ pub(super) fn apply_shop(shop: &Shop) -> TestCli {
 
 /// Schema and data as `pg_dump` writes them, without the key that newer versions draw for each dump.
 #[track_caller]
-pub(super) fn contents(database: &Database) -> String {
+pub(crate) fn contents(database: &Database) -> String {
     let mut command = database.server().install().command("pg_dump");
     command.args(["--no-sync", "-w"]).stdin(Stdio::null());
     database.environment(&mut command);
@@ -325,7 +325,7 @@ pub(super) fn contents(database: &Database) -> String {
 }
 
 /// The files of a folder, however deep, by their paths below it.
-pub(super) fn files(folder: &Path) -> Vec<String> {
+pub(crate) fn files(folder: &Path) -> Vec<String> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(next) = folders.pop() {
@@ -353,7 +353,7 @@ pub(super) fn files(folder: &Path) -> Vec<String> {
 
 /// Fails unless the folder of backups, if it is there at all, has nothing that looks like a backup.
 #[track_caller]
-pub(super) fn no_backup_left(project: &Project) {
+pub(crate) fn no_backup_left(project: &Project) {
     let left: Vec<String> = files(&project.folder().join("backups"))
         .into_iter()
         .filter(|name| name != ".gitignore")
@@ -363,7 +363,7 @@ pub(super) fn no_backup_left(project: &Project) {
 
 /// An executable file.
 #[track_caller]
-pub(super) fn script(path: &Path, text: &str) -> String {
+pub(crate) fn script(path: &Path, text: &str) -> String {
     use std::os::unix::fs::PermissionsExt as _;
     std::fs::write(path, text).unwrap_or_else(|why| panic!("{}: {why}", path.display()));
     let mode = std::fs::Permissions::from_mode(0o755);
@@ -373,7 +373,7 @@ pub(super) fn script(path: &Path, text: &str) -> String {
 
 /// Asks again and again until it is so.
 #[track_caller]
-pub(super) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !is_so() {
         assert!(begun.elapsed() < Duration::from_secs(60), "never: {what}");
@@ -382,7 +382,7 @@ pub(super) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
 }
 
 /// The tool while it runs, its JSON lines in a file.
-pub(super) struct Running {
+pub(crate) struct Running {
     child: Child,
     out: PathBuf,
     _folder: tempfile::TempDir,
@@ -390,7 +390,7 @@ pub(super) struct Running {
 
 impl Running {
     #[track_caller]
-    pub(super) fn start(cli: &TestCli) -> Self {
+    pub(crate) fn start(cli: &TestCli) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let out = folder.path().join("stdout");
         let stdout = std::fs::File::create(&out).expect("a file");
@@ -407,12 +407,12 @@ impl Running {
         }
     }
 
-    pub(super) fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
     #[track_caller]
-    pub(super) fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         send(self.child.id(), signal);
     }
 
@@ -421,19 +421,19 @@ impl Running {
     }
 
     /// The journal so far.
-    pub(super) fn lines(&self) -> Vec<Value> {
+    pub(crate) fn lines(&self) -> Vec<Value> {
         let said = self.said();
         journal(&said).unwrap_or(said)
     }
 
     /// It has come to its end.
-    pub(super) fn ended(&mut self) -> bool {
+    pub(crate) fn ended(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(Some(_)))
     }
 
     /// Waits for a line that is as described.
     #[track_caller]
-    pub(super) fn wait_for(&mut self, what: &str, is_it: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) fn wait_for(&mut self, what: &str, is_it: impl Fn(&Value) -> bool) -> Value {
         let begun = Instant::now();
         loop {
             let over = matches!(self.child.try_wait(), Ok(Some(_)));
@@ -471,7 +471,7 @@ impl Running {
 
     /// The end: exit code (for a signal, 128 and its number) and lines.
     #[track_caller]
-    pub(super) fn end(&mut self) -> (i32, Vec<Value>) {
+    pub(crate) fn end(&mut self) -> (i32, Vec<Value>) {
         use std::os::unix::process::ExitStatusExt as _;
         let begun = Instant::now();
         let status = loop {
@@ -497,7 +497,7 @@ impl Running {
 
     /// The end, which must be this exit code.
     #[track_caller]
-    pub(super) fn told(&mut self, code: i32) -> Told {
+    pub(crate) fn told(&mut self, code: i32) -> Told {
         let (found, lines) = self.end();
         assert_eq!(found, code, "{:#?}\n{}", lines.last(), self.stderr());
         Told::of(&lines, code)
@@ -512,7 +512,7 @@ impl Drop for Running {
 }
 
 #[track_caller]
-pub(super) fn send(pid: u32, signal: Signal) {
+pub(crate) fn send(pid: u32, signal: Signal) {
     let pid = i32::try_from(pid)
         .ok()
         .and_then(Pid::from_raw)
@@ -521,7 +521,7 @@ pub(super) fn send(pid: u32, signal: Signal) {
 }
 
 /// The children of a process, by their pids and command lines.
-pub(super) fn children(pid: u32) -> Vec<(u32, String)> {
+pub(crate) fn children(pid: u32) -> Vec<(u32, String)> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
         let Some(child) = entry
@@ -544,14 +544,14 @@ pub(super) fn children(pid: u32) -> Vec<(u32, String)> {
 }
 
 /// Whether a process is there and no zombie.
-pub(super) fn is_alive(pid: u32) -> bool {
+pub(crate) fn is_alive(pid: u32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit_once(") ")
         .is_some_and(|(_, rest)| !rest.starts_with('Z'))
 }
 
 /// Sessions of the run's own migrations.
-pub(super) fn backends(database: &Database) -> usize {
+pub(crate) fn backends(database: &Database) -> usize {
     let sql = format!(
         "SELECT pid FROM pg_stat_activity WHERE datname = '{}' AND application_name LIKE 'django-migrate %'",
         database.name()

@@ -3,7 +3,7 @@
 //!
 //! Absent here: what stops before a run starts (see `crate::project`).
 
-mod common;
+pub(crate) mod common;
 
 mod agreed;
 mod apply_fails;

@@ -5,6 +5,7 @@
 use crate::event::EventKind;
 use crate::exit::Class;
 use crate::failure::Failure;
+use crate::plan::Direction;
 use crate::reporter::Reporter;
 use crate::settings::{ConsentSettings, Mode};
 use crate::signal::Signals;
@@ -30,6 +31,7 @@ pub(crate) enum Need {
         acknowledged: bool,
     },
     Apply {
+        direction: Direction,
         migrations: usize,
         /// What asks, but for what destroys.
         asks: usize,
@@ -104,11 +106,18 @@ fn rule(need: &Need, consent: &ConsentSettings, interaction: Interaction) -> Rul
             interaction,
         ),
         Need::Apply {
+            direction,
             migrations,
             asks,
             next,
             ..
-        } => apply(*migrations, *asks, *next, consent, interaction),
+        } => {
+            let what = match direction {
+                Direction::Forward => ["Apply", "applying"],
+                Direction::Back => ["Roll back", "rolling back"],
+            };
+            apply(what, *migrations, *asks, *next, consent, interaction)
+        }
         Need::Destructive { .. } => destructive(consent, interaction),
     }
 }
@@ -135,6 +144,7 @@ fn parameters(mode: Mode, consent: &ConsentSettings, interaction: Interaction) -
 }
 
 fn apply(
+    [does, doing]: [&str; 2],
     migrations: usize,
     asks: usize,
     next: Next,
@@ -156,12 +166,12 @@ fn apply(
     };
     match interaction {
         Interaction::Terminal => Ruling::AskYes {
-            question: format!("Apply {migrations} migration{s}{despite}{next}? [y/N]"),
+            question: format!("{does} {migrations} migration{s}{despite}{next}? [y/N]"),
             default: Answer::No,
         },
         Interaction::None => Ruling::Refused {
             class: Class::NotConfirmed,
-            message: format!("applying {migrations} migration{s}{despite} was not confirmed"),
+            message: format!("{doing} {migrations} migration{s}{despite} was not confirmed"),
             hint: "--yes accepts every `ask` that is not destructive".to_owned(),
         },
     }
@@ -441,6 +451,7 @@ mod tests {
         );
         check(
             &Need::Apply {
+                direction: Direction::Forward,
                 migrations: 2,
                 asks: 1,
                 next: Next::Nothing,
@@ -452,6 +463,7 @@ mod tests {
         );
         check(
             &Need::Apply {
+                direction: Direction::Forward,
                 migrations: 2,
                 asks: 1,
                 next: Next::Nothing,

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use strum::IntoStaticStr;
 
 use crate::exit::Changed;
+use crate::plan::Direction;
 
 /// The version of [`Line`].
 pub(crate) const SCHEMA_VERSION: u32 = 1;
@@ -41,22 +42,30 @@ pub(crate) enum Step {
 }
 
 impl Step {
-    pub(crate) const COUNT: usize = 7;
-
-    /// 1 to 7.
-    pub(crate) fn number(self) -> usize {
-        self as usize + 1
+    /// How many there are. On the way back no tests run: those on disk belong to the code that stays.
+    pub(crate) fn count(direction: Direction) -> usize {
+        match direction {
+            Direction::Forward => 7,
+            Direction::Back => 6,
+        }
     }
 
-    pub(crate) fn title(self) -> &'static str {
-        match self {
-            Self::Pending => "Pending migrations",
-            Self::Backup => "Backup",
-            Self::Preview => "SQL preview",
-            Self::Apply => "Apply",
-            Self::Verify => "Verify",
-            Self::Tests => "Tests",
-            Self::Report => "Report",
+    /// From 1.
+    pub(crate) fn number(self, direction: Direction) -> usize {
+        (self as usize + 1).min(Self::count(direction))
+    }
+
+    pub(crate) fn title(self, direction: Direction) -> &'static str {
+        match (self, direction) {
+            (Self::Pending, Direction::Forward) => "Pending migrations",
+            (Self::Pending, Direction::Back) => "Way back",
+            (Self::Backup, _) => "Backup",
+            (Self::Preview, _) => "SQL preview",
+            (Self::Apply, Direction::Forward) => "Apply",
+            (Self::Apply, Direction::Back) => "Roll back",
+            (Self::Verify, _) => "Verify",
+            (Self::Tests, _) => "Tests",
+            (Self::Report, _) => "Report",
         }
     }
 }
@@ -264,6 +273,15 @@ pub(crate) struct RunStarted {
     pub(crate) pythonpath: Option<String>,
     pub(crate) host: String,
     pub(crate) pid: u32,
+}
+
+impl RunStarted {
+    pub(crate) fn direction(&self) -> Direction {
+        match self.rolls_back {
+            None => Direction::Forward,
+            Some(_) => Direction::Back,
+        }
+    }
 }
 
 /// Step 1's description of project and database.

@@ -21,6 +21,7 @@ mod consent;
 mod gates;
 mod plan;
 mod preview;
+mod rollback;
 
 mod backup;
 mod database;
@@ -63,6 +64,11 @@ pub fn main() -> ExitCode {
     }
     let format = format_of(&cli.command);
     let name = name_of(&cli.command);
+    // their last line has said it already
+    let format_of_failure = match speaks_in_lines(&cli.command) {
+        true => Format::Text,
+        false => format,
+    };
     let runtime = match tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -81,13 +87,25 @@ pub fn main() -> ExitCode {
     runtime.shutdown_background();
     match result {
         Ok(code) => ExitCode::from(code),
-        Err(failure) => end(&failure, name, format),
+        Err(failure) => end(&failure, name, format_of_failure),
+    }
+}
+
+/// Events in JSON lines rather than one document.
+fn speaks_in_lines(command: &Command) -> bool {
+    match command {
+        Command::Run(_) => true,
+        Command::Rollback(args) => args.applies(),
+        _ => false,
     }
 }
 
 async fn dispatch(cli: Cli) -> Result<u8, Failure> {
     let (context, mut layers) = match (prepare(&cli.global), &cli.command) {
         (Err(failure), Command::Run(args)) => return commands::never_began(failure, args.format),
+        (Err(failure), Command::Rollback(args)) if args.applies() => {
+            return commands::never_began(failure, args.format);
+        }
         (prepared, _) => prepared?,
     };
     match cli.command {
@@ -103,6 +121,14 @@ async fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Preview(args) => Box::pin(commands::preview(args, layers, &context)).await,
         Command::Locks(args) => Box::pin(commands::locks(*args, layers, &context)).await,
         Command::Backup(args) => Box::pin(commands::backup(*args, layers, &context)).await,
+        Command::Rollback(args) => {
+            let (format, applies) = (args.format, args.applies());
+            match settings::rollback(*args, &mut layers) {
+                Ok(settings) => Box::pin(commands::rollback(settings, format, &context)).await,
+                Err(failure) if applies => commands::never_began(failure, format),
+                Err(failure) => Err(failure),
+            }
+        }
         Command::Report(args) => commands::report(args, layers),
         Command::Completions { shell } => Ok(commands::completions(shell)),
         Command::Man { dir } => commands::man(dir.as_deref()),
@@ -124,8 +150,7 @@ fn prepare(global: &GlobalArgs) -> Result<(Context, Layers), Failure> {
 /// The end of a command that failed: words on stderr, and where asked for a document on stdout.
 fn end(failure: &Failure, command: &str, format: Format) -> ExitCode {
     out::talk(ui::failure(failure));
-    // the events of `run` have said it already, in their last line
-    if format == Format::Json && command != "run" {
+    if format == Format::Json {
         out::document(&failure.document(command));
     }
     ExitCode::from(failure.code())
@@ -162,6 +187,7 @@ fn format_of(command: &Command) -> Format {
         Command::Preview(args) => args.format,
         Command::Locks(args) => args.format,
         Command::Backup(args) => args.format(),
+        Command::Rollback(args) => args.format,
         Command::Report(args) if args.format == ReportFormat::Json => Format::Json,
         Command::Report(_)
         | Command::Completions { .. }
@@ -178,6 +204,7 @@ fn name_of(command: &Command) -> &'static str {
         Command::Preview(_) => "preview",
         Command::Locks(_) => "locks",
         Command::Backup(_) => "backup",
+        Command::Rollback(_) => "rollback",
         Command::Report(_) => "report",
         Command::Completions { .. } => "completions",
         Command::Man { .. } => "man",

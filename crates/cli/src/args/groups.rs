@@ -30,6 +30,23 @@ pub(crate) struct StepArgs {
 }
 
 #[derive(Debug, Default, Args)]
+#[command(next_help_heading = "What to do")]
+pub(crate) struct BackArgs {
+    /// Show the way back and stop [default: true; no setting changes that]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    pub(crate) dry_run: Option<bool>,
+    /// Go back: --dry-run=false
+    #[arg(long)]
+    pub(crate) apply: bool,
+    /// With --apply, take a backup first [default: true]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    pub(crate) backup_first: Option<bool>,
+    /// No backup: --backup-first=false; must be acknowledged
+    #[arg(long)]
+    pub(crate) no_backup: bool,
+}
+
+#[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Consent")]
 pub(crate) struct ConsentArgs {
     /// Accept the parameters and every `ask` that is not destructive; never stands in for a phrase

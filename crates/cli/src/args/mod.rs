@@ -11,8 +11,8 @@ use std::path::PathBuf;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
 pub(crate) use groups::{
-    BackupArgs, BackupFolderArgs, ConsentArgs, DjangoArgs, FindingArgs, GuardArgs, PgRestoreArgs,
-    RunDirArgs, StepArgs, TargetArgs, TestArgs,
+    BackArgs, BackupArgs, BackupFolderArgs, ConsentArgs, DjangoArgs, FindingArgs, GuardArgs,
+    PgRestoreArgs, RunDirArgs, StepArgs, TargetArgs, TestArgs,
 };
 pub(crate) use locks::LocksArgs;
 pub(crate) use usage::{meant, words};
@@ -70,6 +70,8 @@ pub(crate) enum Command {
     Locks(Box<LocksArgs>),
     /// Take a backup now, or look at those there are
     Backup(Box<BackupCommand>),
+    /// The way back of a run: shown, and with --apply run
+    Rollback(Box<RollbackArgs>),
     /// A finished or broken run, from its journal
     Report(ReportArgs),
     /// Shell completions on stdout
@@ -212,6 +214,27 @@ pub(crate) struct VerifyArgs {
 }
 
 #[derive(Debug, clap::Args)]
+pub(crate) struct RollbackArgs {
+    /// A run id, a run folder, or `latest`, the newest that reached the database [default: latest]
+    pub(crate) run: Option<String>,
+    #[command(flatten)]
+    pub(crate) steps: BackArgs,
+    #[command(flatten)]
+    pub(crate) consent: ConsentArgs,
+    #[command(flatten)]
+    pub(crate) django: DjangoArgs,
+    #[command(flatten)]
+    pub(crate) guard: GuardArgs,
+    #[command(flatten)]
+    pub(crate) backup: BackupArgs,
+    #[command(flatten)]
+    pub(crate) run_dir: RunDirArgs,
+    /// text, or json: one document; with --apply one line for each event, the last of them run_finished
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, clap::Args)]
 pub(crate) struct ReportArgs {
     /// A run id, a run folder, or `latest`
     pub(crate) run: String,
@@ -219,6 +242,13 @@ pub(crate) struct ReportArgs {
     pub(crate) run_dir: RunDirArgs,
     #[arg(long, value_enum, default_value = "text")]
     pub(crate) format: ReportFormat,
+}
+
+impl RollbackArgs {
+    /// It is not only shown.
+    pub(crate) fn applies(&self) -> bool {
+        self.steps.apply || self.steps.dry_run == Some(false)
+    }
 }
 
 impl BackupCommand {

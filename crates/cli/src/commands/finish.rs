@@ -89,7 +89,12 @@ fn changed(result: &Result<(), Failure>, reporter: &Reporter) -> Changed {
     match result {
         Err(failure) => failure.changed,
         Ok(()) => {
-            let applied = |line: &Line| matches!(line.kind, EventKind::MigrationApplied { .. });
+            let applied = |line: &Line| {
+                matches!(
+                    line.kind,
+                    EventKind::MigrationApplied { .. } | EventKind::MigrationUnapplied { .. }
+                )
+            };
             if reporter.lines().iter().any(applied) {
                 Changed::Yes
             } else {

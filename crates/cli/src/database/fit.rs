@@ -9,7 +9,7 @@ use super::query_failure;
 use crate::django::wire::{Database, Operation, Server};
 use crate::exit::Class;
 use crate::failure::Failure;
-use crate::plan::Plan;
+use crate::plan::{Direction, Plan};
 
 /// PostgreSQL 14.
 const OLDEST: u32 = 140_000;
@@ -43,7 +43,11 @@ pub(crate) async fn permitted(
     plan: &Plan,
 ) -> Result<(), Failure> {
     let operations = || plan.steps.iter().flat_map(|s| &s.operations);
-    let creates = operations().any(|o| o.base.as_deref() == Some("CreateModel"));
+    let making = match plan.direction {
+        Direction::Forward => "CreateModel",
+        Direction::Back => "DeleteModel",
+    };
+    let creates = operations().any(|o| o.base.as_deref() == Some(making));
     if creates && !server.may_create_tables {
         let role = &server.role;
         let (message, hint) = match &server.current_schema {
@@ -61,7 +65,10 @@ pub(crate) async fn permitted(
         return Err(Failure::new(Class::Privilege, message).hint(hint));
     }
     let altered: BTreeSet<&str> = operations()
-        .filter(|o| alters(o))
+        .filter(|o| {
+            alters(o)
+                || o.base.as_deref() == Some("CreateModel") && plan.direction == Direction::Back
+        })
         .filter_map(|o| o.table.as_deref())
         .collect();
     let altered: Vec<&str> = altered.into_iter().collect();

@@ -1,6 +1,7 @@
-//! `preview --format json`, as cli.md promises it.
+//! `preview --format json`, as cli.md promises it, and that of `rollback`.
 
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::{Deploy, Missing, Preview, PreviewMigration, Verdict};
 use crate::hazards::Finding;
@@ -56,8 +57,47 @@ pub(crate) fn document(preview: &Preview, database: Described) -> Document<'_> {
     }
 }
 
+/// The same for a plan that goes back: `rollback --format json`.
+pub(crate) fn back_document(preview: &Preview, database: Described) -> Value {
+    let migrations = preview.migrations.iter().map(|m| {
+        json!({
+            "app": m.id.app,
+            "name": m.id.name,
+            "atomic": m.atomic,
+            "reversible": m.reversible(),
+            "irreversible": m.irreversible,
+            "complete": m.complete(),
+            "missing": m.missing,
+            "sql_source": source(m),
+            "statements": m.statements,
+            "findings": m.findings,
+            "destroys": m.destroys(),
+            "not_brought_back": m.not_brought_back,
+        })
+    });
+    let findings = preview
+        .migrations
+        .iter()
+        .flat_map(PreviewMigration::all_findings);
+    json!({
+        "schema_version": 1,
+        "command": "rollback",
+        "database": database,
+        "plan_fingerprint": preview.fingerprint,
+        "migrations": migrations.collect::<Vec<_>>(),
+        "verdict": preview.verdict(),
+        "findings": findings.collect::<Vec<_>>(),
+    })
+}
+
+fn source(m: &PreviewMigration) -> &'static str {
+    match m.statements.is_empty() && !m.complete() {
+        true => "unavailable",
+        false => "collected",
+    }
+}
+
 fn migration(m: &PreviewMigration) -> Migration<'_> {
-    let unavailable = m.statements.is_empty() && !m.complete();
     Migration {
         app: &m.id.app.0,
         name: &m.id.name.0,
@@ -65,11 +105,7 @@ fn migration(m: &PreviewMigration) -> Migration<'_> {
         reversible: m.reversible(),
         complete: m.complete(),
         missing: &m.missing,
-        sql_source: if unavailable {
-            "unavailable"
-        } else {
-            "collected"
-        },
+        sql_source: source(m),
         deploy: m.deploy,
         statements: &m.statements,
         reverse_statements: &m.reverse,

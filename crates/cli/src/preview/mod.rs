@@ -20,7 +20,7 @@ use crate::plan::{Direction, Plan, PlanStep};
 use crate::sql::{ColumnBefore, Loss, Relation, Statement};
 
 pub(crate) use deploy::Deploy;
-pub(crate) use document::{Described, document};
+pub(crate) use document::{Described, back_document, document};
 
 /// The whole plan, statement by statement.
 #[derive(Debug)]

@@ -96,14 +96,21 @@ fn next(run: &BrokenRun, started: &RunStarted) -> Vec<String> {
         )
     });
     next.push(format!(
-        "`{}` then goes on: it waits for what this run left at work, and applies what is not recorded{half}",
-        again(started)
+        "`{}` then goes on: it waits for what this run left at work, and {}{half}",
+        again(started),
+        match started.rolls_back {
+            None => "applies what is not recorded",
+            Some(_) => "takes back what is still recorded",
+        }
     ));
     next
 }
 
 fn again(started: &RunStarted) -> String {
-    let mut words = vec!["run".to_owned()];
+    let mut words = match &started.rolls_back {
+        None => vec!["run".to_owned()],
+        Some(run) => vec!["rollback".to_owned(), run.clone()],
+    };
     words.extend(started.app.iter().cloned());
     words.extend(started.migration.iter().cloned());
     if !started.dry_run {

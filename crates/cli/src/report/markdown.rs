@@ -248,6 +248,9 @@ pub(super) fn checklist(report: &RunReport) -> Vec<VerifyCheck> {
         });
         list.push(line("Database connectivity", connected.is_some(), detail));
     }
+    if report.is_rollback() {
+        return list;
+    }
     let tests = match &report.tests {
         Some(t) => {
             let numbers = format!(
@@ -335,8 +338,8 @@ fn record(out: &mut String, report: &RunReport) {
         let _ = writeln!(
             out,
             "| {}. {} | {result} | {time} |",
-            line.step.number(),
-            line.step.title()
+            line.step.number(report.started.direction()),
+            line.step.title(report.started.direction())
         );
     }
     if !report.answers.is_empty() {

@@ -184,6 +184,65 @@ pub(crate) fn run(args: args::RunArgs, layers: &mut Layers) -> Result<RunSetting
     })
 }
 
+/// Everything that `rollback` needs.
+#[derive(Debug, Clone)]
+pub(crate) struct RollbackSettings {
+    /// The run that goes back; none is the latest.
+    pub(crate) of: Option<String>,
+    pub(crate) run: RunSettings,
+}
+
+/// Only a flag makes it go: a project that sets `dry_run = false` means `run`.
+pub(crate) fn rollback(
+    args: args::RollbackArgs,
+    layers: &mut Layers,
+) -> Result<RollbackSettings, Failure> {
+    let args::RollbackArgs {
+        run,
+        steps,
+        consent,
+        django,
+        guard,
+        backup,
+        run_dir,
+        format: _,
+    } = args;
+    let args::BackArgs {
+        dry_run,
+        apply,
+        backup_first,
+        no_backup,
+    } = steps;
+    let dry_run = contradiction(dry_run, apply, "--dry-run", "--apply")?;
+    let steps = args::StepArgs {
+        dry_run: Some(dry_run.unwrap_or(true)),
+        apply: false,
+        backup_first,
+        no_backup,
+    };
+    let run_args = args::RunArgs {
+        target: args::TargetArgs::default(),
+        steps,
+        consent,
+        django,
+        guard,
+        backup,
+        tests: args::TestArgs::default(),
+        run_dir,
+        format: args::Format::Text,
+    };
+    let mut settings = self::run(run_args, layers)?;
+    // `app_name` is about what to apply
+    settings.target = Target {
+        app: None,
+        migration: None,
+    };
+    Ok(RollbackSettings {
+        of: run,
+        run: settings,
+    })
+}
+
 /// `--flag=BOOL` against its short form that means `false`; both at odds is a usage error.
 fn contradiction(
     long: Option<bool>,

@@ -7,6 +7,7 @@ use std::fmt::Write;
 use super::style::{self, Look, paint};
 use super::{count, wrapped, wrapped_sql};
 use crate::hazards::{Finding, Severity};
+use crate::plan::Direction;
 use crate::preview::{Deploy, Preview, PreviewMigration, Verdict};
 use crate::sql::{Blocks, Statement};
 
@@ -45,18 +46,22 @@ pub(crate) fn preview(preview: &Preview, detail: Detail, rescue: Rescue) -> Stri
     let all: usize = preview.migrations.iter().map(|m| m.statements.len()).sum();
     match detail {
         Detail::Folded if all > MANY => folded(&mut out, preview),
-        _ => preview.migrations.iter().for_each(|m| whole(&mut out, m)),
+        _ => preview
+            .migrations
+            .iter()
+            .for_each(|m| whole(&mut out, m, preview.direction)),
     }
     if preview.migrations.is_empty() {
         out.push_str("No migrations to apply\n");
     }
+    lost(&mut out, preview);
     destructive(&mut out, preview, rescue);
     out.truncate(out.trim_end().len());
     out
 }
 
-fn whole(out: &mut String, m: &PreviewMigration) {
-    heading(out, m);
+fn whole(out: &mut String, m: &PreviewMigration, direction: Direction) {
+    heading(out, m, direction);
     let mut told = Told::new();
     for finding in &m.findings {
         self::finding(out, finding, &mut told);
@@ -75,7 +80,7 @@ fn folded(out: &mut String, preview: &Preview) {
             statements += m.statements.len() as u64;
             continue;
         }
-        heading(out, m);
+        heading(out, m, preview.direction);
         let mut told = Told::new();
         for finding in m.findings.iter().filter(|f| f.severity >= Severity::Ask) {
             self::finding(out, finding, &mut told);
@@ -132,17 +137,23 @@ pub(crate) fn verdict(preview: &Preview) -> String {
     )
 }
 
-fn heading(out: &mut String, m: &PreviewMigration) {
-    let mut facts = vec![if m.atomic { "atomic" } else { "not atomic" }];
-    facts.push(if m.reversible() {
-        "reversible"
-    } else {
-        "irreversible"
-    });
+fn heading(out: &mut String, m: &PreviewMigration, direction: Direction) {
+    let mut facts = match direction {
+        Direction::Forward => Vec::new(),
+        Direction::Back => vec!["goes back"],
+    };
+    facts.push(if m.atomic { "atomic" } else { "not atomic" });
+    match (m.reversible(), direction) {
+        (true, Direction::Forward) => facts.push("reversible"),
+        (true, Direction::Back) => {}
+        (false, _) => facts.push("irreversible"),
+    }
     if !m.complete() {
         facts.push("SQL incomplete");
     }
     match m.deploy {
+        // relative to code that would have to be deployed backwards
+        _ if direction == Direction::Back => {}
         Deploy::Before => facts.push("apply before the deploy"),
         Deploy::After => facts.push("apply after the deploy"),
         Deploy::Either => facts.push("apply before or after the deploy"),
@@ -155,7 +166,7 @@ fn heading(out: &mut String, m: &PreviewMigration) {
         paint(Look::Heading, &m.id),
         paint(Look::Faint, facts.join(", "))
     );
-    if m.statements.is_empty() && m.complete() {
+    if m.statements.is_empty() && m.complete() && m.reversible() {
         let _ = writeln!(
             out,
             "  {}",
@@ -242,15 +253,48 @@ pub(crate) fn asking(preview: &Preview) -> Vec<String> {
 /// What the plan takes away; nothing where it takes nothing away.
 pub(crate) fn destroyed(preview: &Preview, rescue: Rescue) -> Vec<String> {
     let mut out = String::new();
+    lost(&mut out, preview);
     destructive(&mut out, preview, rescue);
     out.lines().map(str::to_owned).collect()
+}
+
+/// What going back leaves lost.
+fn lost(out: &mut String, preview: &Preview) {
+    let mut lines = Vec::new();
+    for m in &preview.migrations {
+        for lost in &m.not_brought_back {
+            lines.push(wrapped(
+                "  ",
+                &format!("{} {lost}", paint(Look::Name, &m.id)),
+            ));
+        }
+    }
+    if lines.is_empty() {
+        return;
+    }
+    let _ = writeln!(
+        out,
+        "{}",
+        paint(Look::Warning, "Going back does not bring back")
+    );
+    for line in lines {
+        let _ = writeln!(out, "{line}");
+    }
+    let _ = writeln!(
+        out,
+        "  {}\n",
+        paint(Look::Faint, "only the backup of that run has it")
+    );
 }
 
 fn destructive(out: &mut String, preview: &Preview, rescue: Rescue) {
     if !preview.is_destructive() {
         return;
     }
-    let title = " DESTRUCTIVE: this plan takes away data for good ";
+    let title = match preview.direction {
+        Direction::Forward => " DESTRUCTIVE: this plan takes away data for good ",
+        Direction::Back => " DESTRUCTIVE: going back takes away data for good ",
+    };
     let _ = writeln!(out, "{}", paint(Look::Destructive, title));
     for m in &preview.migrations {
         for loss in m.destroys() {

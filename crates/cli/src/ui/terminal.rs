@@ -16,6 +16,7 @@ use super::ran::Ran;
 use super::style::{Look, paint};
 use super::{bytes, count, one_line, out, seconds, wrapped};
 use crate::event::{EventKind, Line, NoteLevel, PreviewFinished, ProjectInspected, Step};
+use crate::plan::Direction;
 use crate::reporter::Listener;
 
 /// How much is said.
@@ -29,6 +30,7 @@ pub(crate) enum Volume {
 /// The listener for people.
 pub(crate) struct Terminal {
     volume: Volume,
+    direction: Direction,
     animated: bool,
     bar: Option<ProgressBar>,
     migrations: (usize, usize),
@@ -42,6 +44,7 @@ impl Terminal {
     pub(crate) fn new(volume: Volume) -> Self {
         Self {
             volume,
+            direction: Direction::Forward,
             animated: std::io::stderr().is_terminal(),
             bar: None,
             migrations: (0, 0),
@@ -231,13 +234,16 @@ impl Listener for Terminal {
         self.rest(line);
         match &line.kind {
             EventKind::RunStarted(run) => {
+                self.direction = run.direction();
                 for line in parameters(run, self.volume) {
                     self.say(line);
                 }
             }
             EventKind::StepStarted { step } => {
-                let number = paint(Look::Faint, format!("[{}/{}]", step.number(), Step::COUNT));
-                self.say(format!("{number} {}", paint(Look::Heading, step.title())));
+                let way = self.direction;
+                let number = format!("[{}/{}]", step.number(way), Step::count(way));
+                let title = paint(Look::Heading, step.title(way));
+                self.say(format!("{} {title}", paint(Look::Faint, number)));
             }
             EventKind::StepFinished {
                 ok,
@@ -266,11 +272,25 @@ impl Listener for Terminal {
             EventKind::Planned(plan) => {
                 self.migrations = (0, plan.migrations.len());
                 let whole = self.volume == Volume::Verbose || plan.migrations.len() <= MANY;
-                for line in if whole { listed(plan) } else { by_app(plan) } {
+                let mark = match self.direction {
+                    Direction::Forward => "[ ]",
+                    Direction::Back => "[X]",
+                };
+                for line in if whole {
+                    listed(plan, mark)
+                } else {
+                    by_app(plan, mark)
+                } {
                     self.detail(line);
                 }
                 if plan.migrations.is_empty() {
-                    self.detail(paint(Look::Good, "No migrations to apply"));
+                    self.detail(paint(
+                        Look::Good,
+                        match self.direction {
+                            Direction::Forward => "No migrations to apply",
+                            Direction::Back => "Nothing to roll back",
+                        },
+                    ));
                 }
             }
             EventKind::LockTaken { holder } if self.volume == Volume::Verbose => {

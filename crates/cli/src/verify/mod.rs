@@ -2,11 +2,13 @@
 //!
 //! What is new since step 1 fails; what was there before is a note. Absent here: gathering the facts.
 
+mod back;
 mod leftovers;
 mod schema;
 
 use std::collections::BTreeMap;
 
+pub(crate) use back::compare_back;
 pub(crate) use leftovers::Leftovers;
 
 use crate::django::ProjectFacts;
@@ -16,7 +18,7 @@ use crate::exit::{Changed, Class};
 use crate::failure::Failure;
 use crate::gates;
 use crate::names::MigrationId;
-use crate::plan::Plan;
+use crate::plan::{Direction, Plan};
 
 /// What verification compares.
 pub(crate) struct Comparison<'a> {
@@ -45,7 +47,7 @@ pub(crate) fn compare(c: &Comparison<'_>) -> Vec<VerifyCheck> {
 }
 
 /// The checks that failed, as the end of the run.
-pub(crate) fn failure(checks: &[VerifyCheck]) -> Option<Failure> {
+pub(crate) fn failure(checks: &[VerifyCheck], direction: Direction) -> Option<Failure> {
     let failed: Vec<&VerifyCheck> = checks.iter().filter(|c| !c.ok).collect();
     let first = failed.first()?;
     let class = if first.name == STATUS {
@@ -61,7 +63,8 @@ pub(crate) fn failure(checks: &[VerifyCheck]) -> Option<Failure> {
         Failure::new(
             class,
             format!(
-                "the migrations are applied, but verification differs:\n{}",
+                "the migrations are {}, but verification differs:\n{}",
+                direction.done(),
                 lines.join("\n")
             ),
         )

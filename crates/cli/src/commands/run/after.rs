@@ -43,7 +43,7 @@ impl Run<'_> {
         self.reporter.emit(EventKind::Verified {
             checks: checks.clone(),
         });
-        verify::failure(&checks).map_or(Ok(()), Err)
+        verify::failure(&checks, pending.plan.direction).map_or(Ok(()), Err)
     }
 
     /// Step 6. They get databases of their own on servers that are named first; one that is there already is kept.

@@ -12,7 +12,7 @@ use crate::exit::Class;
 use crate::failure::Failure;
 use crate::journal::RunFolder;
 use crate::names::MigrationId;
-use crate::plan::{Plan, PlanStep};
+use crate::plan::{Direction, Plan, PlanStep};
 
 /// Journals that are looked through for the plan.
 const JOURNALS: usize = 100;
@@ -75,7 +75,10 @@ pub(super) fn another(
     let Some((run, agreed)) = &known.agreed else {
         return failure
             .source("since then", "what changed is not known: no run folder here has printed that fingerprint")
-            .hint("make a dry run here, with the same APP and MIGRATION, read what it shows, and pass its fingerprint");
+            .hint(match plan.direction {
+                Direction::Forward => "make a dry run here, with the same APP and MIGRATION, read what it shows, and pass its fingerprint",
+                Direction::Back => "look at it without --apply, with the same RUN, read what it shows, and pass its fingerprint",
+            });
     };
     let failure = failure.source("agreed in", format!("run {run}"));
     reasons(agreed, plan, migrations, &known.by)
@@ -107,7 +110,14 @@ fn reasons(
         match (now.get(id), state(id)) {
             (Some(step), _) if step.source_sha256.as_deref() != *sha256 => edited.push(id),
             (Some(_), _) => {}
-            (None, Some(MigrationState::Applied | MigrationState::Squashed)) => applied.push(id),
+            (None, Some(MigrationState::Pending)) if plan.direction == Direction::Back => {
+                applied.push(id);
+            }
+            (None, Some(MigrationState::Applied | MigrationState::Squashed))
+                if plan.direction == Direction::Forward =>
+            {
+                applied.push(id);
+            }
             (None, None | Some(MigrationState::Missing)) => gone.push(id),
             (None, Some(_)) => unasked.push(id),
         }
@@ -123,11 +133,25 @@ fn reasons(
         None => ", and not by a run of this folder".to_owned(),
     };
     let mut reasons = vec![
-        ("applied", applied.as_slice(), whose.as_str()),
+        (plan.direction.done(), applied.as_slice(), whose.as_str()),
         ("edited", &edited, ": the file is another"),
-        ("new", &new, ", not pending then"),
+        (
+            "new",
+            &new,
+            match plan.direction {
+                Direction::Forward => ", not pending then",
+                Direction::Back => ", not to go back then",
+            },
+        ),
         ("gone", &gone, ", not in the project any more"),
-        ("left out", &unasked, ": APP or MIGRATION is another"),
+        (
+            "left out",
+            &unasked,
+            match plan.direction {
+                Direction::Forward => ": APP or MIGRATION is another",
+                Direction::Back => ": RUN is another",
+            },
+        ),
     ];
     reasons.retain(|(_, which, _)| !which.is_empty());
     if reasons.is_empty() {

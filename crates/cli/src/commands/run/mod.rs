@@ -5,10 +5,11 @@ mod agreed;
 mod pending;
 mod signalling;
 
+pub(super) use pending::{Pending, Seen};
+
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use self::pending::Pending;
 use super::{Context, finish};
 use crate::args::Format;
 use crate::backup::{self, BackupPlan, BackupReceipt};
@@ -17,11 +18,12 @@ use crate::database;
 use crate::django::Django;
 use crate::event::{EventKind, NoteLevel, RunStarted, Step};
 use crate::execute::resume::{self, BrokenRun};
-use crate::execute::{self, Execution};
+use crate::execute::{self, Applied, Execution};
 use crate::exit::Class;
 use crate::failure::Failure;
 use crate::journal::{self, Journal, RunFolder};
 use crate::lock::MigrationLock;
+use crate::names::MigrationId;
 use crate::plan::Direction;
 use crate::preview::{self, Preview};
 use crate::reporter::{Listener, Reporter};
@@ -48,6 +50,7 @@ pub(crate) async fn run(
                 reporter: &reporter,
                 folder,
                 django,
+                back: None,
             }
             .all()
             .await
@@ -68,22 +71,24 @@ fn begin(
     let folder = RunFolder::create(&settings.django.root.join(&settings.run_dir))?;
     reporter.journal_to(Journal::create(&folder)?);
     reporter.emit(EventKind::RunStarted(started(
-        settings, context, &folder, &django,
+        settings, context, &folder, &django, None,
     )));
     Ok((folder, django))
 }
 
-fn started(
+/// The first line of a run, or of the rollback of another.
+pub(super) fn started(
     settings: &RunSettings,
     context: &Context,
     folder: &RunFolder,
     django: &Django,
+    rolls_back: Option<&str>,
 ) -> RunStarted {
     RunStarted {
         run: folder.id.clone(),
         tool_version: env!("CARGO_PKG_VERSION").to_owned(),
         dry_run: settings.mode == Mode::DryRun,
-        rolls_back: None,
+        rolls_back: rolls_back.map(ToOwned::to_owned),
         backup_first: settings.backup_first == BackupFirst::Yes,
         app: settings.target.app.clone(),
         migration: settings.target.migration.clone(),
@@ -96,19 +101,30 @@ fn started(
     }
 }
 
-struct Run<'a> {
-    settings: &'a RunSettings,
-    format: Format,
-    context: &'a Context,
-    reporter: &'a Reporter,
-    folder: &'a RunFolder,
-    django: &'a Django,
+/// A run in either direction: `rollback` is one too, with an order of its own (see [`super::rollback`]).
+pub(super) struct Run<'a> {
+    pub(super) settings: &'a RunSettings,
+    pub(super) format: Format,
+    pub(super) context: &'a Context,
+    pub(super) reporter: &'a Reporter,
+    pub(super) folder: &'a RunFolder,
+    pub(super) django: &'a Django,
+    /// What a rollback takes back.
+    pub(super) back: Option<Back<'a>>,
+}
+
+/// The migrations that go back, and the run that applied them.
+#[derive(Clone, Copy)]
+pub(super) struct Back<'a> {
+    pub(super) of: &'a str,
+    pub(super) migrations: &'a [MigrationId],
 }
 
 impl Run<'_> {
     async fn all(&self) -> Result<(), Failure> {
         self.parameters().await?;
-        let pending = self.step(Step::Pending, self.pending()).await?;
+        let pending = self.pending(|_| Ok(()));
+        let pending = self.step(Step::Pending, pending).await?;
         if pending.plan.is_empty() {
             return Ok(());
         }
@@ -124,9 +140,10 @@ impl Run<'_> {
         result
     }
 
-    /// A dry run that takes no backup only reads: it disturbs nobody, and nobody it.
+    /// A dry run that takes no backup only reads: it disturbs nobody, and nobody it. One of a rollback takes none.
     fn reads_only(&self) -> bool {
-        self.settings.mode == Mode::DryRun && self.settings.backup_first != BackupFirst::Yes
+        let backs_up = self.settings.backup_first == BackupFirst::Yes && self.back.is_none();
+        self.settings.mode == Mode::DryRun && !backs_up
     }
 
     /// Everything that follows from a plan, under the advisory lock.
@@ -153,15 +170,10 @@ impl Run<'_> {
         preview: &Preview,
     ) -> Result<(), Failure> {
         let approved = self.consent(pending, preview).await?;
-        lock.still_held().await?;
-        let observer = pending.observed.reach.observer().await?;
-        database::same_history(&observer, &pending.facts).await?;
-        drop(observer); // back to the pool
-        let hear = self.context.hear_project();
-        let earlier = self.earlier(pending).await;
-        let execution = self.execution(pending, preview, &earlier, &hear);
-        let apply = execute::execute(lock, &pending.plan, &approved, backup, &execution);
-        let applied = self.step(Step::Apply, apply).await?;
+        self.still_so(lock, pending).await?;
+        let applied = self
+            .execute(lock, pending, &approved, backup, preview)
+            .await?;
         // from here on, whatever fails, the database has changed
         self.step(Step::Verify, self.verify(pending, &applied))
             .await
@@ -171,8 +183,35 @@ impl Run<'_> {
             .map_err(|f| f.after_applying(Class::TestsNotRun, Direction::Forward))
     }
 
+    /// After questions that may have been long in answering.
+    pub(super) async fn still_so(
+        &self,
+        lock: &MigrationLock,
+        pending: &Pending,
+    ) -> Result<(), Failure> {
+        lock.still_held().await?;
+        let observer = pending.observed.reach.observer().await?;
+        database::same_history(&observer, &pending.facts).await
+    }
+
+    /// Step 4.
+    pub(super) async fn execute(
+        &self,
+        lock: &MigrationLock,
+        pending: &Pending,
+        approved: &Approved,
+        backup: &BackupReceipt,
+        preview: &Preview,
+    ) -> Result<Applied, Failure> {
+        let hear = self.context.hear_project();
+        let earlier = self.earlier(pending).await;
+        let execution = self.execution(pending, preview, &earlier, &hear);
+        let apply = execute::execute(lock, &pending.plan, approved, backup, &execution);
+        self.step(Step::Apply, apply).await
+    }
+
     /// A step with its times. A signal that came between two steps ends the run here.
-    async fn step<T>(
+    pub(super) async fn step<T>(
         &self,
         step: Step,
         work: impl Future<Output = Result<T, Failure>>,
@@ -193,13 +232,13 @@ impl Run<'_> {
         result
     }
 
-    fn working(&self, what: &str) {
+    pub(super) fn working(&self, what: &str) {
         self.reporter.emit(EventKind::Working {
             what: what.to_owned(),
         });
     }
 
-    fn note(&self, level: NoteLevel, message: impl Into<String>) {
+    pub(super) fn note(&self, level: NoteLevel, message: impl Into<String>) {
         self.reporter.emit(EventKind::Note {
             level,
             message: message.into(),
@@ -219,7 +258,7 @@ impl Run<'_> {
     }
 
     /// Whether a person sees the talk of the run.
-    fn on_screen(&self) -> bool {
+    pub(super) fn on_screen(&self) -> bool {
         self.format == Format::Text && self.context.volume > Volume::Quiet
     }
 
@@ -232,16 +271,16 @@ impl Run<'_> {
         }
     }
 
+    fn started(&self) -> RunStarted {
+        let of = self.back.map(|back| back.of);
+        started(self.settings, self.context, self.folder, self.django, of)
+    }
+
     /// The parameters are confirmed first, and a missing backup acknowledged.
-    async fn parameters(&self) -> Result<(), Failure> {
+    pub(super) async fn parameters(&self) -> Result<(), Failure> {
         self.settle(Need::Parameters {
             mode: self.settings.mode,
-            unseen: self.unseen(|| {
-                ui::parameters(
-                    &started(self.settings, self.context, self.folder, self.django),
-                    self.context.volume,
-                )
-            }),
+            unseen: self.unseen(|| ui::parameters(&self.started(), self.context.volume)),
         })
         .await?;
         match self.settings.backup_first {
@@ -251,7 +290,7 @@ impl Run<'_> {
     }
 
     /// Step 2. Over before any DDL starts, since a dump's locks and DDL wait for each other.
-    async fn backup(&self, pending: &Pending) -> Result<BackupReceipt, Failure> {
+    pub(super) async fn backup(&self, pending: &Pending) -> Result<BackupReceipt, Failure> {
         let plan = BackupPlan {
             settings: &self.settings.backup,
             root: &self.settings.django.root,
@@ -265,6 +304,20 @@ impl Run<'_> {
 
     /// Step 3: the SQL, what it does, and the verdict.
     async fn preview(&self, pending: &Pending) -> Result<Preview, Failure> {
+        let preview = self.assessed(pending).await?;
+        if self.on_screen() {
+            let detail = match self.context.is_verbose() {
+                true => ui::Detail::Whole,
+                false => ui::Detail::Folded,
+            };
+            out::talk(ui::preview(&preview, detail, self.rescue()));
+        }
+        self.judged(&preview)?;
+        Ok(preview)
+    }
+
+    /// The SQL, what it does, and what it meets in the database.
+    pub(super) async fn assessed(&self, pending: &Pending) -> Result<Preview, Failure> {
         let observer = &pending.observed.observer;
         let known = database::context(observer).await?;
         let mut preview = preview::preview(&pending.plan, &pending.facts.sql, &known)?;
@@ -275,22 +328,20 @@ impl Run<'_> {
             &self.folder.path.join("preview.sql"),
             preview.script().as_bytes(),
         );
-        if self.on_screen() {
-            let detail = match self.context.is_verbose() {
-                true => ui::Detail::Whole,
-                false => ui::Detail::Folded,
-            };
-            out::talk(ui::preview(&preview, detail, self.rescue()));
-        }
-        self.reporter
-            .emit(EventKind::PreviewFinished(preview.event()));
-        if self.settings.mode == Mode::Apply && preview.verdict() == preview::Verdict::Stop {
-            return Err(refused(&preview));
-        }
         Ok(preview)
     }
 
-    fn rescue(&self) -> ui::Rescue {
+    /// Tells the verdict; `stop` ends an apply.
+    pub(super) fn judged(&self, preview: &Preview) -> Result<(), Failure> {
+        self.reporter
+            .emit(EventKind::PreviewFinished(preview.event()));
+        if self.settings.mode == Mode::Apply && preview.verdict() == preview::Verdict::Stop {
+            return Err(refused(preview));
+        }
+        Ok(())
+    }
+
+    pub(super) fn rescue(&self) -> ui::Rescue {
         match self.settings.backup_first {
             BackupFirst::Yes => ui::Rescue::Backup,
             BackupFirst::No { .. } => ui::Rescue::Nothing,
@@ -307,9 +358,14 @@ impl Run<'_> {
         }
     }
 
-    async fn consent(&self, pending: &Pending, preview: &Preview) -> Result<Approved, Failure> {
+    pub(super) async fn consent(
+        &self,
+        pending: &Pending,
+        preview: &Preview,
+    ) -> Result<Approved, Failure> {
         let told = self.settings.consent.confirm_destructive.is_some();
         let mut needs = vec![Need::Apply {
+            direction: preview.direction,
             migrations: pending.plan.steps.len(),
             asks: preview.asks(),
             next: match preview.is_destructive() && !told {

@@ -27,19 +27,19 @@ use crate::verify::Leftovers;
 const BLOCKERS: usize = 5;
 
 /// What step 1 hands on.
-pub(super) struct Pending {
-    pub(super) facts: ProjectFacts,
-    pub(super) plan: Plan,
-    pub(super) observed: Observed,
-    pub(super) leftovers: Leftovers,
+pub(in crate::commands) struct Pending {
+    pub(in crate::commands) facts: ProjectFacts,
+    pub(in crate::commands) plan: Plan,
+    pub(in crate::commands) observed: Observed,
+    pub(in crate::commands) leftovers: Leftovers,
     pub(super) pg_dump: Option<dumper::PgDump>,
 }
 
 /// The project, and the database as it was then.
-struct Read {
-    facts: ProjectFacts,
-    plan: Plan,
-    observed: Observed,
+pub(in crate::commands) struct Seen {
+    pub(in crate::commands) facts: ProjectFacts,
+    pub(in crate::commands) plan: Plan,
+    pub(in crate::commands) observed: Observed,
 }
 
 /// Whether what was read before may be old by now.
@@ -50,14 +50,19 @@ enum Waited {
 }
 
 impl Run<'_> {
-    /// Step 1: project, checks, connection, graph, plan, and what the rest will need.
-    pub(super) async fn pending(&self) -> Result<Pending, Failure> {
+    /// Step 1: project, checks, connection, graph, plan, and what the rest will need. `judge` has the first word on what
+    /// was read.
+    pub(in crate::commands) async fn pending(
+        &self,
+        judge: impl Fn(&Seen) -> Result<(), Failure>,
+    ) -> Result<Pending, Failure> {
         let mut read = self.read().await?;
         let told = self.tell_previous(&read);
         if self.context.signals.or_stop(told).await? == Waited::ForAnother {
             read = self.read().await?;
         }
-        let Read {
+        judge(&read)?;
+        let Seen {
             facts,
             plan,
             observed,
@@ -87,14 +92,18 @@ impl Run<'_> {
                 .map_or(Ok(()), |django| database::can_run(django, &plan))?;
         }
         let leftovers = Leftovers::read(&observed.observer).await?;
-        let needs_pg_dump = self.settings.backup_first == BackupFirst::Yes && !plan.is_empty();
+        let needs_pg_dump = self.settings.backup_first == BackupFirst::Yes
+            && !plan.is_empty()
+            && !self.reads_only();
         let pg_dump = needs_pg_dump
             .then(|| backup::pg_dump(&self.settings.backup, &observed.server))
             .transpose()?;
         if !plan.is_empty() {
             self.tell_signalling(&observed).await;
             self.tell_blockers(&facts, &plan, &observed).await;
-            self.tell_test_databases(&facts, &observed).await?;
+            if self.back.is_none() {
+                self.tell_test_databases(&facts, &observed).await?;
+            }
         }
         Ok(Pending {
             facts,
@@ -105,7 +114,7 @@ impl Run<'_> {
         })
     }
 
-    async fn read(&self) -> Result<Read, Failure> {
+    async fn read(&self) -> Result<Seen, Failure> {
         self.working("reading the project");
         let parts = [
             Part::Checks,
@@ -114,13 +123,14 @@ impl Run<'_> {
             Part::Drift,
             Part::Schema,
         ];
-        let facts =
-            steps::inspect(self.django, &self.settings.target, &parts, self.context).await?;
+        let back = self.back.map(|back| back.migrations);
+        let target = &self.settings.target;
+        let facts = steps::inspect_way(self.django, target, back, &parts, self.context).await?;
         gates::pass(&facts)?;
         let plan = Plan::of(&facts);
         self.working("looking at the database");
         let observed = steps::observe(&facts, self.django, self.context).await?;
-        Ok(Read {
+        Ok(Seen {
             facts,
             plan,
             observed,
@@ -128,8 +138,8 @@ impl Run<'_> {
     }
 
     /// What became of runs that were killed. Their sessions are waited for, unless this run only reads.
-    async fn tell_previous(&self, read: &Read) -> Result<Waited, Failure> {
-        let Read {
+    async fn tell_previous(&self, read: &Seen) -> Result<Waited, Failure> {
+        let Seen {
             facts, observed, ..
         } = read;
         let target = observed.reach.describe();
@@ -297,7 +307,10 @@ impl Run<'_> {
     }
 
     /// The lock, once nothing that an earlier run started is still at work.
-    pub(super) async fn lock(&self, pending: &Pending) -> Result<MigrationLock, Failure> {
+    pub(in crate::commands) async fn lock(
+        &self,
+        pending: &Pending,
+    ) -> Result<MigrationLock, Failure> {
         let Pending { observed, plan, .. } = pending;
         let (reach, host) = (&observed.reach, &self.context.host);
         let taken = MigrationLock::take(reach, &self.folder.id, &plan.fingerprint, host);

@@ -4,6 +4,7 @@
 
 use crate::event::{EventKind, Line, RunStarted, Step};
 use crate::names::MigrationId;
+use crate::plan::Direction;
 
 /// A run as its journal has it.
 #[derive(Debug, Clone, PartialEq)]
@@ -12,6 +13,7 @@ pub(crate) struct BrokenRun {
     pub(crate) host: String,
     pub(crate) pid: u32,
     pub(crate) dry_run: bool,
+    pub(crate) direction: Direction,
     /// As Django names its database.
     pub(crate) alias: String,
     /// RFC 3339.
@@ -48,6 +50,7 @@ pub(crate) struct Cut {
 pub(crate) enum Past {
     NotBegun,
     Begun,
+    /// In a rollback: taken back.
     Applied,
     Failed,
 }
@@ -84,6 +87,7 @@ impl BrokenRun {
             host: started.host.clone(),
             pid: started.pid,
             dry_run: started.dry_run,
+            direction: started.direction(),
             alias: started.database.clone(),
             started_at: at.to_owned(),
             last_at: at.to_owned(),
@@ -166,7 +170,10 @@ impl BrokenRun {
                     stated.skipped = Some(proof.clone());
                 }
             }
-            EventKind::MigrationApplied { app, name, .. } => self.ends(app, name, Past::Applied),
+            EventKind::MigrationApplied { app, name, .. }
+            | EventKind::MigrationUnapplied { app, name, .. } => {
+                self.ends(app, name, Past::Applied);
+            }
             EventKind::MigrationFailed(failed) => {
                 self.ends(&failed.app, &failed.name, Past::Failed);
             }

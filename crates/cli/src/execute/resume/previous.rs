@@ -8,6 +8,7 @@ use super::claim::{self, Asked, Object};
 use super::{BrokenRun, Claim, Cut, Found, Past, Standing, Stated, drop_index, standing};
 use crate::event::NoteLevel;
 use crate::names::MigrationId;
+use crate::plan::Direction;
 use crate::ui::{count, one_line};
 
 /// Migrations that are applied and recorded are told one by one.
@@ -89,6 +90,9 @@ impl Previous {
         let id = &cut.id;
         let note = |message| vec![(NoteLevel::Note, message)];
         let warning = |message| vec![(NoteLevel::Warning, message)];
+        if self.run.direction == Direction::Back {
+            return self.way_back(cut, recorded);
+        }
         match (cut.past, recorded, cut.atomic) {
             (Past::NotBegun, ..) => Vec::new(),
             (Past::Applied, true, _) => note(format!("{id} is applied and recorded")),
@@ -100,6 +104,60 @@ impl Previous {
             )),
             (_, false, true) => self.atomic(cut),
             (_, false, false) => self.not_atomic(cut),
+        }
+    }
+
+    /// Of a rollback. Django takes the row out in a transaction that follows the migration's own.
+    fn way_back(&self, cut: &Cut, recorded: bool) -> Vec<Note> {
+        let id = &cut.id;
+        let message = match (cut.past, recorded) {
+            (Past::NotBegun, _) => return Vec::new(),
+            (_, false) => {
+                return vec![(
+                    NoteLevel::Note,
+                    format!("{id} is back: it is not recorded any more"),
+                )];
+            }
+            (Past::Applied, true) => {
+                format!(
+                    "{id} was taken back by it, and is recorded again: somebody applied it since"
+                )
+            }
+            (_, true) if !self.backends.is_empty() => format!(
+                "{id} is still recorded: whether it will be is open as long as its backend works"
+            ),
+            (_, true) if cut.atomic => self.still_recorded(cut),
+            (_, true) => {
+                let mut notes = self.not_atomic(cut);
+                notes[0].1 = format!(
+                    "{id} was on its way back and is still recorded; that way is not atomic, and what \
+                     came to its end stayed"
+                );
+                return notes;
+            }
+        };
+        vec![(NoteLevel::Warning, message)]
+    }
+
+    /// Whether what its way back takes away is gone, though the row is there.
+    fn still_recorded(&self, cut: &Cut) -> String {
+        let id = &cut.id;
+        let made = cut.statements.iter().filter(|s| s.finished);
+        let claims: Vec<Claim> = made.flat_map(|s| claim::some(&s.sql)).collect();
+        let as_asked = |claim: &&Claim| standing(claim, &self.found) == Standing::AsAsked;
+        match claims.iter().find(as_asked) {
+            Some(first) if claims.iter().all(|c| as_asked(&c)) => format!(
+                "{id} is rolled back but still recorded: {} is {}. Look, then take its row out of django_migrations, \
+                 since its way back would run a second time",
+                first.object,
+                match first.asked {
+                    Asked::There => "there again",
+                    Asked::Gone => "gone",
+                }
+            ),
+            _ => format!(
+                "{id} stays applied: what was run of its way back was undone with its transaction"
+            ),
         }
     }
 
@@ -247,9 +305,17 @@ impl Previous {
 
 /// Which run it was, and how far it came.
 pub(crate) fn head(run: &BrokenRun) -> String {
-    let mode = if run.dry_run { "dry run" } else { "apply" };
+    let mode = match (run.dry_run, run.direction) {
+        (true, _) => "dry run",
+        (false, Direction::Forward) => "apply",
+        (false, Direction::Back) => "rollback",
+    };
     let place = match run.step {
-        Some(step) => format!("in step {}, {}", step.number(), step.title()),
+        Some(step) => format!(
+            "in step {}, {}",
+            step.number(run.direction),
+            step.title(run.direction)
+        ),
         None => "before its first step".to_owned(),
     };
     let how_far = match run.cut() {

@@ -12,13 +12,13 @@ use crate::ui::{count, seconds};
 const NAMED: usize = 3;
 
 /// As Django lists them.
-pub(super) fn listed(plan: &Planned) -> Vec<String> {
-    let line = |m: &PlannedMigration| format!("[ ] {}.{}", m.app, m.name);
+pub(super) fn listed(plan: &Planned, mark: &str) -> Vec<String> {
+    let line = |m: &PlannedMigration| format!("{mark} {}.{}", m.app, m.name);
     plan.migrations.iter().map(line).collect()
 }
 
 /// A line for each app, in the order in which they begin.
-pub(super) fn by_app(plan: &Planned) -> Vec<String> {
+pub(super) fn by_app(plan: &Planned, mark: &str) -> Vec<String> {
     let mut apps: Vec<Vec<&PlannedMigration>> = Vec::new();
     for m in &plan.migrations {
         match apps.iter_mut().find(|app| app[0].app == m.app) {
@@ -28,13 +28,13 @@ pub(super) fn by_app(plan: &Planned) -> Vec<String> {
     }
     let line = |app: Vec<&PlannedMigration>| match app.as_slice() {
         [first, .., last] => format!(
-            "[ ] {}: {}, {} to {}",
+            "{mark} {}: {}, {} to {}",
             first.app,
             count(app.len() as u64, "migration"),
             first.name,
             last.name
         ),
-        _ => format!("[ ] {}.{}", app[0].app, app[0].name),
+        _ => format!("{mark} {}.{}", app[0].app, app[0].name),
     };
     let mut lines: Vec<String> = apps.into_iter().map(line).collect();
     let all = count(plan.migrations.len() as u64, "migration");
@@ -87,7 +87,8 @@ pub(crate) fn parameters(run: &RunStarted, volume: Volume) -> Vec<String> {
     let mode = if run.dry_run {
         "true: nothing in the database is changed".to_owned()
     } else {
-        paint(Look::Warning, "false: the migrations are applied")
+        let done = run.direction().done();
+        paint(Look::Warning, format!("false: the migrations are {done}"))
     };
     let apps = run.app.as_deref().unwrap_or("all apps");
     let target = run
@@ -96,7 +97,10 @@ pub(crate) fn parameters(run: &RunStarted, volume: Volume) -> Vec<String> {
         .map(|m| format!(" up to {m}"))
         .unwrap_or_default();
     let backup = if run.backup_first {
-        "true".to_owned()
+        match run.dry_run && run.rolls_back.is_some() {
+            true => "true, with --apply".to_owned(),
+            false => "true".to_owned(),
+        }
     } else {
         paint(
             Look::Warning,
@@ -108,9 +112,13 @@ pub(crate) fn parameters(run: &RunStarted, volume: Volume) -> Vec<String> {
         format!("django-migrate {}", run.tool_version),
     );
     let row = |key: &str, value: &str| format!("  {key:<13} {value}");
+    let what = match &run.rolls_back {
+        None => row("app_name", &format!("{apps}{target}")),
+        Some(undone) => row("rollback", &format!("of run {undone}")),
+    };
     let mut lines = vec![
         name,
-        row("app_name", &format!("{apps}{target}")),
+        what,
         row("dry_run", &mode),
         row("backup_first", &backup),
         row("database", &run.database),
