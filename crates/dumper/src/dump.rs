@@ -22,7 +22,7 @@ use crate::folder::{self, Partial};
 use crate::manifest::{MANIFEST_VERSION, Manifest};
 use crate::password::scrub;
 use crate::pg_dump::{Version, classify, command};
-use crate::pipeline::{Counters, Stream, Streamed};
+use crate::pipeline::{Counters, Stream, Streamed, Through};
 use crate::progress::{Dumping, Progress};
 use crate::request::{Compression, DumpRequest};
 use crate::running::Running;
@@ -59,13 +59,12 @@ pub async fn dump(
     let running =
         Running::start(command(request, theirs)).map_err(|source| not_started(request, source))?;
     let name = partial.name().to_owned();
-    let stream = Stream::start(stdout, partial, file, compression(request)).map_err(|source| {
-        DumpError::File {
+    let stream = Stream::start(stdout, partial, file, Through::Scan(compression(request)))
+        .map_err(|source| DumpError::File {
             doing: "start writing",
             path: name.clone(),
             source,
-        }
-    })?;
+        })?;
     let mut job = Job {
         request,
         name: &name,
@@ -210,14 +209,16 @@ fn whole(request: &DumpRequest, streamed: Streamed) -> Result<(Partial, Content)
     let Streamed {
         partial,
         written,
+        read,
         scanner,
     } = streamed;
-    if scanner.bytes() == 0 {
+    if read == 0 {
         return Err(DumpError::Empty {
             path: request.pg_dump.path.clone(),
         });
     }
-    let scan = scanner.finish().map_err(|reason| VerifyError::Incomplete {
+    let scanned = scanner.unwrap_or_default().finish();
+    let scan = scanned.map_err(|reason| VerifyError::Incomplete {
         path: partial.name().to_owned(),
         reason,
     })?;

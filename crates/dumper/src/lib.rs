@@ -9,10 +9,10 @@
 //! handed back as values.
 
 mod archive;
+mod compress;
 mod dump;
 mod error;
 mod folder;
-mod gzip;
 mod list;
 mod manifest;
 mod needs;

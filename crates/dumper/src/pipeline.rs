@@ -1,27 +1,37 @@
-//! Two threads between pg_dump's stdout and the file: one reads and scans, one compresses and writes.
+//! Threads between pg_dump's stdout and the file: one reads and scans, all cores compress, one hashes and writes.
 //!
-//! The queue between them is bounded, so memory is; and each side ends when the other is gone, so a full disk cannot
-//! leave a reader waiting for a writer. Buffers go round.
+//! What is under way is bounded, so memory is; and each side ends when the other is gone, so a full disk cannot leave a
+//! reader waiting for a writer. See [`pool`].
 //!
 //! Absent: waiting for pg_dump and judging what was read. Nothing here names a finished file.
 
 use std::fs::File;
 use std::io::{self, PipeReader, Read};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use tokio::sync::oneshot;
 
+use crate::compress::{Digested, Packed, Raw, Sink, pool};
 use crate::folder::Partial;
-use crate::gzip::{Digested, Sink};
 use crate::request::Compression;
 use crate::scan::Scanner;
 
-const BLOCK: usize = 256 * 1024;
-/// 4 MB under way at the most.
-const BLOCKS: usize = 16;
+/// What the pipe holds: pg_dump writes 4 kB at a time, and should not wait while a block is scanned. As much as Linux
+/// grants anybody.
+#[cfg(target_os = "linux")]
+const PIPE: usize = 1024 * 1024;
+
+/// What is done with pg_dump's bytes on their way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Through {
+    /// They are plain SQL: scanned, then stored like this.
+    Scan(Compression),
+    /// They are an archive of pg_dump's own: stored as they are.
+    #[expect(dead_code, reason = "the custom format is on its way")]
+    Raw,
+}
 
 /// How far the threads are.
 #[derive(Debug, Default)]
@@ -42,8 +52,9 @@ impl Counters {
             .clone()
     }
 
-    fn store(&self, read: u64, scanner: &Scanner) {
+    fn store(&self, read: u64, scanner: Option<&Scanner>) {
         self.raw_bytes.store(read, Ordering::Relaxed);
+        let Some(scanner) = scanner else { return };
         self.rows.store(scanner.rows(), Ordering::Relaxed);
         self.tables
             .store(scanner.tables() as u64, Ordering::Relaxed);
@@ -56,13 +67,19 @@ impl Counters {
 pub(crate) struct Streamed {
     pub(crate) partial: Partial,
     pub(crate) written: Digested,
-    pub(crate) scanner: Scanner,
+    /// Bytes that pg_dump wrote.
+    pub(crate) read: u64,
+    /// What was seen in them; `None` where they were not scanned.
+    pub(crate) scanner: Option<Scanner>,
 }
+
+/// Bytes read, and what was seen in them.
+type Scanned = (u64, Option<Scanner>);
 
 #[derive(Debug)]
 struct Told {
     written: oneshot::Receiver<io::Result<(Partial, Digested)>>,
-    scanned: oneshot::Receiver<io::Result<Scanner>>,
+    scanned: oneshot::Receiver<io::Result<Scanned>>,
 }
 
 /// The stream at work. It ends by itself when stdout does, or soon after [`Stream::give_up`].
@@ -80,12 +97,19 @@ impl Stream {
         stdout: PipeReader,
         partial: Partial,
         file: File,
-        compression: Compression,
+        through: Through,
     ) -> io::Result<Self> {
         let counters = Arc::new(Counters::default());
         let given_up = Arc::new(AtomicBool::new(false));
-        let (full, blocks) = sync_channel(BLOCKS);
-        let (empty, spare) = sync_channel(BLOCKS + 2);
+        let (compression, scanner) = match through {
+            Through::Scan(compression) => (compression, Some(Scanner::default())),
+            Through::Raw => (Compression::None, None),
+        };
+        let (raw, packed) = pool(match compression {
+            Compression::Gzip(level) => Some(level),
+            Compression::Zstd(_) | Compression::None => None,
+        })?;
+        widen(&stdout);
         let (tell_scanned, scanned) = oneshot::channel();
         let (tell_written, written) = oneshot::channel();
         let sink = Sink::new(file, compression, Arc::clone(&counters.written))?;
@@ -93,7 +117,7 @@ impl Stream {
         thread::Builder::new()
             .name("dump-write".into())
             .spawn(move || {
-                let outcome = write(&blocks, &empty, sink, &stop);
+                let outcome = write(&packed, sink, &stop);
                 // a failure is told after its partial file is gone
                 let outcome = match outcome {
                     Ok(digested) => Ok((partial, digested)),
@@ -108,7 +132,7 @@ impl Stream {
         thread::Builder::new()
             .name("dump-read".into())
             .spawn(move || {
-                let _ = tell_scanned.send(read(stdout, &full, &spare, &count));
+                let _ = tell_scanned.send(read(stdout, &raw, scanner, &count));
             })?;
         Ok(Self {
             counters,
@@ -126,10 +150,11 @@ impl Stream {
         let scanned = self.told.take().ok_or_else(ended)?.scanned;
         let panicked = |_| io::Error::other("a thread of the dump panicked");
         let (partial, written) = written.map_err(panicked)??;
-        let scanner = scanned.await.map_err(panicked)??;
+        let (read, scanner) = scanned.await.map_err(panicked)??;
         Ok(Streamed {
             partial,
             written,
+            read,
             scanner,
         })
     }
@@ -146,54 +171,48 @@ impl Drop for Stream {
     }
 }
 
+/// A pipe that holds more; one of the usual size does as well, only slower.
+fn widen(stdout: &PipeReader) {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::pipe::fcntl_setpipe_size(stdout, PIPE); // EPERM: the user's pipes hold enough already
+    #[cfg(not(target_os = "linux"))]
+    let _ = stdout;
+}
+
 fn read(
     mut stdout: PipeReader,
-    full: &SyncSender<Vec<u8>>,
-    spare: &Receiver<Vec<u8>>,
+    raw: &Raw,
+    mut scanner: Option<Scanner>,
     counters: &Counters,
-) -> io::Result<Scanner> {
-    let mut scanner = Scanner::default();
+) -> io::Result<Scanned> {
     let mut total = 0;
     loop {
-        let mut block = spare.try_recv().unwrap_or_default();
-        block.resize(BLOCK, 0);
-        let mut filled = 0;
-        while filled < BLOCK {
-            let length = match stdout.read(&mut block[filled..]) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                other => other?,
-            };
-            if length == 0 {
-                break;
-            }
-            scanner.feed(&block[filled..filled + length]);
-            filled += length;
-            total += length as u64;
-            counters.store(total, &scanner);
+        let mut block = raw.block();
+        let room = Raw::room(&block);
+        let length = (&mut stdout)
+            .take(room as u64)
+            .read_to_end(&mut block.raw)?;
+        if let Some(scanner) = &mut scanner {
+            scanner.feed(&block.raw);
         }
-        let last = filled < BLOCK;
-        block.truncate(filled);
+        total += length as u64;
+        counters.store(total, scanner.as_ref());
         // where the writer is gone it has failed, and says why
-        if full.send(block).is_err() || last {
-            return Ok(scanner);
+        let gone = length > 0 && raw.send(block).is_err();
+        if gone || length < room {
+            return Ok((total, scanner));
         }
     }
 }
 
-fn write(
-    blocks: &Receiver<Vec<u8>>,
-    empty: &SyncSender<Vec<u8>>,
-    mut sink: Sink,
-    stop: &AtomicBool,
-) -> io::Result<Digested> {
-    for block in blocks {
+fn write(packed: &Packed, mut sink: Sink, stop: &AtomicBool) -> io::Result<Digested> {
+    while let Some(block) = packed.next() {
         if stop.load(Ordering::Relaxed) {
             return Err(io::ErrorKind::Interrupted.into());
         }
+        let block = block?;
         sink.write(&block)?;
-        if let Err(TrySendError::Disconnected(_)) = empty.try_send(block) {
-            continue; // the reader is at its end; the queue may still hold blocks
-        }
+        packed.give_back(block);
     }
     sink.finish()
 }

@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 
 use crate::archive::TableRows;
 use crate::error::VerifyError;
-use crate::gzip::hex;
+use crate::compress::hex;
 use crate::manifest::Manifest;
 use crate::scan::{Scan, Scanner};
 
