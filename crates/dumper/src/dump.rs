@@ -218,10 +218,7 @@ fn whole(request: &DumpRequest, streamed: Streamed) -> Result<(Partial, Content)
         });
     }
     let scanned = scanner.unwrap_or_default().finish();
-    let scan = scanned.map_err(|reason| VerifyError::Incomplete {
-        path: partial.name().to_owned(),
-        reason,
-    })?;
+    let scan = scanned.map_err(|error| VerifyError::of_text(partial.name(), error))?;
     Ok((
         partial,
         Content {

@@ -4,12 +4,13 @@
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::Duration;
 
 use crate::pg_dump::{Version, install_hint};
 use crate::progress::Holder;
+use crate::scan::{SplitError, SplitRefusal};
 
 /// Why there is no archive. No file that looks whole is left behind by any of these.
 #[derive(Debug, thiserror::Error)]
@@ -272,6 +273,16 @@ pub enum VerifyError {
         /// Where it ends.
         reason: String,
     },
+    /// The SQL in it cannot be followed: it would not restore.
+    #[error("{} cannot be restored: {reason}", .path.display())]
+    Refused {
+        /// The file.
+        path: PathBuf,
+        /// Of the SQL, from 1.
+        line: Option<u64>,
+        /// Why, with the line.
+        reason: String,
+    },
     /// It is sound, but not what was written.
     #[error("{} differs from what was written: {what} is {found}, was {written}", .path.display())]
     Differs {
@@ -298,6 +309,15 @@ pub enum VerifyError {
 }
 
 impl VerifyError {
+    /// What the SQL of this file says of itself.
+    pub(crate) fn of_text(path: &Path, error: SplitError) -> Self {
+        let (path, line, reason) = (path.to_owned(), error.line, error.to_string());
+        match error.refusal {
+            SplitRefusal::Incomplete(reason) => Self::Incomplete { path, reason },
+            _ => Self::Refused { path, line, reason },
+        }
+    }
+
     /// Nothing was read: no such file, a folder, or no permission. It says nothing about a backup.
     pub fn is_unopened(&self) -> bool {
         use io::ErrorKind as K;
@@ -323,6 +343,7 @@ impl VerifyError {
             Self::CutShort { .. } => "backup-cut-short",
             Self::Damaged { .. } => "backup-damaged",
             Self::Incomplete { .. } => "backup-incomplete",
+            Self::Refused { .. } => "backup-refused",
             Self::Differs { .. } => "backup-differs",
             Self::Manifest { .. } => "backup-manifest-unreadable",
             Self::Interrupted => "backup-interrupted",

@@ -16,6 +16,7 @@ use crate::archive::TableRows;
 use crate::error::VerifyError;
 use crate::compress::hex;
 use crate::manifest::Manifest;
+use crate::needs::Needs;
 use crate::scan::{Scan, Scanner};
 
 const BLOCK: usize = 256 * 1024;
@@ -36,6 +37,8 @@ pub struct Summary {
     pub tables: Vec<TableRows>,
     /// Rows in all of them.
     pub rows: u64,
+    /// What a restore of it expects of its server.
+    pub needs: Needs,
     /// The manifest that it was compared with; without one only the file itself was checked.
     pub manifest: Option<Manifest>,
 }
@@ -81,6 +84,7 @@ fn watched(path: &Path, watch: &Watch) -> Result<Summary, VerifyError> {
             tables: manifest.table_rows(),
             rows: manifest.rows,
             raw_bytes: manifest.raw_bytes,
+            needs: Needs::default(), // not compared
         };
         content.compare(
             path,
@@ -94,11 +98,13 @@ fn watched(path: &Path, watch: &Watch) -> Result<Summary, VerifyError> {
     let Content {
         bytes,
         sha256,
-        scan: Scan {
-            tables,
-            rows,
-            raw_bytes,
-        },
+        scan:
+            Scan {
+                tables,
+                rows,
+                raw_bytes,
+                needs,
+            },
     } = content;
     Ok(Summary {
         path: path.to_owned(),
@@ -107,6 +113,7 @@ fn watched(path: &Path, watch: &Watch) -> Result<Summary, VerifyError> {
         sha256,
         tables,
         rows,
+        needs,
         manifest,
     })
 }
@@ -156,7 +163,7 @@ impl Content {
         if now != then {
             return differs("number of tables", then.to_string(), now.to_string());
         }
-        if self.scan != written.scan {
+        if self.scan.raw_bytes != written.scan.raw_bytes {
             return differs(
                 "size of the SQL",
                 written.scan.raw_bytes.to_string(),
@@ -201,10 +208,9 @@ pub(crate) fn read_back(path: &Path, watch: &Watch) -> Result<Content, VerifyErr
             path: path.to_owned(),
         });
     }
-    let scan = scanner.finish().map_err(|reason| VerifyError::Incomplete {
-        path: path.to_owned(),
-        reason,
-    })?;
+    let scan = scanner
+        .finish()
+        .map_err(|error| VerifyError::of_text(path, error))?;
     let Hashing { hash, bytes, .. } = input.into_inner();
     Ok(Content {
         bytes,

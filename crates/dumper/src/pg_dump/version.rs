@@ -38,6 +38,11 @@ impl Version {
         Self::parse(number)
     }
 
+    /// From what begins with a number: `15.18 (Debian 15.18-0+deb12u1)`.
+    pub(crate) fn from_text(text: &str) -> Option<Self> {
+        Self::parse(text.split_whitespace().next()?)
+    }
+
     fn parse(number: &str) -> Option<Self> {
         let end = number
             .find(|c: char| !c.is_ascii_digit())

@@ -1,31 +1,44 @@
-//! Reads plain SQL of pg_dump as it passes, in chunks cut anywhere: COPY blocks with their rows, and the end marker.
+//! Reads plain SQL of pg_dump as it passes, in chunks cut anywhere.
 //!
-//! The exit status tells whether pg_dump succeeded; only this tells whether all it wrote arrived. Strings, dollar
-//! quotes and comments are followed, so that a function's body that looks like a dump is not taken for one.
+//! One lexer with psql's rules (`lexer`), two listeners: [`Scanner`] counts and judges, [`Splitter`] hands out the
+//! pieces. The exit status tells whether pg_dump succeeded; only this tells whether all it wrote arrived.
 //!
-//! Absent: understanding any other statement, and memory that grows with the data.
+//! Absent: understanding statements, but for what they need of a server, and memory that grows with the data.
 
 mod copy;
 mod error;
+mod lexer;
+mod meta;
 mod piece;
+mod settings;
+mod splitter;
 mod sql;
+mod statement;
+mod tally;
+mod toc;
+mod words;
 
-use copy::CopyBlock;
+use lexer::Lexer;
+use sql::Keep;
+use tally::Tally;
+
 pub(crate) use error::{SplitError, SplitRefusal};
 pub use piece::TableName;
 pub(crate) use piece::{Connect, CopyStart, Meta, Piece, ROWS_LIMIT, Rows, Statement, TocEntry};
-use sql::{Sql, Step};
+pub(crate) use splitter::Splitter;
+pub(crate) use words::{Word, Words, words};
 
 use crate::archive::TableRows;
+use crate::needs::Needs;
 
-/// A reader of one dump.
-#[derive(Debug, Default)]
+/// What may be remembered of a statement: a COPY with 1600 columns of 63 characters, quoted, is 110 kB.
+const BEGINNING: usize = 1024 * 1024;
+
+/// A reader of one dump that keeps nothing of it.
+#[derive(Debug)]
 pub(crate) struct Scanner {
-    sql: Sql,
-    copy: Option<CopyBlock>,
-    tables: Vec<TableRows>,
-    rows: u64,
-    bytes: u64,
+    lexer: Lexer,
+    tally: Tally,
 }
 
 /// What a whole dump holds.
@@ -34,76 +47,49 @@ pub(crate) struct Scan {
     pub(crate) tables: Vec<TableRows>,
     pub(crate) rows: u64,
     pub(crate) raw_bytes: u64,
+    pub(crate) needs: Needs,
+}
+
+impl Default for Scanner {
+    fn default() -> Self {
+        Self {
+            lexer: Lexer::new(Keep::Beginning(BEGINNING)),
+            tally: Tally::default(),
+        }
+    }
 }
 
 impl Scanner {
-    /// The next bytes of the dump.
-    pub(crate) fn feed(&mut self, mut chunk: &[u8]) {
-        self.bytes += chunk.len() as u64;
-        while !chunk.is_empty() {
-            let used = match &mut self.copy {
-                Some(copy) => {
-                    let (used, ended) = copy.feed(chunk);
-                    if ended {
-                        self.end_copy();
-                    }
-                    used
-                }
-                None => {
-                    let (used, step) = self.sql.feed(chunk);
-                    if let Step::Copy { schema, name } = step {
-                        self.copy = Some(CopyBlock::new(schema, name));
-                    }
-                    used
-                }
-            };
-            chunk = &chunk[used..];
-        }
-    }
-
-    fn end_copy(&mut self) {
-        let Some(copy) = self.copy.take() else { return };
-        let table = copy.finish();
-        self.rows += table.rows;
-        self.tables.push(table);
+    /// The next bytes of the dump. What is wrong with them is said at the end.
+    pub(crate) fn feed(&mut self, chunk: &[u8]) {
+        self.tally.raw_bytes += chunk.len() as u64;
+        let _ = self.lexer.feed(chunk, &mut self.tally);
     }
 
     /// The table whose rows are passing.
     pub(crate) fn table(&self) -> Option<String> {
-        self.copy.as_ref().map(CopyBlock::to_string)
+        self.lexer.copy().map(|(table, _)| table.to_string())
     }
 
     /// Rows so far, those of the open block included.
     pub(crate) fn rows(&self) -> u64 {
-        self.rows + self.copy.as_ref().map_or(0, CopyBlock::rows)
+        self.tally.rows + self.lexer.copy().map_or(0, |(_, rows)| rows)
     }
 
     /// Bytes so far.
     pub(crate) fn bytes(&self) -> u64 {
-        self.bytes
+        self.tally.raw_bytes
     }
 
     /// Finished COPY blocks.
     pub(crate) fn tables(&self) -> usize {
-        self.tables.len()
+        self.tally.tables.len()
     }
 
-    /// The whole dump, or where it broke off.
-    pub(crate) fn finish(self) -> Result<Scan, String> {
-        if let Some(copy) = &self.copy {
-            return Err(format!(
-                "it ends inside the rows of {copy}, after {} of them",
-                copy.rows()
-            ));
-        }
-        if !self.sql.is_complete() {
-            return Err("it has no end marker (`-- PostgreSQL database dump complete`)".to_owned());
-        }
-        Ok(Scan {
-            tables: self.tables,
-            rows: self.rows,
-            raw_bytes: self.bytes,
-        })
+    /// The whole dump, or where it broke off or cannot be followed.
+    pub(crate) fn finish(self) -> Result<Scan, SplitError> {
+        self.lexer.finish()?;
+        Ok(self.tally.finish())
     }
 }
 

@@ -1,262 +1,552 @@
-//! Just enough of SQL's surface to know where a statement starts and ends.
+//! SQL's surface as psql reads it (src/fe_utils/psqlscan.l of PostgreSQL 15 to 18): where a statement begins and ends.
 //!
-//! Absent: keywords other than COPY and one SET. Continued E'' strings (`E'a'` newline `'b'`) are not followed;
-//! pg_dump never writes them.
+//! One difference: a string that goes on behind a line break (`E'a'` newline `'b\''`) is one string of one kind, as the
+//! server reads it. psql looks line by line, forgets that it was an E string, and cuts such a statement elsewhere than
+//! the server does.
+//!
+//! Absent: what a statement means, psql's variables (none is set while a dump is restored, and then `:name` is text),
+//! and COPY's rows.
 
-/// What may be remembered of a statement: a COPY with 1600 columns of 63 characters, quoted, is 110 kB.
-const STATEMENT_LIMIT: usize = 1024 * 1024;
-/// Tags and comments longer than this are not ours.
-const WORD_LIMIT: usize = 256;
-/// As pg_dump writes it after `--`, from version 7 to 18.
-const END_MARKER: &[u8] = b" PostgreSQL database dump complete";
-/// Statements that are remembered beyond their beginning.
-const REMEMBERED: [&[u8]; 2] = [b"COPY ", b"SET "];
+use super::error::{SplitError, SplitRefusal};
+
+/// A tag, a comment or a line for psql that is longer is not ours.
+const WORD_LIMIT: usize = 64 * 1024;
+
+/// What came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// All bytes were used.
+    More,
+    /// A statement ended; it is in [`Sql::statement`] up to [`Sql::next`].
+    Statement,
+    /// A comment at the beginning of a statement ended; it is in [`Sql::word`], as far as [`WORD_LIMIT`].
+    Comment,
+    /// A line for psql ended; it is in [`Sql::word`], without its backslash.
+    Meta,
+}
+
+/// How much of a statement is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Keep {
+    /// All; one that is longer is refused.
+    Whole(usize),
+    /// No more than this of its beginning.
+    Beginning(usize),
+}
 
 /// The state between chunks.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Sql {
     mode: Mode,
-    /// The statement so far, without strings and comments; only its beginning unless it is one to remember.
-    statement: Vec<u8>,
-    /// The line comment, the dollar quote's tag or the meta-command so far.
-    word: Vec<u8>,
-    /// The last two bytes outside quotes.
-    last: [u8; 2],
+    keep: Keep,
+    /// The statement so far, from its first word.
+    pub(super) statement: Vec<u8>,
+    /// Where its first word stands.
+    pub(super) statement_line: u64,
+    /// Whether something of it was not kept.
+    pub(super) is_cut: bool,
+    /// The comment, meta-command, identifier or dollar quote's tag so far.
+    pub(super) word: Vec<u8>,
+    /// Where the comment or the meta-command stands.
+    pub(super) word_line: u64,
+    /// The current line.
+    pub(super) line: u64,
     /// `SET standard_conforming_strings = off` was seen: `\` escapes in every string.
-    escapes_everywhere: bool,
-    complete: bool,
+    pub(super) escapes_everywhere: bool,
+    /// The string that has just ended, and whether a line break followed: another quote goes on with it.
+    ended: Option<(Quote, Newline)>,
+    paren_depth: u32,
+    block: Block,
 }
 
-/// What came at the end of the bytes that were used.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Step {
-    /// All were used.
-    More,
-    /// Rows of this table follow.
-    Copy { schema: String, name: String },
-}
-
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
-    #[default]
     Plain,
-    /// A `-` or `/` that may begin a comment.
-    Perhaps(u8),
-    LineComment,
+    /// A `-` that may begin a comment.
+    Dash,
+    /// A `/` that may begin a comment.
+    Slash,
+    LineComment(Comment),
     BlockComment {
         depth: u32,
         last: u8,
     },
-    String {
-        escapes: bool,
+    Word,
+    /// `u&`
+    UnicodePrefix,
+    Number {
+        point: Point,
     },
+    /// A `.` that may begin a number.
+    Dot,
+    /// The letters behind a number or a parameter.
+    Junk,
+    Parameter,
+    String(Quote),
     /// After a backslash.
     Escaped,
     /// A quote that ends the string, unless another follows.
-    StringEnd {
-        escapes: bool,
-    },
+    StringEnd(Quote),
+    /// `"…`
     Identifier,
+    Dollar,
     /// `$tag`, not yet closed by its second `$`.
     DollarTag,
     /// In the body, with this much of `$tag$` matched.
     DollarBody {
         matched: usize,
     },
-    /// `\restrict KEY` up to the line's end.
     Meta,
-    /// After `COPY … FROM stdin;`, up to the line's end.
-    CopyLine,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Quote {
+    Plain,
+    Escapes,
+    /// `b''`, `x''`: a doubled quote is not a quote in it.
+    Bits,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Newline {
+    Awaited,
+    Seen,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Point {
+    Awaited,
+    Seen,
+    /// It was the last byte.
+    Last,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Comment {
+    Before,
+    Inside,
+}
+
+/// Whether the byte is done with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Used {
+    Yes,
+    /// It begins the next token.
+    No,
+    /// Yes, and there is something to tell.
+    Tell(Step),
+}
+
+/// The depth of BEGIN … END in what begins as CREATE FUNCTION or PROCEDURE, by psql's own heuristic.
+#[derive(Debug, Default)]
+struct Block {
+    /// The first letters of the first words, where they are words of `CREATE OR REPLACE FUNCTION|PROCEDURE`.
+    letters: [u8; 4],
+    words: usize,
+    depth: u32,
 }
 
 impl Sql {
-    /// Whether the end marker was the last thing of meaning, and the line after it is whole.
-    pub(super) fn is_complete(&self) -> bool {
-        self.complete && self.mode == Mode::Plain
+    pub(super) fn new(keep: Keep) -> Self {
+        Self {
+            mode: Mode::Plain,
+            keep,
+            statement: Vec::new(),
+            statement_line: 0,
+            is_cut: false,
+            word: Vec::new(),
+            word_line: 0,
+            line: 1,
+            escapes_everywhere: false,
+            ended: None,
+            paren_depth: 0,
+            block: Block::default(),
+        }
     }
 
-    /// Uses bytes up to the first row of a COPY block, or all of them.
-    pub(super) fn feed(&mut self, chunk: &[u8]) -> (usize, Step) {
+    /// Uses bytes up to the first thing to tell, or all of them.
+    pub(super) fn feed(&mut self, chunk: &[u8]) -> Result<(usize, Step), SplitError> {
         let mut at = 0;
         while at < chunk.len() {
-            at += self.skip(&chunk[at..]);
+            at += self.skip(&chunk[at..])?;
             let Some(&byte) = chunk.get(at) else { break };
-            at += 1;
-            if self.mode == Mode::CopyLine && byte == b'\n' {
-                self.mode = Mode::Plain;
-                let (schema, name) = table_of(&std::mem::take(&mut self.statement));
-                return (at, Step::Copy { schema, name });
+            match self.byte(byte)? {
+                Used::No => {}
+                Used::Yes => at += 1,
+                Used::Tell(step) => return Ok((at + 1, step)),
             }
-            self.byte(byte);
         }
-        (chunk.len(), Step::More)
+        Ok((chunk.len(), Step::More))
     }
 
-    /// How many of the next bytes cannot change the state.
-    fn skip(&self, rest: &[u8]) -> usize {
+    /// The statement is dealt with.
+    pub(super) fn next(&mut self) {
+        self.statement.clear();
+        self.is_cut = false;
+        self.ended = None;
+        self.paren_depth = 0;
+        self.block = Block::default();
+    }
+
+    /// Whether nothing is open.
+    pub(super) fn is_between_statements(&self) -> bool {
+        self.mode == Mode::Plain && self.statement.is_empty()
+    }
+
+    /// Whether a line for psql has no end yet.
+    pub(super) fn is_in_meta(&self) -> bool {
+        self.mode == Mode::Meta
+    }
+
+    /// How many of the next bytes cannot change the mode; they are kept.
+    fn skip(&mut self, rest: &[u8]) -> Result<usize, SplitError> {
         let next = match self.mode {
-            Mode::String { escapes: false } => memchr::memchr(b'\'', rest),
-            Mode::String { escapes: true } => memchr::memchr2(b'\'', b'\\', rest),
+            Mode::String(Quote::Plain | Quote::Bits) => memchr::memchr(b'\'', rest),
+            Mode::String(Quote::Escapes) => memchr::memchr2(b'\'', b'\\', rest),
+            Mode::Identifier => memchr::memchr(b'"', rest),
             Mode::DollarBody { matched: 0 } => memchr::memchr(b'$', rest),
-            _ => return 0,
+            Mode::LineComment(_) => memchr::memchr2(b'\n', b'\r', rest),
+            Mode::BlockComment { .. } => memchr::memchr2(b'*', b'/', rest),
+            Mode::Word | Mode::Junk => rest.iter().position(|&byte| !is_in_name(byte)),
+            _ => return Ok(0),
         };
-        next.unwrap_or(rest.len())
-    }
-
-    fn byte(&mut self, byte: u8) {
-        self.mode = match self.mode {
-            Mode::Plain => self.plain(byte),
-            Mode::Perhaps(first) => self.perhaps(first, byte),
-            Mode::LineComment => self.line_comment(byte),
-            Mode::BlockComment { depth, last } => block_comment(depth, last, byte),
-            Mode::String { escapes } if byte == b'\'' => Mode::StringEnd { escapes },
-            Mode::String { escapes: true } if byte == b'\\' => Mode::Escaped,
-            string @ Mode::String { .. } => string,
-            Mode::Escaped => Mode::String { escapes: true },
-            Mode::StringEnd { escapes } if byte == b'\'' => Mode::String { escapes },
-            Mode::StringEnd { .. } => self.plain(byte),
-            Mode::Identifier => self.identifier(byte),
-            Mode::DollarTag => self.dollar_tag(byte),
-            Mode::DollarBody { matched } => self.dollar_body(matched, byte),
-            Mode::Meta => self.meta(byte),
-            Mode::CopyLine => Mode::CopyLine,
-        };
-    }
-
-    fn plain(&mut self, byte: u8) -> Mode {
-        let in_name = is_name(self.last[1]);
-        match byte {
-            b'-' | b'/' => return Mode::Perhaps(byte),
-            b'\\' if self.statement.is_empty() => {
-                self.word.clear();
-                return Mode::Meta;
+        let length = next.unwrap_or(rest.len());
+        if length == 0 {
+            return Ok(0);
+        }
+        let skipped = &rest[..length];
+        match &mut self.mode {
+            Mode::LineComment(Comment::Before) => {
+                self.keep_word(skipped);
+                return Ok(length);
             }
-            b'$' if !in_name => {
-                self.word.clear();
-                self.word.push(byte);
-                return Mode::DollarTag;
-            }
-            b';' => return self.end_statement(),
+            Mode::BlockComment { last, .. } => *last = 0,
+            Mode::Word => self.keep_word(skipped),
             _ => {}
         }
-        let escapes = self.escapes_everywhere
-            || (matches!(self.last[1], b'e' | b'E') && !is_name(self.last[0]));
-        self.keep(byte);
-        match byte {
-            b'\'' => Mode::String { escapes },
-            b'"' => Mode::Identifier,
-            _ => Mode::Plain,
+        self.line += memchr::memchr_iter(b'\n', skipped).count() as u64;
+        if !self.statement.is_empty() {
+            self.keep(skipped)?;
         }
+        Ok(length)
     }
 
-    fn perhaps(&mut self, first: u8, byte: u8) -> Mode {
-        match (first, byte) {
-            (b'-', b'-') => {
+    fn byte(&mut self, byte: u8) -> Result<Used, SplitError> {
+        match self.mode {
+            Mode::Plain => return self.plain(byte),
+            Mode::Dash => return self.dash(byte),
+            Mode::Slash => return self.slash(byte),
+            Mode::LineComment(place) => return Ok(self.line_comment(place, byte)),
+            Mode::BlockComment { depth, last } => self.mode = block_comment(depth, last, byte),
+            Mode::Word => return self.word_end(byte),
+            Mode::UnicodePrefix => {
+                self.mode = match byte {
+                    b'\'' => Mode::String(Quote::Plain),
+                    b'"' => Mode::Identifier,
+                    _ => return Ok(self.again()),
+                }
+            }
+            Mode::Dot => match byte {
+                b'0'..=b'9' => self.mode = Mode::Number { point: Point::Seen },
+                b'.' => self.mode = Mode::Plain,
+                _ => return Ok(self.again()),
+            },
+            Mode::Number { point } => match number(point, byte) {
+                Some(mode) => self.mode = mode,
+                None => return Ok(self.again()),
+            },
+            Mode::Parameter => match byte {
+                b'0'..=b'9' => {}
+                _ if begins_name(byte) => self.mode = Mode::Junk,
+                _ => return Ok(self.again()),
+            },
+            Mode::Junk => return Ok(self.again()),
+            Mode::String(quote) => {
+                self.mode = if byte == b'\'' {
+                    Mode::StringEnd(quote)
+                } else {
+                    Mode::Escaped // only there do other bytes come here
+                }
+            }
+            Mode::Escaped => self.mode = Mode::String(Quote::Escapes),
+            Mode::StringEnd(quote) => {
+                if byte != b'\'' || quote == Quote::Bits {
+                    self.ended = (byte != b'\'').then_some((quote, Newline::Awaited));
+                    return Ok(self.again());
+                }
+                self.mode = Mode::String(quote);
+            }
+            Mode::Identifier => self.mode = Mode::Plain,
+            Mode::Dollar => return self.dollar(byte),
+            Mode::DollarTag => return self.dollar_tag(byte),
+            Mode::DollarBody { matched } => self.mode = self.dollar_body(matched, byte),
+            Mode::Meta => return self.meta(byte),
+        }
+        self.count(byte);
+        if !self.statement.is_empty() {
+            self.keep(&[byte])?;
+        }
+        Ok(Used::Yes)
+    }
+
+    /// The token has ended before this byte.
+    fn again(&mut self) -> Used {
+        self.mode = Mode::Plain;
+        Used::No
+    }
+
+    fn plain(&mut self, byte: u8) -> Result<Used, SplitError> {
+        if is_space(byte) {
+            if let Some((_, newline)) = &mut self.ended
+                && matches!(byte, b'\n' | b'\r')
+            {
+                *newline = Newline::Seen;
+            }
+            self.count(byte);
+            if !self.statement.is_empty() {
+                self.keep(&[byte])?;
+            }
+            return Ok(Used::Yes);
+        }
+        self.mode = match byte {
+            b'-' => Mode::Dash,
+            b'/' => Mode::Slash,
+            b'\\' => {
                 self.word.clear();
-                Mode::LineComment
+                self.word_line = self.line;
+                Mode::Meta
             }
-            (b'/', b'*') => Mode::BlockComment { depth: 1, last: 0 },
-            _ => {
-                self.keep(first);
-                self.plain(byte)
+            b'\'' => Mode::String(self.quote()),
+            b'"' => Mode::Identifier,
+            b'$' => Mode::Dollar,
+            b'0'..=b'9' => Mode::Number {
+                point: Point::Awaited,
+            },
+            b'.' => Mode::Dot,
+            _ if begins_name(byte) => {
+                self.word.clear();
+                self.word.push(byte);
+                Mode::Word
             }
+            _ => Mode::Plain,
+        };
+        if matches!(byte, b'-' | b'/' | b'\\') {
+            return Ok(Used::Yes); // kept when it is known what they are
+        }
+        self.ended = None;
+        match byte {
+            b'(' => self.paren_depth += 1,
+            b')' => self.paren_depth = self.paren_depth.saturating_sub(1),
+            b';' if self.paren_depth == 0 && self.block.depth == 0 => {
+                return Ok(Used::Tell(Step::Statement));
+            }
+            _ => {}
+        }
+        self.begin();
+        self.keep(&[byte])?;
+        Ok(Used::Yes)
+    }
+
+    /// The kind of a string that begins, or goes on, with a bare quote.
+    fn quote(&self) -> Quote {
+        match self.ended {
+            Some((quote, Newline::Seen)) => quote,
+            _ if self.escapes_everywhere => Quote::Escapes,
+            _ => Quote::Plain,
         }
     }
 
-    fn line_comment(&mut self, byte: u8) -> Mode {
-        if byte != b'\n' {
-            self.keep_word(byte);
-            return Mode::LineComment;
+    fn dash(&mut self, byte: u8) -> Result<Used, SplitError> {
+        if byte != b'-' {
+            self.operator(b'-')?;
+            return Ok(self.again());
         }
-        if self.word == END_MARKER && self.statement.is_empty() {
-            self.complete = true;
-        }
-        self.last = [0; 2];
-        Mode::Plain
-    }
-
-    fn identifier(&mut self, byte: u8) -> Mode {
-        self.keep(byte);
-        if byte == b'"' {
-            Mode::Plain
+        if self.statement.is_empty() {
+            self.word.clear();
+            self.word_line = self.line;
+            self.mode = Mode::LineComment(Comment::Before);
         } else {
-            Mode::Identifier
+            self.keep(b"--")?;
+            self.mode = Mode::LineComment(Comment::Inside);
+        }
+        Ok(Used::Yes)
+    }
+
+    fn slash(&mut self, byte: u8) -> Result<Used, SplitError> {
+        if byte != b'*' {
+            self.operator(b'/')?;
+            return Ok(self.again());
+        }
+        self.ended = None;
+        if !self.statement.is_empty() {
+            self.keep(b"/*")?;
+        }
+        self.mode = Mode::BlockComment { depth: 1, last: 0 };
+        Ok(Used::Yes)
+    }
+
+    fn operator(&mut self, byte: u8) -> Result<(), SplitError> {
+        self.ended = None;
+        self.begin();
+        self.keep(&[byte])
+    }
+
+    /// At the line break, which in a statement may let a string go on.
+    fn line_comment(&mut self, place: Comment, byte: u8) -> Used {
+        self.mode = Mode::Plain;
+        match place {
+            Comment::Inside => Used::No,
+            Comment::Before => {
+                self.count(byte);
+                Used::Tell(Step::Comment)
+            }
         }
     }
 
-    fn dollar_tag(&mut self, byte: u8) -> Mode {
+    fn word_end(&mut self, byte: u8) -> Result<Used, SplitError> {
+        let quote = match (self.word.as_slice(), byte) {
+            (b"e" | b"E", b'\'') => Quote::Escapes,
+            (b"b" | b"B" | b"x" | b"X", b'\'') => Quote::Bits,
+            (b"n" | b"N", b'\'') => self.quote(),
+            (b"u" | b"U", b'&') => {
+                self.mode = Mode::UnicodePrefix;
+                self.keep(&[byte])?;
+                return Ok(Used::Yes);
+            }
+            _ => {
+                self.block.word(&self.word, self.paren_depth);
+                return Ok(self.again());
+            }
+        };
+        self.mode = Mode::String(quote);
+        self.keep(&[byte])?;
+        Ok(Used::Yes)
+    }
+
+    fn dollar(&mut self, byte: u8) -> Result<Used, SplitError> {
+        self.word.clear();
+        self.word.extend_from_slice(&[b'$', byte]);
+        self.mode = match byte {
+            b'$' => Mode::DollarBody { matched: 0 },
+            b'0'..=b'9' => Mode::Parameter,
+            _ if begins_name(byte) => Mode::DollarTag,
+            _ => return Ok(self.again()),
+        };
+        self.keep(&[byte])?;
+        Ok(Used::Yes)
+    }
+
+    fn dollar_tag(&mut self, byte: u8) -> Result<Used, SplitError> {
         if byte == b'$' {
             self.word.push(byte);
-            self.keep(byte);
-            return Mode::DollarBody { matched: 0 };
-        }
-        let first = self.word.len() == 1;
-        if is_name(byte) && !(first && byte.is_ascii_digit()) && self.word.len() < WORD_LIMIT {
+            self.mode = Mode::DollarBody { matched: 0 };
+        } else if is_in_name(byte) {
+            if self.word.len() >= WORD_LIMIT {
+                return Err(self.too_long(WORD_LIMIT));
+            }
             self.word.push(byte);
-            return Mode::DollarTag;
+        } else {
+            // no quote: a name stands behind a lone dollar
+            self.word.remove(0);
+            self.mode = Mode::Word;
+            return Ok(Used::No);
         }
-        // a parameter such as $1, or an operator
-        self.keep(b'$');
-        self.last = [0, *self.word.last().unwrap_or(&0)];
-        self.plain(byte)
+        self.keep(&[byte])?;
+        Ok(Used::Yes)
     }
 
     /// A `$` stands only at both ends of `$tag$`, so a mismatch starts again at 0 or 1.
-    fn dollar_body(&mut self, matched: usize, byte: u8) -> Mode {
+    fn dollar_body(&self, matched: usize, byte: u8) -> Mode {
         let matched = match self.word.get(matched) {
             Some(&expected) if expected == byte => matched + 1,
             _ => usize::from(byte == b'$'),
         };
         if matched == self.word.len() {
-            self.last = [0; 2];
             return Mode::Plain;
         }
         Mode::DollarBody { matched }
     }
 
-    fn meta(&mut self, byte: u8) -> Mode {
-        if byte != b'\n' {
-            self.keep_word(byte);
-            return Mode::Meta;
+    fn meta(&mut self, byte: u8) -> Result<Used, SplitError> {
+        if byte == b'\n' {
+            self.count(byte);
+            self.mode = Mode::Plain;
+            return Ok(Used::Tell(Step::Meta));
         }
-        // since the releases of August 2025 this stands after the end marker
-        if !self.word.starts_with(b"unrestrict ") {
-            self.complete = false;
-        }
-        Mode::Plain
+        self.keep_word(&[byte]);
+        Ok(Used::Yes)
     }
 
-    fn end_statement(&mut self) -> Mode {
-        self.last = [0; 2];
-        if self.statement.starts_with(b"COPY ") && self.statement.ends_with(b" FROM stdin") {
-            return Mode::CopyLine;
+    /// The statement's first word may stand here.
+    fn begin(&mut self) {
+        if self.statement.is_empty() {
+            self.statement_line = self.line;
         }
-        if self.statement == b"SET standard_conforming_strings = off" {
-            self.escapes_everywhere = true;
-        }
-        self.statement.clear();
-        Mode::Plain
     }
 
-    /// A byte of a statement, outside strings.
-    fn keep(&mut self, byte: u8) {
-        self.last = [self.last[1], byte];
-        if self.statement.is_empty() && byte.is_ascii_whitespace() {
+    fn count(&mut self, byte: u8) {
+        self.line += u64::from(byte == b'\n');
+    }
+
+    fn keep(&mut self, bytes: &[u8]) -> Result<(), SplitError> {
+        if memchr::memchr(0, bytes).is_some() {
+            return Err(SplitError {
+                line: Some(self.line),
+                refusal: SplitRefusal::Nul,
+            });
+        }
+        let limit = match self.keep {
+            Keep::Whole(limit) | Keep::Beginning(limit) => limit,
+        };
+        let room = limit - self.statement.len();
+        if bytes.len() <= room {
+            self.statement.extend_from_slice(bytes);
+            return Ok(());
+        }
+        if let Keep::Whole(limit) = self.keep {
+            return Err(self.too_long(limit));
+        }
+        self.statement.extend_from_slice(&bytes[..room]);
+        self.is_cut = true;
+        Ok(())
+    }
+
+    pub(super) fn too_long(&self, limit: usize) -> SplitError {
+        SplitError {
+            line: Some(self.statement_line),
+            refusal: SplitRefusal::TooLong { limit },
+        }
+    }
+
+    fn keep_word(&mut self, bytes: &[u8]) {
+        let room = WORD_LIMIT.saturating_sub(self.word.len());
+        self.word.extend_from_slice(&bytes[..bytes.len().min(room)]);
+    }
+}
+
+impl Block {
+    /// psqlscan.l's rule for an identifier.
+    fn word(&mut self, word: &[u8], paren_depth: u32) {
+        let is = |other: &str| word.eq_ignore_ascii_case(other.as_bytes());
+        if self.words < self.letters.len()
+            && ["create", "function", "procedure", "or", "replace"]
+                .into_iter()
+                .any(is)
+        {
+            self.letters[self.words] = word[0].to_ascii_lowercase();
+        }
+        self.words += 1;
+        let routine = matches!(
+            self.letters,
+            [b'c', b'f' | b'p', ..] | [b'c', b'o', b'r', b'f' | b'p']
+        );
+        if !routine || paren_depth > 0 {
             return;
         }
-        self.complete = false;
-        let wanted = self.statement.len() < 5
-            || REMEMBERED
-                .iter()
-                .any(|prefix| self.statement.starts_with(prefix));
-        if wanted && self.statement.len() < STATEMENT_LIMIT {
-            self.statement.push(byte);
-        }
-    }
-
-    fn keep_word(&mut self, byte: u8) {
-        if self.word.len() < WORD_LIMIT {
-            self.word.push(byte);
+        if is("begin") || (is("case") && self.depth > 0) {
+            self.depth += 1;
+        } else if is("end") {
+            self.depth = self.depth.saturating_sub(1);
         }
     }
 }
@@ -276,44 +566,26 @@ fn block_comment(depth: u32, last: u8, byte: u8) -> Mode {
     }
 }
 
-fn is_name(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
+/// What follows in a number; none where it has ended.
+fn number(point: Point, byte: u8) -> Option<Mode> {
+    match (point, byte) {
+        (Point::Awaited, b'0'..=b'9') => Some(Mode::Number { point }),
+        (_, b'0'..=b'9') => Some(Mode::Number { point: Point::Seen }),
+        (Point::Awaited, b'.') => Some(Mode::Number { point: Point::Last }),
+        (Point::Last, b'.') => Some(Mode::Plain), // 1..10
+        (_, byte) if begins_name(byte) => Some(Mode::Junk),
+        _ => None,
+    }
 }
 
-/// `COPY public."Order" (id, "a b") FROM stdin` names `public` and `Order`.
-fn table_of(statement: &[u8]) -> (String, String) {
-    let text = String::from_utf8_lossy(statement);
-    let mut rest = text.strip_prefix("COPY ").unwrap_or(&text).trim_start();
-    let mut parts = Vec::new();
-    loop {
-        let (part, after) = name(rest);
-        parts.push(part);
-        match after.strip_prefix('.') {
-            Some(next) => rest = next,
-            None => break,
-        }
-    }
-    let name = parts.pop().unwrap_or_default();
-    (parts.pop().unwrap_or_default(), name)
+fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | b'\x0b' | b'\x0c')
 }
 
-/// The first, perhaps quoted, name and what follows it.
-fn name(text: &str) -> (String, &str) {
-    let Some(quoted) = text.strip_prefix('"') else {
-        let end = text.find(['.', ' ', '(']).unwrap_or(text.len());
-        return (text[..end].to_owned(), &text[end..]);
-    };
-    let mut name = String::new();
-    let mut rest = quoted;
-    while let Some((part, after)) = rest.split_once('"') {
-        name += part;
-        match after.strip_prefix('"') {
-            Some(more) => {
-                name.push('"');
-                rest = more;
-            }
-            None => return (name, after),
-        }
-    }
-    (name + rest, "")
+fn begins_name(byte: u8) -> bool {
+    byte.is_ascii_alphabetic() || byte == b'_' || byte >= 0x80
+}
+
+fn is_in_name(byte: u8) -> bool {
+    begins_name(byte) || byte.is_ascii_digit() || byte == b'$'
 }

@@ -34,7 +34,10 @@ fn check(dump: &str, expected: Result<&[(&str, u64)], &str>) {
                     .collect();
                 assert_eq!(found, expected, "in chunks of {size}");
             }
-            (Err(found), Err(expected)) => assert!(found.contains(expected), "{found}"),
+            (Err(found), Err(expected)) => {
+                let found = found.to_string();
+                assert!(found.contains(expected), "{found}");
+            }
             (found, expected) => panic!("{found:?} is not {expected:?} in chunks of {size}"),
         }
     }
@@ -106,7 +109,7 @@ fn dollars_and_operators_outside_quotes_are_harmless() {
         "SELECT 1 - 2 / 3 -- '\n;\n",
         "SELECT some'x\\';\n",
         "SELECT 1/-1;\n",
-        "\\connect shop\n",
+        "\\unrestrict abc\n\\connect shop\n\\restrict abc\n",
     ] {
         check_body(&format!("{sql}{table}"), &[("a.b", 1)]);
     }
@@ -128,10 +131,13 @@ fn an_incomplete_dump_is_noticed() {
         &format!("{PREAMBLE}{END}CREATE TABLE a (b int);\n"),
         Err("no end marker"),
     );
-    check(&format!("{PREAMBLE}SELECT '{END}"), Err("no end marker"));
+    check(
+        &format!("{PREAMBLE}SELECT '{END}"),
+        Err("inside the statement that begins in line 9"),
+    );
     check(
         &format!("{PREAMBLE}-- PostgreSQL database dump complete\n--\n\n\\unrestr"),
-        Err("no end marker"),
+        Err("inside line 12"),
     );
     check(
         &format!("{PREAMBLE}-- PostgreSQL database dump complete"),

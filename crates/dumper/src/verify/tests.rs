@@ -144,6 +144,7 @@ fn differences_are_named() {
             rows: tables.iter().map(|table| table.rows).sum(),
             tables,
             raw_bytes: 5,
+            needs: Needs::default(),
         },
     };
     let whole = content(vec![table("a", 2), table("b", 3)], "aa", 10);
