@@ -2,4 +2,13 @@
 
 mod common;
 
+mod closed;
+mod code;
+mod destroys;
+mod half;
+mod later;
+mod nothing;
 mod one_app;
+mod several_apps;
+mod stopped;
+mod under_guard;
