@@ -1,10 +1,16 @@
 //! Step 2: the backup, and the witness that there is one, or that its absence was acknowledged.
 //!
-//! `dumper` does the work; here are the request, the events and the words. Absent here: restoring.
+//! `dumper` does the work; here are the request and what a failure is. `told` has the events, `kept` what becomes of
+//! older ones. Absent here: restoring (see [`crate::restore`]).
+
+mod kept;
+mod told;
+
+pub(crate) use told::counted;
 
 use std::path::{Path, PathBuf};
 
-use dumper::{Archive, DumpError, DumpRequest, Password, PgDump, Progress, find_pg_dump};
+use dumper::{DumpError, DumpRequest, Password, PgDump, find_pg_dump};
 use jiff::{Timestamp, Zoned};
 use pgdriver::server::ServerFacts;
 
@@ -61,21 +67,22 @@ pub(crate) async fn take_first(
 }
 
 /// Dumps the database into a verified archive.
-pub(crate) async fn take(pg_dump: PgDump, plan: &BackupPlan<'_>) -> Result<Archive, Failure> {
+pub(crate) async fn take(
+    pg_dump: PgDump,
+    plan: &BackupPlan<'_>,
+) -> Result<BackupFinished, Failure> {
     let request = request(pg_dump, plan);
-    plan.reporter.emit(EventKind::BackupStarted {
-        folder: ui::path(&request.directory),
-        pg_dump: format!(
-            "pg_dump {} ({})",
-            request.pg_dump.version,
-            request.pg_dump.path.display()
-        ),
-        estimated_bytes: request.estimated_bytes,
-    });
+    plan.reporter
+        .emit(EventKind::BackupStarted(told::started(&request)));
     let stop = async {
         plan.signals.more_than(Asked::default()).await;
     };
-    let archive = dumper::dump(&request, |progress| tell(&progress, plan.reporter), stop).await;
+    let archive = dumper::dump(
+        &request,
+        |progress| told::tell(&progress, plan.reporter),
+        stop,
+    )
+    .await;
     let archive = archive.map_err(|e| {
         if e.is_interrupted() {
             plan.signals.asked().failure()
@@ -89,9 +96,11 @@ pub(crate) async fn take(pg_dump: PgDump, plan: &BackupPlan<'_>) -> Result<Archi
             message: message.clone(),
         });
     }
+    let finished = told::finished(&archive, &request.selection);
     plan.reporter
-        .emit(EventKind::BackupFinished(finished(&archive)));
-    Ok(archive)
+        .emit(EventKind::BackupFinished(finished.clone()));
+    kept::prune(plan, &request, &archive);
+    Ok(finished)
 }
 
 fn request(pg_dump: PgDump, plan: &BackupPlan<'_>) -> DumpRequest {
@@ -127,47 +136,6 @@ pub(crate) fn directory(dir: &Path, root: &Path) -> PathBuf {
     }
 }
 
-fn tell(progress: &Progress, reporter: &Reporter) {
-    match progress {
-        Progress::Warning(message) | Progress::Said(message) => {
-            reporter.emit(EventKind::Note {
-                level: NoteLevel::Warning,
-                message: message.clone(),
-            });
-        }
-        Progress::Dumping(d) => reporter.emit(EventKind::BackupProgress {
-            raw_bytes: d.raw_bytes,
-            bytes: d.bytes,
-            tables: d.tables,
-            estimated_bytes: d.estimated_bytes,
-        }),
-        Progress::Room { .. } => {}
-        Progress::Waiting(_) => reporter.emit(EventKind::Working {
-            what: "the backup waits for a lock".to_owned(),
-        }),
-        Progress::Counting { .. } => reporter.emit(EventKind::Working {
-            what: "counting the rows of the backup's snapshot".to_owned(),
-        }),
-        Progress::Verifying { .. } => reporter.emit(EventKind::Working {
-            what: "reading the backup back".to_owned(),
-        }),
-    }
-}
-
-pub(crate) fn finished(archive: &Archive) -> BackupFinished {
-    BackupFinished {
-        file: ui::path(&archive.path),
-        format: archive.format.as_str().to_owned(),
-        bytes: archive.bytes,
-        sha256: archive.sha256.clone(),
-        tables: archive.tables.len() as u64,
-        rows: archive.rows,
-        verified: archive.verified.as_str().to_owned(),
-        pg_dump: archive.pg_dump_version.to_string(),
-        seconds: archive.seconds,
-    }
-}
-
 /// Which class a failed backup is. One `match` without `_`.
 pub(crate) fn failure(error: &DumpError) -> Failure {
     use DumpError as D;
@@ -179,17 +147,39 @@ pub(crate) fn failure(error: &DumpError) -> Failure {
         D::OutOfDisk { .. } => Class::BackupOutOfDisk,
         D::Empty { .. } => Class::BackupEmpty,
         D::NoMatch { .. } | D::Unsupported { .. } => Class::Usage,
-        D::ConnectionLost { .. }
-        | D::SnapshotLost { .. }
-        | D::Failed { .. }
-        | D::Start { .. }
-        | D::File { .. } => Class::BackupFailed,
+        D::ConnectionLost { .. } | D::SnapshotLost { .. } => Class::BackupConnectionLost,
+        D::Failed { .. } | D::Start { .. } | D::File { .. } => Class::BackupFailed,
         D::Unverified(_) => Class::BackupUnverified,
         D::Interrupted => Class::Interrupted,
     };
-    let failure = Failure::new(class, error.to_string());
+    let failure = Failure::new(class, message(error));
     match error.hint() {
         Some(hint) => failure.hint(hint),
         None => failure.hint("nothing was changed; no backup, no migration"),
     }
+}
+
+/// Without what others run, which may hold anything.
+fn message(error: &DumpError) -> String {
+    let DumpError::LockTimeout {
+        tables,
+        waited,
+        holders,
+        said,
+    } = error
+    else {
+        return error.to_string();
+    };
+    let what = match tables.as_slice() {
+        [] => String::new(),
+        tables => format!(" on {}", tables.join(", ")),
+    };
+    let mut message = format!(
+        "pg_dump was not granted its lock{what} within {}: {said}",
+        ui::seconds(waited.as_secs_f64())
+    );
+    for holder in holders {
+        message.push_str(&format!("\n  held by {}", told::who(holder)));
+    }
+    message
 }

@@ -92,22 +92,24 @@ pub(crate) enum EventKind {
     LockTaken {
         holder: String,
     },
-    BackupStarted {
-        folder: String,
-        pg_dump: String,
-        estimated_bytes: Option<u64>,
+    BackupStarted(BackupStarted),
+    /// What the archive is thought to need, and what is free where it goes.
+    BackupRoom {
+        needed_bytes: u64,
+        free_bytes: u64,
     },
     /// Never journalled.
-    BackupProgress {
-        raw_bytes: u64,
-        bytes: u64,
-        tables: u64,
-        estimated_bytes: Option<u64>,
-    },
+    BackupProgress(BackupProgress),
     BackupFinished(BackupFinished),
     BackupSkipped {
         why: String,
     },
+    RestoreStarted(RestoreStarted),
+    /// Never journalled.
+    RestoreProgress(RestoreProgress),
+    /// A statement of the dump failed, and is passed over.
+    RestoreErred(RestoreErred),
+    RestoreFinished(RestoreFinished),
     PreviewFinished(PreviewFinished),
     /// A question and its answer: typed, or given by a flag.
     Answered {
@@ -224,7 +226,8 @@ impl EventKind {
             Self::LockWaiting(_)
                 | Self::Blocking { .. }
                 | Self::StatementProgress { .. }
-                | Self::BackupProgress { .. }
+                | Self::BackupProgress(_)
+                | Self::RestoreProgress(_)
         )
     }
 
@@ -233,7 +236,8 @@ impl EventKind {
         !matches!(
             self,
             Self::Working { .. }
-                | Self::BackupProgress { .. }
+                | Self::BackupProgress(_)
+                | Self::RestoreProgress(_)
                 | Self::StatementProgress { .. }
                 | Self::TestOutput { .. }
         )
@@ -336,7 +340,49 @@ pub(crate) struct PlannedMigration {
     pub(crate) irreversible: Vec<String>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct BackupStarted {
+    pub(crate) folder: String,
+    pub(crate) pg_dump: String,
+    pub(crate) estimated_bytes: Option<u64>,
+    /// `plain`, `custom`, `directory`; empty in journals of older versions.
+    #[serde(default)]
+    pub(crate) format: String,
+    /// As they would be typed, but for the format and where it goes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) options: Vec<String>,
+}
+
+/// The parts of a backup.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum BackupPhase {
+    #[default]
+    Dumping,
+    /// pg_dump is done, and rows are still counted on the server.
+    Counting,
+    /// What was written is read back: `bytes` of `estimated_bytes`.
+    Reading,
+}
+
+/// How far a backup is.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct BackupProgress {
+    pub(crate) phase: BackupPhase,
+    pub(crate) table: Option<String>,
+    pub(crate) tables: u64,
+    pub(crate) tables_total: Option<u64>,
+    pub(crate) rows: u64,
+    /// What pg_dump gave.
+    pub(crate) raw_bytes: u64,
+    /// What was written.
+    pub(crate) bytes: u64,
+    pub(crate) estimated_bytes: Option<u64>,
+    pub(crate) seconds: f64,
+    pub(crate) seconds_left: Option<f64>,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct BackupFinished {
     pub(crate) file: String,
     pub(crate) format: String,
@@ -344,9 +390,117 @@ pub(crate) struct BackupFinished {
     pub(crate) sha256: String,
     pub(crate) tables: u64,
     pub(crate) rows: u64,
+    /// `trailer`, `counts`, `restored`
     pub(crate) verified: String,
     pub(crate) pg_dump: String,
     pub(crate) seconds: f64,
+    /// `gzip:6`, `zstd:1`, `none`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) compression: Option<String>,
+    /// Size of the SQL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) raw_bytes: Option<u64>,
+    /// What the server said about the rows of the tables.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) counted: Option<Counted>,
+    /// Definitions alone.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(crate) schema_only: bool,
+    /// Patterns of the tables that are in it, where not all are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) only_tables: Vec<String>,
+    /// Patterns of the tables whose rows are not in it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) without_rows_of: Vec<String>,
+}
+
+/// How many tables have as many rows in a backup as the server said, and how much its word is worth.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Counted {
+    /// Counted in the snapshot that was dumped.
+    pub(crate) exact: u64,
+    /// Too large to count: only its estimate.
+    pub(crate) estimate: u64,
+    pub(crate) unknown: u64,
+    /// The largest of those that were not counted exactly.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) not_exact: Vec<String>,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct RestoreStarted {
+    pub(crate) file: String,
+    /// The name that the database has in the end.
+    pub(crate) database: String,
+    /// `shop@db1:5432`
+    pub(crate) server: String,
+    /// `new`, `empty`, `replaced`
+    pub(crate) target: String,
+    /// As they would be typed.
+    pub(crate) options: Vec<String>,
+}
+
+/// The parts of a restore.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum RestorePhase {
+    /// The file is read before anything is done.
+    #[default]
+    Reading,
+    Definitions,
+    Rows,
+    Indexes,
+}
+
+/// How far a restore is. Totals are those of the manifest.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct RestoreProgress {
+    pub(crate) phase: RestorePhase,
+    /// What is being loaded or built.
+    pub(crate) at: Vec<String>,
+    pub(crate) statements: u64,
+    pub(crate) tables: u64,
+    pub(crate) tables_total: Option<u64>,
+    pub(crate) rows: u64,
+    pub(crate) rows_total: Option<u64>,
+    pub(crate) raw_bytes: u64,
+    pub(crate) raw_total: Option<u64>,
+    pub(crate) jobs: u64,
+    pub(crate) jobs_total: u64,
+    pub(crate) errors: u64,
+    pub(crate) seconds: f64,
+    pub(crate) seconds_left: Option<f64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RestoreErred {
+    pub(crate) line: u64,
+    pub(crate) sqlstate: String,
+    pub(crate) message: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) detail: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) hint: Option<String>,
+    /// Its beginning.
+    pub(crate) statement: String,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct RestoreFinished {
+    pub(crate) database: String,
+    pub(crate) statements: u64,
+    pub(crate) rows: u64,
+    pub(crate) errors: Vec<RestoreErred>,
+    pub(crate) seconds: f64,
+    pub(crate) tables: u64,
+    /// What was left out.
+    #[serde(default)]
+    pub(crate) skipped: Vec<String>,
+    /// What is not as the manifest has it.
+    #[serde(default)]
+    pub(crate) differences: Vec<String>,
+    #[serde(default)]
+    pub(crate) notes: Vec<String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

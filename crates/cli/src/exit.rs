@@ -78,6 +78,7 @@ pub(crate) enum Class {
     BackupOutOfDisk,
     BackupEmpty,
     BackupLockTimeout,
+    BackupConnectionLost,
     BackupFailed,
     BackupUnverified,
     JournalFailed,
@@ -158,6 +159,7 @@ impl Class {
             | C::BackupOutOfDisk
             | C::BackupEmpty
             | C::BackupLockTimeout
+            | C::BackupConnectionLost
             | C::BackupFailed => 40,
             C::BackupUnverified => 41,
             C::MigrationIntegrity
@@ -245,6 +247,7 @@ impl Class {
             C::BackupOutOfDisk => "no space for the backup",
             C::BackupEmpty => "pg_dump wrote nothing",
             C::BackupLockTimeout => "pg_dump could not lock a table in time",
+            C::BackupConnectionLost => "the connection to the server was lost while pg_dump worked",
             C::BackupFailed => "pg_dump failed",
             C::BackupUnverified => "the backup does not read back whole",
             C::JournalFailed => "the journal cannot be written before the first change",

@@ -67,8 +67,7 @@ pub(crate) async fn backup(
         signals: &context.signals,
     };
     let pg_dump = backup::pg_dump(&settings, &observed.server)?;
-    let archive = backup::take(pg_dump, &plan).await?;
-    let done = backup::finished(&archive);
+    let done = backup::take(pg_dump, &plan).await?;
     match format {
         Format::Json => out::document(&Document {
             schema_version: 1,
@@ -118,6 +117,7 @@ async fn verify(file: &Path, format: Format, signals: &Signals) -> Result<u8, Fa
             .map(|m| m.pg_dump_version.to_string())
             .unwrap_or_default(),
         seconds: began.elapsed().as_secs_f64(),
+        ..BackupFinished::default()
     };
     match format {
         Format::Json => out::document(&Document {

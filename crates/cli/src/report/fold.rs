@@ -146,13 +146,18 @@ impl Folding {
             }
             EventKind::RunStarted(_)
             | EventKind::LockTaken { .. }
-            | EventKind::BackupStarted { .. }
+            | EventKind::BackupStarted(_)
+            | EventKind::BackupRoom { .. }
+            | EventKind::RestoreStarted(_)
+            | EventKind::RestoreProgress(_)
+            | EventKind::RestoreErred(_)
+            | EventKind::RestoreFinished(_)
             | EventKind::StatementFinished { .. }
             | EventKind::StatementProgress { .. }
             | EventKind::Blocking { .. }
             | EventKind::TestsStarted { .. }
             | EventKind::Working { .. }
-            | EventKind::BackupProgress { .. }
+            | EventKind::BackupProgress(_)
             | EventKind::TestOutput { .. } => {}
         }
     }

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::broken_off::BrokenOff;
 use super::model::{BackupState, MigrationLine, MigrationProgress, RunReport};
+use super::proof::{left_out, proof};
 use crate::event::VerifyCheck;
 use crate::exit::Changed;
 use crate::ui::{bytes, count, seconds};
@@ -193,10 +194,13 @@ fn backup(out: &mut String, report: &RunReport) {
             let _ = writeln!(
                 out,
                 "- **Verified**: {} ({what}; pg_dump {}, {})",
-                b.verified,
+                proof(b),
                 b.pg_dump,
                 seconds(b.seconds)
             );
+            if let Some(left_out) = left_out(b) {
+                let _ = writeln!(out, "- **Left out**: {left_out}");
+            }
             let _ = writeln!(out, "- **SHA-256**: `{}`", b.sha256);
             if report.destructive() {
                 let _ = writeln!(

@@ -8,6 +8,7 @@ mod json;
 mod locks;
 mod markdown;
 mod model;
+mod proof;
 mod rollback;
 mod text;
 
@@ -16,6 +17,7 @@ pub(crate) use json::document;
 pub(crate) use locks::in_sql;
 pub(crate) use markdown::markdown;
 pub(crate) use model::RunReport;
+pub(crate) use proof::{left_out, proof};
 pub(crate) use text::{Detail, text};
 
 #[cfg(test)]

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::model::{BackupState, MigrationLine, MigrationProgress, RollbackCommand, RunReport};
-use crate::event::ProjectInspected;
+use super::proof::left_out;
+use crate::event::{ProjectInspected, RunStarted};
 use crate::shell::quoted;
 
 /// For each app its way back, the app that began last first; then the backup.
@@ -21,17 +22,19 @@ pub(super) fn commands(
     if report.started.dry_run && !report.succeeded() {
         return Vec::new();
     }
-    let mut commands: Vec<RollbackCommand> = apps_to_undo(report)
-        .into_iter()
-        .map(|app| {
-            migrate_back(
-                report,
-                facts,
-                app,
-                previous.get(app).and_then(Option::as_deref),
-            )
-        })
-        .collect();
+    let apps = apps_to_undo(report);
+    let mut commands: Vec<RollbackCommand> = Vec::new();
+    if !apps.is_empty() {
+        commands.push(whole_run(report));
+    }
+    commands.extend(apps.into_iter().map(|app| {
+        migrate_back(
+            report,
+            facts,
+            app,
+            previous.get(app).and_then(Option::as_deref),
+        )
+    }));
     commands.extend(restore(report, facts));
     commands
 }
@@ -150,43 +153,66 @@ fn warnings(report: &RunReport, app: &str) -> Vec<String> {
     warnings
 }
 
+/// Shown first, then under the gates of `run`. Of a dry run the way back begins once its plan is applied.
+fn whole_run(report: &RunReport) -> RollbackCommand {
+    let run = match report.started.dry_run {
+        true => "latest",
+        false => &report.started.run,
+    };
+    RollbackCommand {
+        what: "all of it: shown first, and with --apply run under the gates of a run".to_owned(),
+        command: format!("django-migrate rollback {}", quoted(run)),
+        warnings: Vec::new(),
+    }
+}
+
 /// Into a database of its own: the live one is never overwritten by a command of ours.
 fn restore(report: &RunReport, facts: &ProjectInspected) -> Option<RollbackCommand> {
     let BackupState::Taken(backup) = &report.backup else {
         return None;
     };
-    let file = quoted(&backup.file);
-    let read = if backup.file.ends_with(".gz") {
-        format!("gunzip -c {file}")
-    } else {
-        format!("cat {file}")
-    };
+    let into = beside(&facts.database_name, &report.started.run);
+    let mut words = vec![
+        "django-migrate".to_owned(),
+        "restore".to_owned(),
+        backup.file.clone(),
+        "--into".to_owned(),
+        into,
+    ];
+    let RunStarted {
+        settings,
+        pythonpath,
+        database,
+        ..
+    } = &report.started;
+    words.extend(settings.iter().map(|module| format!("--settings={module}")));
+    words.extend(pythonpath.iter().map(|path| format!("--pythonpath={path}")));
+    if database != "default" {
+        words.push(format!("--database={database}"));
+    }
+    let words: Vec<String> = words.iter().map(|w| quoted(w)).collect();
+    let mut warnings = vec![
+        "needs the right to create a database".to_owned(),
+        "rows written after the backup are not in it".to_owned(),
+    ];
+    warnings.extend(left_out(backup).map(|what| format!("the backup is {what}")));
     Some(RollbackCommand {
-        what: "the whole database, from the backup, into a new and empty one".to_owned(),
-        command: format!(
-            "{read} | psql -X -v ON_ERROR_STOP=1{} -d {}",
-            reach(facts),
-            quoted(&format!("{}_restored", facts.database_name))
-        ),
-        warnings: vec![
-            "needs psql, and a database of that name that you created for it".to_owned(),
-            "rows written after the backup are not in it".to_owned(),
-        ],
+        what: "the whole database, from the backup, beside the live one".to_owned(),
+        command: words.join(" "),
+        warnings,
     })
 }
 
-/// Where psql connects to, as the run did; it asks for the password itself.
-fn reach(facts: &ProjectInspected) -> String {
-    let port = facts.database_port.map(|port| port.to_string());
-    let given = [
-        ("-h", facts.database_host.as_deref()),
-        ("-p", port.as_deref()),
-        ("-U", facts.database_user.as_deref()),
-    ];
-    let words = given
-        .iter()
-        .filter_map(|(flag, value)| Some(format!(" {flag} {}", quoted((*value)?))));
-    words.collect()
+/// `shop_restored_20261122_093000`, of no more bytes than a name may have.
+pub(crate) fn beside(database: &str, run: &str) -> String {
+    const LONGEST: usize = 63;
+    let stamp: Vec<&str> = run.split('-').take(2).collect();
+    let end = format!("_restored_{}", stamp.join("_"));
+    let mut cut = database.len().min(LONGEST.saturating_sub(end.len()));
+    while !database.is_char_boundary(cut) {
+        cut -= 1;
+    }
+    format!("{}{end}", &database[..cut])
 }
 
 #[cfg(test)]
@@ -201,13 +227,14 @@ mod tests {
         assert_eq!(
             commands,
             [
+                "django-migrate rollback 20261122-093000-4711",
                 ".venv/bin/python manage.py migrate billing zero --settings=shop.settings.prod '--pythonpath=src dir'",
                 ".venv/bin/python manage.py migrate shop 0002_item --settings=shop.settings.prod '--pythonpath=src dir'",
-                "gunzip -c backups/backup_shop_20261122_093000.sql.gz | psql -X -v ON_ERROR_STOP=1 -h db1 -p 5432 -U shop -d shop_restored",
+                "django-migrate restore backups/backup_shop_20261122_093000.sql.gz --into shop_restored_20261122_093000 --settings=shop.settings.prod '--pythonpath=src dir'",
             ]
         );
         assert!(
-            report.rollback[1]
+            report.rollback[2]
                 .warnings
                 .iter()
                 .any(|w| w.contains("only the backup does"))
@@ -232,7 +259,7 @@ mod tests {
         let report = fold(&lines).unwrap();
         let apps: Vec<&str> = report.rollback.iter().map(|c| c.what.as_str()).collect();
         assert!(
-            apps[0].starts_with("billing") && apps[1].starts_with("shop"),
+            apps[1].starts_with("billing") && apps[2].starts_with("shop"),
             "{apps:?}"
         );
     }
@@ -267,5 +294,16 @@ mod tests {
                 .any(|w| w.ends_with("nothing does: there is no backup"))
         );
         assert!(!warnings.iter().any(|w| w.contains("only the backup")));
+    }
+
+    #[test]
+    fn a_name_beside_the_live_one_fits() {
+        let run = "20261122-093000-4711";
+        assert_eq!(super::beside("shop", run), "shop_restored_20261122_093000");
+        let long = super::beside(&"é".repeat(40), run);
+        assert!(
+            long.len() <= 63 && long.ends_with("é_restored_20261122_093000"),
+            "{long}"
+        );
     }
 }

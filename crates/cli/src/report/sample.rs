@@ -170,6 +170,7 @@ fn backup() -> BackupFinished {
         verified: "trailer".into(),
         pg_dump: "15.18".into(),
         seconds: 1.8,
+        ..BackupFinished::default()
     }
 }
 

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use super::broken_off::BrokenOff;
 use super::markdown::checklist;
 use super::model::{BackupState, MigrationLine, MigrationProgress, RunReport};
+use super::proof::{left_out, proof};
 use crate::exit::Changed;
 use crate::ui::style::{Look, paint};
 use crate::ui::{bytes, count, seconds, wrapped};
@@ -103,6 +104,10 @@ fn facts(out: &mut String, report: &RunReport) {
                 "backup",
                 format!("{} ({}, {})", b.file, bytes(b.bytes), count(b.rows, "row")),
             );
+            row("verified", proof(b));
+            if let Some(left_out) = left_out(b) {
+                row("", paint(Look::Warning, left_out));
+            }
         }
         BackupState::Skipped { why } => row("backup", paint(Look::Warning, format!("none: {why}"))),
         BackupState::NotReached => row("backup", "none was taken in this run".to_owned()),

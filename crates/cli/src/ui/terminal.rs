@@ -2,6 +2,7 @@
 //!
 //! Absent here: questions (see [`super::prompt`]) and the answer on stdout (see [`super::out`]).
 
+mod archive;
 mod words;
 
 use std::io::IsTerminal;
@@ -37,6 +38,7 @@ pub(crate) struct Terminal {
     pulse: Pulse,
     /// Since the run began, when a log had word of progress.
     progress_at: u64,
+    restore_errors: u64,
     ran: Ran,
 }
 
@@ -50,6 +52,7 @@ impl Terminal {
             migrations: (0, 0),
             pulse: Pulse::default(),
             progress_at: 0,
+            restore_errors: 0,
             ran: Ran::default(),
         }
     }
@@ -80,34 +83,6 @@ impl Terminal {
         }
         bar.set_message(what.to_owned());
         self.bar = Some(bar);
-    }
-
-    fn dump_progress(
-        &mut self,
-        now_ms: u64,
-        raw: u64,
-        written: u64,
-        tables: u64,
-        estimated: Option<u64>,
-    ) {
-        let what = format!(
-            "{} read, {} written, {}",
-            bytes(raw),
-            bytes(written),
-            count(tables, "table")
-        );
-        let Some(total) = estimated.filter(|total| *total > raw) else {
-            return self.progresses(now_ms, &what);
-        };
-        self.progresses(now_ms, &what);
-        if let Some(bar) = &self.bar
-            && let Ok(style) =
-                ProgressStyle::with_template("      {bar:24} {percent:>3}% {wide_msg} {eta} left")
-        {
-            bar.set_style(style.progress_chars("━╸ "));
-            bar.set_length(total);
-            bar.set_position(raw);
-        }
     }
 
     /// How many migrations of the plan are done, and what the next one does.
@@ -297,35 +272,17 @@ impl Listener for Terminal {
                 self.detail(format!("advisory lock held by {holder}"));
             }
             EventKind::LockTaken { .. } => {}
-            EventKind::BackupStarted {
-                folder, pg_dump, ..
-            } if self.volume == Volume::Verbose => {
-                self.detail(format!("into {folder} by {pg_dump}"));
-            }
-            EventKind::BackupStarted { .. } => self.spin("pg_dump starts"),
-            EventKind::BackupProgress {
-                raw_bytes,
-                bytes,
-                tables,
-                estimated_bytes,
-            } => {
-                let now_ms = line.elapsed_ms;
-                self.dump_progress(now_ms, *raw_bytes, *bytes, *tables, *estimated_bytes);
-            }
-            EventKind::BackupFinished(b) => {
-                self.clear();
-                self.detail(&b.file);
-                let what = format!(
-                    "{}, {}, {}",
-                    bytes(b.bytes),
-                    count(b.tables, "table"),
-                    count(b.rows, "row")
-                );
-                self.detail(format!(
-                    "{what}, by pg_dump {}, verified: {}",
-                    b.pg_dump, b.verified
-                ));
-            }
+            EventKind::BackupStarted(started) => self.backup_started(started),
+            EventKind::BackupRoom {
+                needed_bytes,
+                free_bytes,
+            } => self.backup_room(*needed_bytes, *free_bytes),
+            EventKind::BackupProgress(p) => self.backup_progress(line.elapsed_ms, p),
+            EventKind::BackupFinished(b) => self.backup_finished(b),
+            EventKind::RestoreStarted(started) => self.restore_started(started),
+            EventKind::RestoreProgress(p) => self.restore_progress(line.elapsed_ms, p),
+            EventKind::RestoreErred(erred) => self.restore_erred(erred),
+            EventKind::RestoreFinished(restored) => self.restore_finished(restored),
             EventKind::BackupSkipped { why } => {
                 self.detail(paint(Look::Warning, format!("skipped: {why}")));
             }

@@ -133,8 +133,8 @@ impl BrokenRun {
                 self.migrations = planned.migrations.iter().map(cut).collect();
             }
             EventKind::LockTaken { .. } => self.locked = true,
-            EventKind::BackupStarted { folder, .. } => {
-                self.backup_under_way = Some(folder.clone());
+            EventKind::BackupStarted(started) => {
+                self.backup_under_way = Some(started.folder.clone());
             }
             EventKind::BackupFinished(_) => self.backup_under_way = None,
             EventKind::MigrationStarted { app, name, .. } => {
