@@ -1,12 +1,10 @@
 //! What the server, the disk and the network refuse.
 
-use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use dumper::{DumpError, Password, Progress, Refusal, dump};
 
-use crate::support::{BIG, Fixture, block_on, files, run, run_and, skipped};
+use crate::support::{BIG, Fixture, SmallDisk, block_on, files, run, run_and, skipped};
 
 const SMALL: &str = "CREATE TABLE a AS SELECT 1 AS id";
 
@@ -194,33 +192,6 @@ fn a_folder_that_cannot_be_made_is_named() {
     let error = run(&request).unwrap_err();
     assert_eq!(error.class(), "backup-not-writable");
     assert!(error.to_string().contains("file/backups"), "{error}");
-}
-
-/// A file system of this many kB, gone with the value; `None` where this user may not mount one.
-struct SmallDisk(tempfile::TempDir);
-
-impl SmallDisk {
-    fn of(kilobytes: u32) -> Option<Self> {
-        let folder = tempfile::tempdir().unwrap();
-        let option = format!("size={kilobytes}k");
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &option, "tmpfs"])
-            .arg(folder.path())
-            .output();
-        mounted
-            .is_ok_and(|output| output.status.success())
-            .then_some(Self(folder))
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg(self.path()).status();
-    }
 }
 
 #[test]

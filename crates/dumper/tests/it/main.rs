@@ -1,9 +1,13 @@
 //! Backups of real servers, whole ones and every way in which one fails.
 
+mod damage;
 mod everything;
 mod faults;
+mod faults_killed;
+mod faults_server;
 mod interruption;
 mod pg_dump;
 mod round_trip;
 mod same;
+mod secrets;
 mod support;

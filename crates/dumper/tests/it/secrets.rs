@@ -1,0 +1,95 @@
+//! Who sees the password: pg_dump alone, in its environment; no command line, no other child, no file, no word.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use dumper::{Progress, dump};
+
+use crate::support::{BIG, Fixture, block_on, skipped};
+
+/// Every process below this one, of /proc.
+fn below(root: u32) -> Vec<u32> {
+    let mut found = vec![root];
+    loop {
+        let parent = |pid: u32| -> Option<u32> {
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+            // `pid (name) state ppid …`
+            stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()
+        };
+        let all = std::fs::read_dir("/proc").unwrap().flatten();
+        let pids = all.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+        let new: Vec<_> = pids
+            .filter(|pid| {
+                !found.contains(pid) && parent(*pid).is_some_and(|it| found.contains(&it))
+            })
+            .collect();
+        if new.is_empty() {
+            found.remove(0);
+            return found;
+        }
+        found.extend(new);
+    }
+}
+
+fn has(path: &str, secret: &str) -> bool {
+    std::fs::read(path).is_ok_and(|bytes| contains(&bytes, secret))
+}
+
+fn contains(bytes: &[u8], secret: &str) -> bool {
+    bytes
+        .windows(secret.len())
+        .any(|window| window == secret.as_bytes())
+}
+
+/// The programs that have the password in their environment; on a command line nobody may.
+fn who_knows(secret: &str) -> BTreeSet<String> {
+    let mut know = BTreeSet::new();
+    for pid in below(std::process::id()) {
+        assert!(
+            !has(&format!("/proc/{pid}/cmdline"), secret),
+            "on a command line"
+        );
+        if has(&format!("/proc/{pid}/environ"), secret) {
+            let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+            know.insert(name.trim().to_owned());
+        }
+    }
+    know
+}
+
+/// No file below the folder has it.
+pub fn check_files(folder: &Path, secret: &str) {
+    for entry in fs_err::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            check_files(&path, secret);
+        } else {
+            assert!(
+                !contains(&fs_err::read(&path).unwrap(), secret),
+                "{}",
+                path.display()
+            );
+        }
+    }
+}
+
+#[test]
+fn the_password_is_known_to_pg_dump_alone() {
+    if !Path::new("/proc/self/environ").exists() {
+        skipped("no /proc");
+        return;
+    }
+    let fixture = Fixture::new(BIG);
+    let secret = fixture.server().password().to_owned();
+    let request = fixture.request();
+    assert!(!format!("{request:?}").contains(&secret));
+    let (mut know, mut words) = (BTreeSet::new(), String::new());
+    let hear = |progress: Progress| {
+        know.append(&mut who_knows(&secret));
+        words += &format!("{progress:?}\n");
+    };
+    let archive = block_on(dump(&request, hear, std::future::pending())).unwrap();
+    assert_eq!(know, BTreeSet::from(["pg_dump".to_owned()]));
+    assert!(!format!("{words} {archive:?}").contains(&secret));
+    check_files(&fixture.backups(), &secret);
+}
