@@ -95,6 +95,12 @@ impl fmt::Debug for Session {
     }
 }
 
+impl fmt::Debug for CancelToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CancelToken") // its key is a secret
+    }
+}
+
 impl Opened {
     pub(crate) fn start<T>(
         client: Client,

@@ -3,6 +3,7 @@
 //! Absent: psql; understanding of a statement beyond what decides where it may run; Django.
 
 mod error;
+mod load;
 mod progress;
 mod request;
 mod restored;

@@ -117,27 +117,25 @@ impl fmt::Display for Skipped {
             statement,
             ..
         } = self;
-        let statements = if *count == 1 {
-            "statement"
-        } else {
-            "statements"
-        };
-        let why = match &self.reason {
-            SkipReason::Owner => "that set an owner",
-            SkipReason::Privilege => "that grant or revoke privileges",
+        let what = match &self.reason {
+            SkipReason::Owner => "that set owners",
+            SkipReason::Privilege => "that grant or revoke",
+            SkipReason::Database => "about the database itself",
+            SkipReason::Transaction => "that begin or end a transaction",
             SkipReason::UnknownSetting(name) => {
                 return write!(
                     f,
-                    "line {line}: `{statement}` left out: this server has no setting \"{name}\""
+                    "left out, as the server has no parameter \"{name}\": line {line}: {statement}"
                 );
             }
-            SkipReason::Database => "about the database itself",
-            SkipReason::Transaction => "that begin or end a transaction of their own",
         };
-        write!(
-            f,
-            "{count} {statements} {why} left out, the first in line {line}: {statement}"
-        )
+        match count {
+            1 => write!(f, "left out, one of those {what}: line {line}: {statement}"),
+            _ => write!(
+                f,
+                "left out, {count} statements {what}: the first is line {line}: {statement}"
+            ),
+        }
     }
 }
 
