@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use crate::pg_dump::{Version, install_hint};
+use crate::pg_dump::{NoPgRestore, Version, install_hint};
 use crate::progress::Holder;
 use crate::scan::{SplitError, SplitRefusal};
 
@@ -252,7 +252,7 @@ pub enum VerifyError {
         path: PathBuf,
     },
     /// Its compressed stream ends too early.
-    #[error("{} is cut short: its gzip stream has no end", .path.display())]
+    #[error("{} is cut short: its compressed stream has no end", .path.display())]
     CutShort {
         /// The file.
         path: PathBuf,
@@ -282,6 +282,24 @@ pub enum VerifyError {
         line: Option<u64>,
         /// Why, with the line.
         reason: String,
+    },
+    /// It is in a format of pg_dump's own, and there is no pg_restore that reads it.
+    #[error("cannot read {}: {missing}", .path.display())]
+    PgRestore {
+        /// The archive.
+        path: PathBuf,
+        /// Why there is none.
+        missing: NoPgRestore,
+    },
+    /// pg_restore cannot read it.
+    #[error("{} is damaged: pg_restore failed ({status}){}", .path.display(), colon(.said))]
+    Script {
+        /// The archive.
+        path: PathBuf,
+        /// How pg_restore ended.
+        status: ExitStatus,
+        /// The end of what it said.
+        said: String,
     },
     /// It is sound, but not what was written.
     #[error("{} differs from what was written: {what} is {found}, was {written}", .path.display())]
@@ -335,6 +353,14 @@ impl VerifyError {
         matches!(self, Self::Interrupted)
     }
 
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::PgRestore { missing, .. } => Some(missing.hint()),
+            _ => None,
+        }
+    }
+
     /// A stable name for scripts.
     pub fn class(&self) -> &'static str {
         match self {
@@ -343,7 +369,9 @@ impl VerifyError {
             Self::CutShort { .. } => "backup-cut-short",
             Self::Damaged { .. } => "backup-damaged",
             Self::Incomplete { .. } => "backup-incomplete",
-            Self::Refused { .. } => "backup-refused",
+            Self::Refused { .. } => "backup-not-restorable",
+            Self::PgRestore { .. } => "pg-restore-missing",
+            Self::Script { .. } => "backup-damaged",
             Self::Differs { .. } => "backup-differs",
             Self::Manifest { .. } => "backup-manifest-unreadable",
             Self::Interrupted => "backup-interrupted",
@@ -351,7 +379,7 @@ impl VerifyError {
     }
 }
 
-fn looked_lines(looked: &[Looked]) -> String {
+pub(crate) fn looked_lines(looked: &[Looked]) -> String {
     looked
         .iter()
         .map(|at| format!("\n  {}: {}", at.path.display(), at.found))

@@ -20,6 +20,7 @@ mod password;
 mod pg_dump;
 mod pipeline;
 mod progress;
+mod read;
 mod request;
 mod restore;
 pub mod retention;
@@ -35,7 +36,7 @@ pub use list::{Listed, State, Writer, list};
 pub use manifest::{DatabaseProperties, DatabaseSetting, MANIFEST_VERSION, Manifest};
 pub use needs::Needs;
 pub use password::Password;
-pub use pg_dump::{PgDump, Places, Version, find_pg_dump};
+pub use pg_dump::{NoPgRestore, PgDump, Places, Version, find_pg_dump};
 pub use progress::{Dumping, Holder, Progress, Waiting};
 pub use request::{Compression, DumpRequest, GzipLevel, Selection, ZstdLevel};
 pub use restore::{

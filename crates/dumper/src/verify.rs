@@ -13,8 +13,8 @@ use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 
 use crate::archive::TableRows;
-use crate::error::VerifyError;
 use crate::compress::hex;
+use crate::error::VerifyError;
 use crate::manifest::Manifest;
 use crate::needs::Needs;
 use crate::scan::{Scan, Scanner};

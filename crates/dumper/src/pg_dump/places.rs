@@ -1,4 +1,4 @@
-//! Where pg_dump may be installed: the edge that lists candidates and asks each for its version.
+//! Where pg_dump and pg_restore may be installed: the edge that lists candidates and asks each for its version.
 //!
 //! Absent: the choice between them (`search`).
 
@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::search::{Candidate, choose};
-use super::{PgDump, Version, libpq_beside};
+use super::search::{Candidate, choose, choose_pg_restore};
+use super::{NoPgRestore, PgDump, PgRestore, Version, libpq_beside};
 use crate::error::DumpError;
 
 /// Version folders, `*` being the version: Debian, Red Hat, Homebrew on both Macs, its libpq, Postgres.app, source.
@@ -52,22 +52,37 @@ impl Places {
         explicit: Option<&Path>,
         server_version_num: u32,
     ) -> Result<PgDump, DumpError> {
-        let candidates = match explicit {
-            Some(path) => vec![look_at(path.to_owned())],
-            None => self.programs().into_iter().map(look_at).collect(),
-        };
         choose(
-            candidates,
+            self.candidates("pg_dump", explicit),
             &self.folders(),
             Version::from_num(server_version_num),
         )
     }
 
-    /// Every `pg_dump` in the folders; one file that is reached twice counts once.
-    fn programs(&self) -> Vec<PathBuf> {
+    /// The pg_restore to use for an archive that this pg_dump wrote: the newest, if it can read it.
+    pub(crate) fn find_pg_restore(
+        &self,
+        explicit: Option<&Path>,
+        wrote: Option<Version>,
+        can_read: impl Fn(Version) -> bool,
+    ) -> Result<PgRestore, NoPgRestore> {
+        let candidates = self.candidates("pg_restore", explicit);
+        choose_pg_restore(candidates, &self.folders(), wrote, can_read)
+    }
+
+    fn candidates(&self, name: &str, explicit: Option<&Path>) -> Vec<Candidate> {
+        let paths = match explicit {
+            Some(path) => vec![path.to_owned()],
+            None => self.programs(name),
+        };
+        paths.into_iter().map(|path| look_at(path, name)).collect()
+    }
+
+    /// Every program of this name in the folders; one file that is reached twice counts once.
+    fn programs(&self, name: &str) -> Vec<PathBuf> {
         let mut seen = Vec::new();
         let mut programs = Vec::new();
-        for program in self.folders().iter().map(|folder| folder.join("pg_dump")) {
+        for program in self.folders().iter().map(|folder| folder.join(name)) {
             let Ok(real) = program.canonicalize() else {
                 continue;
             };
@@ -119,11 +134,11 @@ fn expand(pattern: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-fn look_at(path: PathBuf) -> Candidate {
+fn look_at(path: PathBuf, name: &str) -> Candidate {
     let wrapper = path
         .canonicalize()
         .is_ok_and(|real| real.file_name().is_some_and(|name| name == "pg_wrapper"));
-    let version = ask_version(&path);
+    let version = ask_version(&path, name);
     Candidate {
         path,
         wrapper,
@@ -132,16 +147,16 @@ fn look_at(path: PathBuf) -> Candidate {
 }
 
 /// What the program says it is, or why it says nothing.
-fn ask_version(path: &Path) -> Result<(Version, String), String> {
+fn ask_version(path: &Path, name: &str) -> Result<(Version, String), String> {
     let metadata = std::fs::metadata(path).map_err(|_| "not there".to_owned())?;
     if !metadata.is_file() || metadata.permissions().mode() & 0o111 == 0 {
         return Err("not a program".to_owned());
     }
     let text = run_version(path)?;
     let text = text.lines().next().unwrap_or_default().trim().to_owned();
-    match Version::from_program(&text) {
+    match Version::from_program(name, &text) {
         Some(version) => Ok((version, text)),
-        None => Err(format!("is not pg_dump: `--version` said `{text}`")),
+        None => Err(format!("is not {name}: `--version` said `{text}`")),
     }
 }
 

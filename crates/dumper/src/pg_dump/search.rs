@@ -4,10 +4,10 @@
 
 use std::path::PathBuf;
 
-use super::{PgDump, Version};
+use super::{NoPgRestore, PgDump, PgRestore, Version};
 use crate::error::{DumpError, Looked};
 
-/// A program called pg_dump, and what it said.
+/// A program called pg_dump or pg_restore, and what it said.
 #[derive(Debug, Clone)]
 pub(super) struct Candidate {
     pub(super) path: PathBuf,
@@ -23,6 +23,41 @@ pub(super) fn choose(
     needed: Version,
 ) -> Result<PgDump, DumpError> {
     let looked = looked(&candidates, folders);
+    match newest(candidates) {
+        None => Err(DumpError::PgDumpMissing { looked, needed }),
+        Some((found, path, _)) if !found.can_dump(needed) => Err(DumpError::PgDumpTooOld {
+            found,
+            path,
+            needed,
+        }),
+        Some((version, path, version_text)) => Ok(PgDump {
+            path,
+            version,
+            version_text,
+        }),
+    }
+}
+
+/// The newest that can read what this pg_dump wrote.
+pub(super) fn choose_pg_restore(
+    candidates: Vec<Candidate>,
+    folders: &[PathBuf],
+    needed: Option<Version>,
+    can_read: impl Fn(Version) -> bool,
+) -> Result<PgRestore, NoPgRestore> {
+    let looked = looked(&candidates, folders);
+    match newest(candidates) {
+        None => Err(NoPgRestore::Missing { looked, needed }),
+        Some((found, path, _)) if !can_read(found) => Err(NoPgRestore::TooOld {
+            found,
+            path,
+            needed,
+        }),
+        Some((version, path, _)) => Ok(PgRestore { path, version }),
+    }
+}
+
+fn newest(candidates: Vec<Candidate>) -> Option<(Version, PathBuf, String)> {
     let newest = candidates
         .into_iter()
         .rev() // max_by_key takes the last of equals
@@ -32,19 +67,7 @@ pub(super) fn choose(
                 .map(|(version, text)| (version, !at.wrapper, at.path, text))
         })
         .max_by_key(|(version, real, ..)| (*version, *real));
-    match newest {
-        None => Err(DumpError::PgDumpMissing { looked, needed }),
-        Some((found, _, path, _)) if !found.can_dump(needed) => Err(DumpError::PgDumpTooOld {
-            found,
-            path,
-            needed,
-        }),
-        Some((version, _, path, version_text)) => Ok(PgDump {
-            path,
-            version,
-            version_text,
-        }),
-    }
+    newest.map(|(version, _, path, text)| (version, path, text))
 }
 
 fn looked(candidates: &[Candidate], folders: &[PathBuf]) -> Vec<Looked> {
@@ -70,11 +93,20 @@ fn looked(candidates: &[Candidate], folders: &[PathBuf]) -> Vec<Looked> {
         .collect()
 }
 
+/// How to get a pg_restore for this archive.
+pub(crate) fn install_pg_restore_hint(needed: Option<Version>) -> String {
+    let major = needed.map_or_else(|| "N".to_owned(), |version| version.major.to_string());
+    install(&major, "--pg-restore")
+}
+
 /// How to get a pg_dump for this server. Distributions carry one major each; PGDG carries all.
 pub(crate) fn install_hint(needed: Version) -> String {
-    let major = needed.major;
+    install(&needed.major.to_string(), "--pg-dump")
+}
+
+fn install(major: &str, flag: &str) -> String {
     format!(
-        "install the client programs of PostgreSQL {major} or newer, or name one with --pg-dump:\n  \
+        "install the client programs of PostgreSQL {major} or newer, or name one with {flag}:\n  \
          Debian, Ubuntu: apt-get install postgresql-client-{major}   (from apt.postgresql.org where the release has an older one)\n  \
          Fedora, RHEL:   dnf install postgresql{major}   (from yum.postgresql.org where the release has an older one)\n  \
          macOS:          brew install postgresql@{major}"

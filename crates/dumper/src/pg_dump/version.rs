@@ -27,10 +27,11 @@ impl Version {
         }
     }
 
-    /// From what `pg_dump --version` prints.
-    pub(crate) fn from_program(text: &str) -> Option<Self> {
+    /// From what `pg_dump --version` or `pg_restore --version` prints.
+    pub(crate) fn from_program(name: &str, text: &str) -> Option<Self> {
         let number = text
-            .strip_prefix("pg_dump (")?
+            .strip_prefix(name)?
+            .strip_prefix(" (")?
             .split_once(')')?
             .1
             .split_whitespace()
@@ -97,7 +98,7 @@ mod tests {
     #[track_caller]
     fn check(text: &str, expected: Option<(u32, u32)>) {
         assert_eq!(
-            Version::from_program(text),
+            Version::from_program("pg_dump", text),
             expected.map(|(major, minor)| Version { major, minor }),
             "{text}"
         );

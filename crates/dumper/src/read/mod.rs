@@ -1,0 +1,136 @@
+//! Any archive as plain SQL: a stream of blocks, with the hash of the file.
+//!
+//! What a file is, its first bytes say, not its name. Plain SQL is read as it is, gzip and zstd are unpacked here, and
+//! what pg_dump wrote in a format of its own (custom, directory, tar) pg_restore turns into a script. Reading with
+//! hashing and unpacking have a thread each, so that whoever takes the blocks has one for what he does with them.
+//!
+//! Absent: what the SQL says (`scan`), and a server: pg_restore never connects.
+
+mod blocks;
+mod decode;
+mod file;
+mod folder;
+mod header;
+mod kind;
+mod script;
+
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use blocks::{Blocks, Progress};
+use kind::Kind;
+
+pub(crate) use header::Header;
+
+use crate::compress::Digested;
+use crate::error::VerifyError;
+
+/// Of the plain SQL, at the most.
+pub(crate) const BLOCK: usize = 256 * 1024;
+
+/// An archive that is being read. Dropped, it ends its threads and its pg_restore.
+#[derive(Debug)]
+pub(crate) struct Reading {
+    path: PathBuf,
+    blocks: Blocks,
+    progress: Arc<Progress>,
+    /// What [`Read`] has not given out yet.
+    rest: Vec<u8>,
+    given: usize,
+}
+
+/// Begins to read. `pg_restore` is the only one to be taken where it is given; it matters for archives in pg_dump's own
+/// formats alone.
+pub(crate) fn open(path: &Path, pg_restore: Option<&Path>) -> Result<Reading, VerifyError> {
+    let unreadable = |source| VerifyError::Read {
+        path: path.to_owned(),
+        source,
+    };
+    let progress = Arc::new(Progress::default());
+    let blocks =
+        match kind::of(path)? {
+            Kind::Plain => file::start(path, &progress),
+            Kind::Gzip => file::start(path, &progress)
+                .and_then(|packed| decode::gzip(path, packed, &progress)),
+            Kind::Zstd => file::start(path, &progress)
+                .and_then(|packed| decode::zstd(path, packed, &progress)),
+            Kind::PgDump { header, place } => {
+                let program = script::find_pg_restore(path, pg_restore, &header)?;
+                return Ok(Reading::of(
+                    path,
+                    script::start(path, &program, place, &progress)?,
+                    progress,
+                ));
+            }
+        };
+    Ok(Reading::of(path, blocks.map_err(unreadable)?, progress))
+}
+
+impl Reading {
+    fn of(path: &Path, blocks: Blocks, progress: Arc<Progress>) -> Self {
+        Self {
+            path: path.to_owned(),
+            blocks,
+            progress,
+            rest: Vec::new(),
+            given: 0,
+        }
+    }
+
+    /// The next of the plain SQL; none at the end, which is one only if nothing was wrong.
+    pub(crate) fn block(&mut self) -> Result<Option<Vec<u8>>, VerifyError> {
+        if self.given < self.rest.len() {
+            let block = self.rest.split_off(self.given);
+            self.given = 0;
+            self.rest.clear();
+            return Ok(Some(block));
+        }
+        self.blocks.next(&self.path)
+    }
+
+    /// How many bytes of the file were read, counting on. Of an archive that pg_restore reads it is how much was hashed.
+    pub(crate) fn read(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.progress.read)
+    }
+
+    /// Set, it ends the reading with [`VerifyError::Interrupted`].
+    pub(crate) fn stop(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.progress.stop)
+    }
+
+    /// Size and hash of the file, after its end; of a folder as the manifest tells them.
+    pub(crate) fn finish(self) -> Result<Digested, VerifyError> {
+        let digested = self.progress.digested.get().cloned();
+        digested.ok_or_else(|| VerifyError::Read {
+            path: self.path.clone(),
+            source: io::Error::other("it was not read to its end"),
+        })
+    }
+}
+
+impl Read for Reading {
+    /// An error of ours is inside of the [`io::Error`].
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.given == self.rest.len() {
+            self.rest.clear();
+            self.given = 0;
+            match self.blocks.next(&self.path).map_err(io::Error::other)? {
+                Some(block) => self.rest = block,
+                None => return Ok(0),
+            }
+        }
+        let left = &self.rest[self.given..];
+        let length = left.len().min(buffer.len());
+        buffer[..length].copy_from_slice(&left[..length]);
+        self.given += length;
+        Ok(length)
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        self.progress.stop.store(true, Ordering::Relaxed);
+    }
+}
