@@ -240,7 +240,7 @@ async fn prove(
     let (tell, mut told) = oneshot::channel();
     let (path, watched) = (partial.path().to_owned(), Arc::clone(&watch));
     let thread = std::thread::Builder::new().name("dump-verify".into());
-    let start = thread.spawn(move || tell.send(read_back(&path, &watched)).is_ok());
+    let start = thread.spawn(move || tell.send(read_back(&path, None, &watched)).is_ok());
     start.map_err(|source| VerifyError::Read {
         path: partial.path().to_owned(),
         source,

@@ -44,4 +44,4 @@ pub use restore::{
     Privileges, RestoreError, RestoreFailure, RestoreProgress, RestoreRequest, Restored,
     SkipReason, Skipped, StatementError, StatementPlace, Target, TypedName, Unfinished,
 };
-pub use verify::{Summary, verify, verify_until};
+pub use verify::{Summary, examine, verify, verify_until};

@@ -2,25 +2,21 @@
 //!
 //! Absent: a server. Whether the SQL restores is a stronger proof than this one.
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
-use flate2::bufread::MultiGzDecoder;
-use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 
 use crate::archive::TableRows;
-use crate::compress::hex;
+use crate::compress::Digested;
 use crate::error::VerifyError;
 use crate::manifest::Manifest;
 use crate::needs::Needs;
+pub(crate) use crate::read::Watch;
+use crate::read::open_watched;
 use crate::scan::{Scan, Scanner};
-
-const BLOCK: usize = 256 * 1024;
-const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
 
 /// What a whole archive holds.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,10 +39,16 @@ pub struct Summary {
     pub manifest: Option<Manifest>,
 }
 
-/// Reads the whole file, plain or gzip, its own or any pg_dump's: gzip's CRC, pg_dump's end marker, and, where there is
-/// a manifest, SHA-256, size and the rows of each table.
+/// Reads the whole archive, our own or any pg_dump's, plain, gzip, zstd or in pg_dump's own formats: checksums,
+/// pg_dump's end marker, and, where there is a manifest, SHA-256, size and the rows of each table.
 pub fn verify(path: &Path) -> Result<Summary, VerifyError> {
-    watched(path, &Watch::default())
+    watched(path, None, &Watch::default())
+}
+
+/// [`verify`] where there is a pg_restore to use, and no other, for an archive in one of pg_dump's own formats: what
+/// the archive holds, and what a restore of it expects of its server.
+pub fn examine(path: &Path, pg_restore: Option<&Path>) -> Result<Summary, VerifyError> {
+    watched(path, pg_restore, &Watch::default())
 }
 
 /// [`verify`] on a thread of its own, up to `stop`: then the error is [`VerifyError::Interrupted`].
@@ -63,7 +65,7 @@ pub async fn verify_until(
     let (file, watched_by) = (path.to_owned(), Arc::clone(&watch));
     std::thread::Builder::new()
         .name("verify".into())
-        .spawn(move || tell.send(watched(&file, &watched_by)).is_ok())
+        .spawn(move || tell.send(watched(&file, None, &watched_by)).is_ok())
         .map_err(failed)?;
     tokio::select! {
         biased;
@@ -76,9 +78,9 @@ pub async fn verify_until(
     }
 }
 
-fn watched(path: &Path, watch: &Watch) -> Result<Summary, VerifyError> {
+fn watched(path: &Path, pg_restore: Option<&Path>, watch: &Watch) -> Result<Summary, VerifyError> {
     let manifest = Manifest::of(path)?;
-    let content = read_back(path, watch)?;
+    let content = read_back(path, pg_restore, watch)?;
     if let Some(manifest) = &manifest {
         let scan = Scan {
             tables: manifest.table_rows(),
@@ -116,13 +118,6 @@ fn watched(path: &Path, watch: &Watch) -> Result<Summary, VerifyError> {
         needs,
         manifest,
     })
-}
-
-/// How far the reading is, and whether to go on.
-#[derive(Debug, Default)]
-pub(crate) struct Watch {
-    pub(crate) read: AtomicU64,
-    pub(crate) stop: AtomicBool,
 }
 
 /// What a file holds, as read or as written.
@@ -174,35 +169,21 @@ impl Content {
     }
 }
 
-/// Reads the file to its end.
-pub(crate) fn read_back(path: &Path, watch: &Watch) -> Result<Content, VerifyError> {
-    let unreadable = |source| VerifyError::Read {
-        path: path.to_owned(),
-        source,
-    };
-    let file = File::open(path).map_err(unreadable)?;
-    let mut input = BufReader::with_capacity(
-        BLOCK,
-        Hashing {
-            file,
-            hash: Sha256::new(),
-            bytes: 0,
-            watch,
-        },
-    );
-    let beginning = input.fill_buf().map_err(|error| read_error(path, error))?;
-    if beginning.is_empty() {
-        return Err(VerifyError::Empty {
-            path: path.to_owned(),
-        });
+/// Reads the file to its end, and says first what is wrong with the file, then with the SQL in it.
+pub(crate) fn read_back(
+    path: &Path,
+    pg_restore: Option<&Path>,
+    watch: &Watch,
+) -> Result<Content, VerifyError> {
+    let mut reading = open_watched(path, pg_restore, watch)?;
+    let mut scanner = Scanner::default();
+    while let Some(block) = reading.block()? {
+        if watch.stop.load(Ordering::Relaxed) {
+            return Err(VerifyError::Interrupted);
+        }
+        scanner.feed(&block);
     }
-    let scanner =
-        if beginning.starts_with(GZIP_MAGIC) || path.extension().is_some_and(|it| it == "gz") {
-            scan(&mut MultiGzDecoder::new(&mut input))
-        } else {
-            scan(&mut input)
-        };
-    let scanner = scanner.map_err(|error| read_error(path, error))?;
+    let Digested { bytes, sha256 } = reading.finish()?;
     if scanner.bytes() == 0 {
         return Err(VerifyError::Empty {
             path: path.to_owned(),
@@ -211,63 +192,11 @@ pub(crate) fn read_back(path: &Path, watch: &Watch) -> Result<Content, VerifyErr
     let scan = scanner
         .finish()
         .map_err(|error| VerifyError::of_text(path, error))?;
-    let Hashing { hash, bytes, .. } = input.into_inner();
     Ok(Content {
         bytes,
-        sha256: hex(&hash.finalize()),
+        sha256,
         scan,
     })
-}
-
-fn scan(input: &mut impl Read) -> io::Result<Scanner> {
-    let mut scanner = Scanner::default();
-    let mut block = vec![0; BLOCK];
-    loop {
-        match input.read(&mut block) {
-            Ok(0) => return Ok(scanner),
-            Ok(length) => scanner.feed(&block[..length]),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-}
-
-/// The decoder's errors carry no number of the operating system's.
-fn read_error(path: &Path, error: io::Error) -> VerifyError {
-    let path = path.to_owned();
-    match error.kind() {
-        io::ErrorKind::UnexpectedEof => VerifyError::CutShort { path },
-        io::ErrorKind::TimedOut if error.raw_os_error().is_none() => VerifyError::Interrupted,
-        _ if error.raw_os_error().is_none() => VerifyError::Damaged {
-            path,
-            reason: error.to_string(),
-        },
-        _ => VerifyError::Read {
-            path,
-            source: error,
-        },
-    }
-}
-
-/// A file that is hashed as it is read, and whose reading can be stopped.
-struct Hashing<'a> {
-    file: File,
-    hash: Sha256,
-    bytes: u64,
-    watch: &'a Watch,
-}
-
-impl Read for Hashing<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.watch.stop.load(Ordering::Relaxed) {
-            return Err(io::ErrorKind::TimedOut.into()); // not Interrupted: readers retry that
-        }
-        let length = self.file.read(buffer)?;
-        self.hash.update(&buffer[..length]);
-        self.bytes += length as u64;
-        self.watch.read.store(self.bytes, Ordering::Relaxed);
-        Ok(length)
-    }
 }
 
 #[cfg(test)]

@@ -4,22 +4,35 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::OnceLock;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, OnceLock};
 
+use super::Watch;
 use crate::compress::Digested;
 use crate::error::VerifyError;
 
 /// Blocks under way at the most: 2 MB.
 const BLOCKS: usize = 8;
 
-/// How far the threads are, whether to go on, and at the end what the file was.
-#[derive(Debug, Default)]
+/// What the threads have in common: who watches, and at the end what the file was.
+#[derive(Debug)]
 pub(super) struct Progress {
-    pub(super) read: Arc<AtomicU64>,
-    pub(super) stop: Arc<AtomicBool>,
+    pub(super) watch: Watch,
     pub(super) digested: OnceLock<Digested>,
+}
+
+impl Progress {
+    pub(super) fn new(watch: &Watch) -> Self {
+        Self {
+            watch: watch.clone(),
+            digested: OnceLock::new(),
+        }
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        self.watch.stop.load(Ordering::Relaxed)
+    }
 }
 
 /// The giving side.

@@ -5,7 +5,6 @@
 use std::io::{self, BufRead, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::thread;
 
 use flate2::bufread::MultiGzDecoder;
@@ -50,7 +49,7 @@ fn start(
                 failed: None,
             };
             let outcome = unpack(&mut input, &giver);
-            let stopped = progress.stop.load(Ordering::Relaxed);
+            let stopped = progress.is_stopped();
             giver.end(input.judge(outcome, stopped));
         })?;
     Ok(blocks)

@@ -69,8 +69,11 @@ pub(super) fn digest(
         block.truncate(length);
         hash.update(&block);
         bytes += length as u64;
-        progress.read.fetch_add(length as u64, Ordering::Relaxed);
-        if progress.stop.load(Ordering::Relaxed) || !hand_on(block) {
+        progress
+            .watch
+            .read
+            .fetch_add(length as u64, Ordering::Relaxed);
+        if progress.is_stopped() || !hand_on(block) {
             return Err(io::ErrorKind::TimedOut.into());
         }
     }

@@ -68,13 +68,13 @@ pub(super) fn of(path: &Path) -> Result<Kind, VerifyError> {
             Place::File,
         );
     }
-    if beginning.starts_with(GZIP) || is_called("gz") {
-        return Ok(Kind::Gzip);
-    }
-    if beginning.starts_with(ZSTD) || is_called("zst") {
-        return Ok(Kind::Zstd);
-    }
-    Ok(Kind::Plain)
+    Ok(match () {
+        () if beginning.starts_with(GZIP) => Kind::Gzip,
+        () if beginning.starts_with(ZSTD) => Kind::Zstd,
+        () if is_called("gz") => Kind::Gzip,
+        () if is_called("zst") => Kind::Zstd,
+        () => Kind::Plain,
+    })
 }
 
 fn pg_dump(path: &Path, toc: &[u8], place: Place) -> Result<Kind, VerifyError> {

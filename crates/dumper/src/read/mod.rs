@@ -41,14 +41,32 @@ pub(crate) struct Reading {
     given: usize,
 }
 
+/// How far a reading is, and whether it is to go on. Clones are of the same reading.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Watch {
+    /// Bytes of the file. Of an archive that pg_restore reads it is how much was hashed.
+    pub(crate) read: Arc<AtomicU64>,
+    /// Set, it ends the reading with [`VerifyError::Interrupted`].
+    pub(crate) stop: Arc<AtomicBool>,
+}
+
 /// Begins to read. `pg_restore` is the only one to be taken where it is given; it matters for archives in pg_dump's own
 /// formats alone.
 pub(crate) fn open(path: &Path, pg_restore: Option<&Path>) -> Result<Reading, VerifyError> {
+    open_watched(path, pg_restore, &Watch::default())
+}
+
+/// [`open`] where somebody watches.
+pub(crate) fn open_watched(
+    path: &Path,
+    pg_restore: Option<&Path>,
+    watch: &Watch,
+) -> Result<Reading, VerifyError> {
     let unreadable = |source| VerifyError::Read {
         path: path.to_owned(),
         source,
     };
-    let progress = Arc::new(Progress::default());
+    let progress = Arc::new(Progress::new(watch));
     let blocks =
         match kind::of(path)? {
             Kind::Plain => file::start(path, &progress),
@@ -90,16 +108,6 @@ impl Reading {
         self.blocks.next(&self.path)
     }
 
-    /// How many bytes of the file were read, counting on. Of an archive that pg_restore reads it is how much was hashed.
-    pub(crate) fn read(&self) -> Arc<AtomicU64> {
-        Arc::clone(&self.progress.read)
-    }
-
-    /// Set, it ends the reading with [`VerifyError::Interrupted`].
-    pub(crate) fn stop(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.progress.stop)
-    }
-
     /// Size and hash of the file, after its end; of a folder as the manifest tells them.
     pub(crate) fn finish(self) -> Result<Digested, VerifyError> {
         let digested = self.progress.digested.get().cloned();
@@ -131,6 +139,9 @@ impl Read for Reading {
 
 impl Drop for Reading {
     fn drop(&mut self) {
-        self.progress.stop.store(true, Ordering::Relaxed);
+        self.progress.watch.stop.store(true, Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,6 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::thread::{self, JoinHandle};
 
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -86,7 +85,7 @@ fn pass_on(
             break;
         }
         block.truncate(length);
-        if progress.stop.load(Ordering::Relaxed) || giver.give(block).is_err() {
+        if progress.is_stopped() || giver.give(block).is_err() {
             return Err(VerifyError::Interrupted);
         }
     }

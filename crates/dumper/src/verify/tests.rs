@@ -102,7 +102,7 @@ fn every_flipped_bit_is_found() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.sql.gz");
     fs_err::write(&path, &file).unwrap();
-    let whole = read_back(&path, &Watch::default()).unwrap();
+    let whole = read_back(&path, None, &Watch::default()).unwrap();
     let mut harmless = 0;
     for offset in (0..20)
         .chain((20..file.len()).step_by(61))
@@ -111,7 +111,7 @@ fn every_flipped_bit_is_found() {
         let mut flipped = file.clone();
         flipped[offset] ^= 1 << (offset % 8);
         fs_err::write(&path, &flipped).unwrap();
-        match read_back(&path, &Watch::default()) {
+        match read_back(&path, None, &Watch::default()) {
             Err(_) => {}
             Ok(content) => {
                 assert!(
