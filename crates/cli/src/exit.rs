@@ -81,6 +81,7 @@ pub(crate) enum Class {
     BackupConnectionLost,
     BackupFailed,
     BackupUnverified,
+    BackupNotProven,
     JournalFailed,
     MigrationIntegrity,
     MigrationTimeout,
@@ -94,6 +95,15 @@ pub(crate) enum Class {
     TestsFailed,
     TestsNotRun,
     TestsUnsafe,
+    RestoreTargetNotEmpty,
+    RestoreTargetInUse,
+    RestoreTargetRefused,
+    RestoreNeedsMissing,
+    RestoreDumpRefused,
+    RestoreConnectionLost,
+    RestoreFailed,
+    RestoreErrorsKeptGoing,
+    RestoreRowsDiffer,
     RollbackBlocked,
     RollbackIrreversible,
     RollbackFilesChanged,
@@ -119,7 +129,7 @@ impl Class {
             | C::BackwardsTarget
             | C::UnknownRun
             | C::JournalFailed => 2,
-            C::PolicyRefused => 10,
+            C::PolicyRefused | C::RestoreTargetNotEmpty | C::RestoreTargetInUse => 10,
             C::Declined | C::NotConfirmed | C::PlanChanged => 11,
             C::Findings => 12,
             C::NotADjangoProject | C::EntryFailed => 20,
@@ -161,7 +171,7 @@ impl Class {
             | C::BackupLockTimeout
             | C::BackupConnectionLost
             | C::BackupFailed => 40,
-            C::BackupUnverified => 41,
+            C::BackupUnverified | C::BackupNotProven => 41,
             C::MigrationIntegrity
             | C::MigrationTimeout
             | C::MigrationConnectionLost
@@ -174,7 +184,16 @@ impl Class {
             C::MigrationLockTimeout | C::BlastRadius => 53,
             C::StillPending | C::VerificationDiffers => 60,
             C::TestsFailed | C::TestsNotRun | C::TestsUnsafe => 61,
-            C::RollbackBlocked | C::RollbackIrreversible | C::RollbackFilesChanged => 70,
+            C::RestoreTargetRefused
+            | C::RestoreNeedsMissing
+            | C::RestoreDumpRefused
+            | C::RestoreConnectionLost
+            | C::RestoreFailed
+            | C::RestoreErrorsKeptGoing
+            | C::RestoreRowsDiffer
+            | C::RollbackBlocked
+            | C::RollbackIrreversible
+            | C::RollbackFilesChanged => 70,
             C::Interrupted => 130,
             C::Terminated => 143,
         }
@@ -250,6 +269,9 @@ impl Class {
             C::BackupConnectionLost => "the connection to the server was lost while pg_dump worked",
             C::BackupFailed => "pg_dump failed",
             C::BackupUnverified => "the backup does not read back whole",
+            C::BackupNotProven => {
+                "the backup is whole, but what --verify asks for cannot be proven of it"
+            }
             C::JournalFailed => "the journal cannot be written before the first change",
             C::MigrationIntegrity => "a migration meets data that it cannot convert or constrain",
             C::MigrationTimeout => "a statement took longer than its timeout, or was cancelled",
@@ -267,6 +289,23 @@ impl Class {
             C::TestsFailed => "the project's tests fail",
             C::TestsNotRun => "the project's tests ran none, timed out or could not start",
             C::TestsUnsafe => "the project's tests would use a database that exists already",
+            C::RestoreTargetNotEmpty => {
+                "the database to restore into is not empty, and --clean was not said"
+            }
+            C::RestoreTargetInUse => {
+                "the database to replace is in use, and --terminate-sessions was not said"
+            }
+            C::RestoreTargetRefused => "the database to restore into cannot be made or replaced",
+            C::RestoreNeedsMissing => {
+                "the server lacks roles, extensions or tablespaces that the dump needs"
+            }
+            C::RestoreDumpRefused => "a line of the dump is no SQL that a restore may run",
+            C::RestoreConnectionLost => "the connection was lost while a dump was restored",
+            C::RestoreFailed => "a statement of the dump failed",
+            C::RestoreErrorsKeptGoing => {
+                "statements of the dump failed and were passed over by --keep-going"
+            }
+            C::RestoreRowsDiffer => "the restored database is not what the backup's manifest says",
             C::RollbackBlocked => {
                 "what was applied since stands on the run's migrations: they cannot go back alone"
             }

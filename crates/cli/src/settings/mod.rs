@@ -385,6 +385,12 @@ pub(crate) fn jobs(flag: Option<String>, layers: &mut Layers) -> Result<NonZeroU
     Ok(found.or_else(by_cores).unwrap_or(NonZeroU8::MIN))
 }
 
+/// `--verify` of a file that is there: what was chosen for new ones says nothing of it.
+pub(crate) fn grade(flag: &str) -> Result<Verified, Failure> {
+    values::verify(flag)
+        .map_err(|why| Failure::new(Class::Settings, format!("--verify is \"{flag}\": {why}")))
+}
+
 pub(crate) fn pg_restore(
     args: args::PgRestoreArgs,
     layers: &mut Layers,

@@ -38,8 +38,18 @@ pub(crate) fn seconds(s: f64) -> String {
     }
 }
 
-/// `1 table`, `3 tables`, `12,345 rows`.
-pub(crate) fn count(n: u64, noun: &str) -> String {
+/// `12 s`, `5 min`, `3 h`, `2 d`: how old something is, in its largest unit.
+pub(crate) fn age(seconds: u64) -> String {
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7200 => format!("{} min", seconds / 60),
+        7200..172_800 => format!("{} h", seconds / 3600),
+        _ => format!("{} d", seconds / 86_400),
+    }
+}
+
+/// `12,345`
+pub(crate) fn grouped(n: u64) -> String {
     let digits = n.to_string();
     let mut grouped = String::new();
     for (i, digit) in digits.chars().enumerate() {
@@ -48,8 +58,13 @@ pub(crate) fn count(n: u64, noun: &str) -> String {
         }
         grouped.push(digit);
     }
+    grouped
+}
+
+/// `1 table`, `3 tables`, `12,345 rows`.
+pub(crate) fn count(n: u64, noun: &str) -> String {
     let s = if n == 1 { "" } else { "s" };
-    format!("{grouped} {noun}{s}")
+    format!("{} {noun}{s}", grouped(n))
 }
 
 /// Without the `./` of a path that starts here.
@@ -89,6 +104,9 @@ mod tests {
         assert_eq!(seconds(0.04), "40 ms");
         assert_eq!(seconds(1.25), "1.2 s");
         assert_eq!(seconds(185.0), "3 min 05 s");
+        assert_eq!(age(119), "119 s");
+        assert_eq!(age(3 * 3600), "3 h");
+        assert_eq!(age(9 * 86_400), "9 d");
         assert_eq!(count(1, "row"), "1 row");
         assert_eq!(count(1_234_567, "row"), "1,234,567 rows");
     }

@@ -17,7 +17,7 @@ pub(crate) mod watch;
 mod wrap;
 
 pub(crate) use error::failure;
-pub(crate) use human::{bytes, count, one_line, path, seconds};
+pub(crate) use human::{age, bytes, count, grouped, one_line, path, seconds};
 pub(crate) use jsonl::JsonLines;
 pub(crate) use locks::locks;
 pub(crate) use preview::{Detail, Rescue, asking, destroyed, preview, verdict};

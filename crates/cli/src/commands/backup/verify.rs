@@ -1,0 +1,155 @@
+//! `backup verify FILE`: whether it is whole, whether its rows are those that the server counted, whether it comes back.
+//!
+//! Absent here: taking another.
+
+use std::path::Path;
+use std::time::Instant;
+
+use dumper::{Format as Kind, Manifest, Summary, Verified};
+use serde::Serialize;
+
+use crate::args::{Format, VerifyArgs};
+use crate::backup::counted;
+use crate::commands::{Context, steps};
+use crate::event::BackupFinished;
+use crate::exit::Class;
+use crate::failure::Failure;
+use crate::report;
+use crate::settings::{self, Layers};
+use crate::signal::Asked;
+use crate::ui::{self, bytes, count, out, seconds};
+
+pub(super) async fn verify(
+    args: VerifyArgs,
+    _layers: Layers,
+    context: &Context,
+) -> Result<u8, Failure> {
+    let VerifyArgs {
+        file,
+        verify,
+        pg_restore: _,
+        django: _,
+        format,
+    } = args;
+    let wanted = verify.map(|text| settings::grade(&text)).transpose()?;
+    let began = Instant::now();
+    let what = format!("reading {}", ui::path(&file));
+    let summary = steps::working(context, &what, read(&file, context)).await?;
+    let reached = by_manifest(summary.manifest.as_ref());
+    let grade = match wanted {
+        None => reached,
+        Some(wanted) if wanted <= reached => wanted,
+        Some(wanted) => return Err(not_proven(&file, wanted, summary.manifest.as_ref())),
+    };
+    tell(&summary, grade, began, format);
+    Ok(0)
+}
+
+async fn read(file: &Path, context: &Context) -> Result<Summary, Failure> {
+    let stop = async {
+        context.signals.more_than(Asked::default()).await;
+    };
+    dumper::verify_until(file, stop).await.map_err(|e| {
+        if e.is_interrupted() {
+            context.signals.asked().failure()
+        } else if e.is_unopened() {
+            Failure::new(Class::Usage, e.to_string())
+                .hint("name a file that `django-migrate backup list` shows")
+        } else {
+            Failure::new(Class::BackupUnverified, e.to_string())
+                .hint("do not rely on this file; take a new backup")
+        }
+    })
+}
+
+/// What reading the file proves, since its rows are those of the manifest.
+fn by_manifest(manifest: Option<&Manifest>) -> Verified {
+    match manifest {
+        Some(manifest) => manifest.verified.min(Verified::Counts),
+        None => Verified::Trailer,
+    }
+}
+
+fn not_proven(file: &Path, wanted: Verified, manifest: Option<&Manifest>) -> Failure {
+    let why = match manifest {
+        None => "it has no manifest with what the server counted",
+        Some(_) => "when it was taken, the server's rows were not counted",
+    };
+    let message = format!(
+        "{} is whole, but `{}` cannot be proven of it: {why}",
+        ui::path(file),
+        wanted.as_str()
+    );
+    Failure::new(Class::BackupNotProven, message).hint(
+        "--verify trailer asks for less; --verify restored restores it into a scratch database",
+    )
+}
+
+#[derive(Debug, Serialize)]
+struct Document {
+    schema_version: u32,
+    command: &'static str,
+    #[serde(flatten)]
+    backup: BackupFinished,
+    /// Whether there is a manifest that it was compared with.
+    manifest: bool,
+}
+
+fn tell(summary: &Summary, grade: Verified, began: Instant, format: Format) {
+    let done = finished(summary, grade, began.elapsed().as_secs_f64());
+    match format {
+        Format::Json => out::document(&Document {
+            schema_version: 1,
+            command: "backup",
+            manifest: summary.manifest.is_some(),
+            backup: done,
+        }),
+        Format::Text => {
+            let against = match &summary.manifest {
+                Some(_) => "size, checksum and the rows of each table are those of its manifest",
+                None => "there is no manifest to compare it with",
+            };
+            out::answer(format!(
+                "{} is whole: {}, {}, {}, read to its end in {}",
+                done.file,
+                bytes(done.bytes),
+                count(done.tables, "table"),
+                count(done.rows, "row"),
+                seconds(done.seconds)
+            ));
+            out::answer(against);
+            out::answer(format!("proof {}", report::proof(&done)));
+            if let Some(left_out) = report::left_out(&done) {
+                out::answer(left_out);
+            }
+            out::answer(format!("sha256 {}", done.sha256));
+        }
+    }
+}
+
+fn finished(summary: &Summary, grade: Verified, seconds: f64) -> BackupFinished {
+    let manifest = summary.manifest.as_ref();
+    let selection = manifest.map(|m| m.selection.clone()).unwrap_or_default();
+    BackupFinished {
+        file: ui::path(&summary.path),
+        format: manifest
+            .map_or(Kind::Plain, |m| m.format)
+            .as_str()
+            .to_owned(),
+        bytes: summary.bytes,
+        sha256: summary.sha256.clone(),
+        tables: summary.tables.len() as u64,
+        rows: summary.rows,
+        verified: grade.as_str().to_owned(),
+        pg_dump: manifest
+            .map(|m| m.pg_dump_version.to_string())
+            .unwrap_or_default(),
+        seconds,
+        compression: manifest.map(|m| m.compression.clone()),
+        raw_bytes: Some(summary.raw_bytes),
+        counted: manifest.map(|m| counted(&m.tables)),
+        schema_only: selection.schema_only,
+        only_tables: selection.tables,
+        without_rows_of: selection.exclude_table_data,
+    }
+}
