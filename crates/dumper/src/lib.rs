@@ -27,6 +27,7 @@ pub mod retention;
 mod running;
 mod scan;
 mod space;
+pub mod swap;
 mod verify;
 
 pub use archive::{Archive, Format, Grade, Snapshot, TableProof, TableRows, Verified};

@@ -11,3 +11,4 @@ mod round_trip;
 mod same;
 mod secrets;
 mod support;
+mod swap;
