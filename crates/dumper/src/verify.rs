@@ -4,8 +4,10 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -17,6 +19,8 @@ use crate::needs::Needs;
 pub(crate) use crate::read::Watch;
 use crate::read::open_watched;
 use crate::scan::{Scan, Scanner};
+
+const TICK: Duration = Duration::from_millis(100);
 
 /// What a whole archive holds.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,9 +55,12 @@ pub fn examine(path: &Path, pg_restore: Option<&Path>) -> Result<Summary, Verify
     watched(path, pg_restore, &Watch::default())
 }
 
-/// [`verify`] on a thread of its own, up to `stop`: then the error is [`VerifyError::Interrupted`].
+/// [`examine`] on a thread of its own, up to `stop`: then the error is [`VerifyError::Interrupted`]. `progress` hears
+/// some ten times a second how many bytes of the file are read.
 pub async fn verify_until(
     path: &Path,
+    pg_restore: Option<&Path>,
+    mut progress: impl FnMut(u64),
     stop: impl Future<Output = ()>,
 ) -> Result<Summary, VerifyError> {
     let failed = |source| VerifyError::Read {
@@ -61,20 +68,34 @@ pub async fn verify_until(
         source,
     };
     let watch = Arc::new(Watch::default());
-    let (tell, told) = oneshot::channel();
-    let (file, watched_by) = (path.to_owned(), Arc::clone(&watch));
+    let (tell, mut told) = oneshot::channel();
+    let (file, program, watched_by) = (
+        path.to_owned(),
+        pg_restore.map(Path::to_owned),
+        Arc::clone(&watch),
+    );
     std::thread::Builder::new()
         .name("verify".into())
-        .spawn(move || tell.send(watched(&file, None, &watched_by)).is_ok())
+        .spawn(move || {
+            tell.send(watched(&file, program.as_deref(), &watched_by))
+                .is_ok()
+        })
         .map_err(failed)?;
-    tokio::select! {
-        biased;
-        () = stop => {
-            watch.stop.store(true, Ordering::Relaxed);
-            Err(VerifyError::Interrupted)
+    let mut stop = pin!(stop);
+    let mut tick = tokio::time::interval(TICK);
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut stop => {
+                watch.stop.store(true, Ordering::Relaxed);
+                return Err(VerifyError::Interrupted);
+            }
+            found = &mut told => {
+                return found
+                    .unwrap_or_else(|_| Err(failed(io::Error::other("the reading thread panicked"))));
+            }
+            _ = tick.tick() => progress(watch.read.load(Ordering::Relaxed)),
         }
-        found = told => found
-            .unwrap_or_else(|_| Err(failed(io::Error::other("the reading thread panicked")))),
     }
 }
 

@@ -201,8 +201,10 @@ async fn a_reading_can_be_stopped() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.sql");
     fs_err::write(&path, plain()).unwrap();
-    let read = verify_until(&path, std::future::pending()).await.unwrap();
+    let read = verify_until(&path, None, |_| {}, std::future::pending())
+        .await
+        .unwrap();
     assert_eq!(read.rows, 2000);
-    let stopped = verify_until(&path, std::future::ready(())).await;
+    let stopped = verify_until(&path, None, |_| {}, std::future::ready(())).await;
     assert!(stopped.unwrap_err().is_interrupted());
 }

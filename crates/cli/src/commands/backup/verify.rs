@@ -10,31 +10,32 @@ use serde::Serialize;
 
 use crate::args::{Format, VerifyArgs};
 use crate::backup::counted;
-use crate::commands::{Context, steps};
-use crate::event::BackupFinished;
+use crate::commands::Context;
+use crate::event::{BackupFinished, EventKind, RestorePhase, RestoreProgress};
 use crate::exit::Class;
 use crate::failure::Failure;
 use crate::report;
+use crate::reporter::{Listener, Reporter};
 use crate::settings::{self, Layers};
 use crate::signal::Asked;
-use crate::ui::{self, bytes, count, out, seconds};
+use crate::ui::{self, Terminal, bytes, count, out, seconds};
 
 pub(super) async fn verify(
     args: VerifyArgs,
-    _layers: Layers,
+    mut layers: Layers,
     context: &Context,
 ) -> Result<u8, Failure> {
     let VerifyArgs {
         file,
         verify,
-        pg_restore: _,
+        pg_restore,
         django: _,
         format,
     } = args;
     let wanted = verify.map(|text| settings::grade(&text)).transpose()?;
+    let pg_restore = settings::pg_restore(pg_restore, &mut layers)?;
     let began = Instant::now();
-    let what = format!("reading {}", ui::path(&file));
-    let summary = steps::working(context, &what, read(&file, context)).await?;
+    let summary = read(&file, pg_restore.as_deref(), context).await?;
     let reached = by_manifest(summary.manifest.as_ref());
     let grade = match wanted {
         None => reached,
@@ -45,11 +46,28 @@ pub(super) async fn verify(
     Ok(0)
 }
 
-async fn read(file: &Path, context: &Context) -> Result<Summary, Failure> {
+async fn read(
+    file: &Path,
+    pg_restore: Option<&Path>,
+    context: &Context,
+) -> Result<Summary, Failure> {
+    let listener: Box<dyn Listener> = Box::new(Terminal::new(context.volume));
+    let reporter = Reporter::new(vec![listener]);
+    let size = std::fs::metadata(file).ok().filter(std::fs::Metadata::is_file);
+    let far = |read| {
+        reporter.emit(EventKind::RestoreProgress(RestoreProgress {
+            phase: RestorePhase::Reading,
+            raw_bytes: read,
+            raw_total: size.as_ref().map(std::fs::Metadata::len),
+            ..RestoreProgress::default()
+        }));
+    };
     let stop = async {
         context.signals.more_than(Asked::default()).await;
     };
-    dumper::verify_until(file, stop).await.map_err(|e| {
+    let summary = dumper::verify_until(file, pg_restore, far, stop).await;
+    drop(reporter);
+    summary.map_err(|e| {
         if e.is_interrupted() {
             context.signals.asked().failure()
         } else if e.is_unopened() {
