@@ -9,11 +9,9 @@ use std::io;
 use std::path::Path;
 use std::pin::Pin;
 use std::process::ExitStatus;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use crate::archive::{Archive, Format, TableProof, Verified};
@@ -27,7 +25,7 @@ use crate::progress::{Dumping, Progress};
 use crate::request::{Compression, DumpRequest};
 use crate::running::Running;
 use crate::space::{self, Room};
-use crate::verify::{Content, Watch, read_back};
+use crate::verify::Content;
 
 /// How often progress is told.
 const BEAT: Duration = Duration::from_millis(100);
@@ -75,7 +73,6 @@ pub async fn dump(
     let (streamed, said) = job.stream(&mut progress, stop.as_mut()).await?;
     warnings.extend(said.lines().map(str::to_owned));
     let (partial, content) = whole(request, streamed)?;
-    let content = prove(&partial, content, &mut progress, stop.as_mut()).await?;
     finish(request, partial, content, began, warnings)
 }
 
@@ -211,6 +208,7 @@ fn whole(request: &DumpRequest, streamed: Streamed) -> Result<(Partial, Content)
         written,
         read,
         scanner,
+        reread,
     } = streamed;
     if read == 0 {
         return Err(DumpError::Empty {
@@ -219,49 +217,15 @@ fn whole(request: &DumpRequest, streamed: Streamed) -> Result<(Partial, Content)
     }
     let scanned = scanner.unwrap_or_default().finish();
     let scan = scanned.map_err(|error| VerifyError::of_text(partial.name(), error))?;
-    Ok((
-        partial,
-        Content {
-            bytes: written.bytes,
-            sha256: written.sha256,
-            scan,
-        },
-    ))
-}
-
-/// Reads the file back on a thread and compares it with what was streamed.
-async fn prove(
-    partial: &Partial,
-    written: Content,
-    progress: &mut impl FnMut(Progress),
-    mut stop: Pin<&mut impl Future<Output = ()>>,
-) -> Result<Content, DumpError> {
-    let watch = Arc::new(Watch::default());
-    let (tell, mut told) = oneshot::channel();
-    let (path, watched) = (partial.path().to_owned(), Arc::clone(&watch));
-    let thread = std::thread::Builder::new().name("dump-verify".into());
-    let start = thread.spawn(move || tell.send(read_back(&path, None, &watched)).is_ok());
-    start.map_err(|source| VerifyError::Read {
-        path: partial.path().to_owned(),
-        source,
-    })?;
-    let mut beat = beat();
-    loop {
-        tokio::select! {
-            () = stop.as_mut() => {
-                watch.stop.store(true, Ordering::Relaxed);
-                return Err(DumpError::Interrupted);
-            }
-            found = &mut told => {
-                let panicked = |_| Err(VerifyError::Read { path: partial.path().to_owned(), source: io::Error::other("the reading thread panicked") });
-                found.unwrap_or_else(panicked)?.compare(partial.name(), &written)?;
-                return Ok(written);
-            }
-            _ = beat.tick() => {
-                progress(Progress::Verifying { read: watch.read.load(Ordering::Relaxed), bytes: written.bytes });
-            }
-        }
+    let content = Content {
+        bytes: written.bytes,
+        sha256: written.sha256,
+        scan,
+    };
+    if let Some(reread) = reread {
+        reread?.compare(partial.name(), &content)?;
     }
+    Ok((partial, content))
 }
 
 /// The manifest first: when the archive has its name, all else is done.
