@@ -148,7 +148,9 @@ pub(crate) fn failure(error: &DumpError) -> Failure {
         D::Empty { .. } => Class::BackupEmpty,
         D::NoMatch { .. } | D::Unsupported { .. } => Class::Usage,
         D::ConnectionLost { .. } | D::SnapshotLost { .. } => Class::BackupConnectionLost,
-        D::Failed { .. } | D::Start { .. } | D::File { .. } => Class::BackupFailed,
+        D::SchemaChanged { .. } | D::Failed { .. } | D::Start { .. } | D::File { .. } => {
+            Class::BackupFailed
+        }
         D::Unverified(_) => Class::BackupUnverified,
         D::Interrupted => Class::Interrupted,
     };

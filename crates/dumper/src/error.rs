@@ -59,6 +59,12 @@ pub enum DumpError {
         /// pg_dump's words.
         said: String,
     },
+    /// A table was dropped between the snapshot and pg_dump's lock on it.
+    #[error("the schema changed while the backup began: {said}")]
+    SchemaChanged {
+        /// pg_dump's words.
+        said: String,
+    },
     /// The request asks for what this pg_dump cannot do.
     #[error("{} cannot do that: {what}", .path.display())]
     Unsupported {
@@ -88,9 +94,9 @@ pub enum DumpError {
         path: PathBuf,
         /// Bytes written before.
         written: u64,
-        /// Bytes free after the partial file was removed.
+        /// Bytes free when it ended, or for a full disk after the partial file was removed.
         free: Option<u64>,
-        /// The request's guess of the plain SQL's size.
+        /// The guess of the plain SQL's size.
         estimated: Option<u64>,
     },
     /// pg_dump said that all is well, and wrote nothing.
@@ -142,6 +148,7 @@ impl DumpError {
             Self::Refused { .. } => "backup-refused",
             Self::LockTimeout { .. } => "backup-lock-timeout",
             Self::NoMatch { .. } => "backup-no-match",
+            Self::SchemaChanged { .. } => "backup-schema-changed",
             Self::Unsupported { .. } => "backup-unsupported",
             Self::SnapshotLost { .. } => "backup-snapshot-lost",
             Self::ConnectionLost { .. } => "backup-connection-lost",
@@ -166,6 +173,9 @@ impl DumpError {
             Self::NoMatch { .. } => Some(
                 "patterns are those of psql: `schema.table`, `shop_*`, and \"Quoted\" where a name has capitals".to_owned(),
             ),
+            Self::SchemaChanged { .. } => {
+                Some("somebody drops tables; back up again when that is over".to_owned())
+            }
             Self::ConnectionLost { .. } | Self::SnapshotLost { .. } => {
                 Some("see the server's log: it was stopped, crashed, or the network between broke".to_owned())
             }

@@ -6,6 +6,7 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// What a name may have of a database's name.
 const NAME_LIMIT: usize = 100;
@@ -59,7 +60,7 @@ pub(crate) fn stem(database: &str, timestamp: &str) -> String {
     format!("backup_{name}_{timestamp}")
 }
 
-/// A file under its temporary name `<name>.partial`, 0600. Dropping it removes it.
+/// A file under its temporary name `<name>.partial`, 0600, or a folder, 0700. Dropping it removes it.
 #[derive(Debug)]
 pub(crate) struct Partial {
     partial: PathBuf,
@@ -73,37 +74,39 @@ pub(crate) struct Partial {
 impl Partial {
     /// Claims the first free name of `<stem><extension>`, `<stem>-2<extension>` …
     pub(crate) fn claim(folder: &Path, stem: &str, extension: &str) -> io::Result<(Self, File)> {
-        for number in 1.. {
-            let suffix = if number == 1 {
-                String::new()
-            } else {
-                format!("-{number}")
-            };
-            let name = folder.join(format!("{stem}{suffix}{extension}"));
-            match Self::create(&name) {
-                Ok(claimed) => return Ok(claimed),
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number < 1000 => {}
-                Err(error) => return Err(error),
-            }
-        }
-        unreachable!("the loop returns")
+        numbered(folder, stem, extension, Self::create)
+    }
+
+    /// [`Partial::claim`] for a folder: `<name>.partial/`, 0700 and empty.
+    pub(crate) fn claim_folder(folder: &Path, stem: &str, extension: &str) -> io::Result<Self> {
+        numbered(folder, stem, extension, |name| {
+            let partial = with_suffix(name, ".partial");
+            std::fs::DirBuilder::new().mode(0o700).create(&partial)?;
+            let lock = File::open(&partial)?;
+            Self::claimed(partial, name, lock)
+        })
     }
 
     /// `AlreadyExists` where the name, or its partial file, is taken.
     pub(crate) fn create(name: &Path) -> io::Result<(Self, File)> {
         let partial = with_suffix(name, ".partial");
-        // the partial file is the claim, so look at the final name after it
         let file = private(&partial)?;
+        let this = Self::claimed(partial, name, file.try_clone()?)?;
+        Ok((this, file))
+    }
+
+    /// The partial file is the claim, so the final name is looked at after it.
+    fn claimed(partial: PathBuf, name: &Path, lock: File) -> io::Result<Self> {
         let this = Self {
             partial,
             name: name.to_owned(),
             kept: false,
-            _lock: locked(file.try_clone()?),
+            _lock: locked(lock),
         };
         if name.symlink_metadata().is_ok() {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
-        Ok((this, file))
+        Ok(this)
     }
 
     /// Where the bytes are now.
@@ -126,10 +129,44 @@ impl Partial {
 
 impl Drop for Partial {
     fn drop(&mut self) {
-        if !self.kept {
-            let _ = std::fs::remove_file(&self.partial);
+        if self.kept {
+            return;
+        }
+        if std::fs::remove_file(&self.partial).is_err() && self.partial.is_dir() {
+            remove_folder(&self.partial);
         }
     }
+}
+
+/// A pg_dump that was killed a moment ago may still be making a file in it.
+fn remove_folder(folder: &Path) {
+    for _ in 0..20 {
+        match std::fs::remove_dir_all(folder) {
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            _ => return,
+        }
+    }
+}
+
+fn numbered<T>(
+    folder: &Path,
+    stem: &str,
+    extension: &str,
+    claim: impl Fn(&Path) -> io::Result<T>,
+) -> io::Result<T> {
+    for number in 1.. {
+        let suffix = match number {
+            1 => String::new(),
+            _ => format!("-{number}"),
+        };
+        match claim(&folder.join(format!("{stem}{suffix}{extension}"))) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number < 1000 => {}
+            other => return other,
+        }
+    }
+    unreachable!("the loop returns")
 }
 
 /// Makes renames in the folder outlive a power cut.
@@ -248,6 +285,20 @@ mod tests {
         first.keep().unwrap();
         let (third, _) = Partial::claim(folder.path(), "x", ".sql.gz").unwrap();
         assert_eq!(name(&third), "x-3.sql.gz");
+    }
+
+    #[test]
+    fn a_folder_is_claimed_kept_and_dropped_as_a_file_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let claim = || Partial::claim_folder(folder.path(), "x", ".dir").unwrap();
+        let (first, second) = (claim(), claim());
+        assert_eq!(mode(first.path()), 0o700);
+        fs_err::write(first.path().join("toc.dat"), "").unwrap();
+        fs_err::write(second.path().join("toc.dat"), "").unwrap();
+        assert_eq!(first.keep().unwrap(), folder.path().join("x.dir"));
+        drop(second);
+        assert_eq!(fs_err::read_dir(folder.path()).unwrap().count(), 1);
+        assert_eq!(claim().name(), folder.path().join("x-2.dir"));
     }
 
     #[test]

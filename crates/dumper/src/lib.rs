@@ -9,14 +9,11 @@
 //! handed back as values.
 
 mod archive;
-mod behind;
 mod compress;
+mod counts;
 mod dump;
 mod error;
 mod folder;
-#[cfg(any(test, feature = "fuzzing"))]
-#[doc(hidden)]
-pub mod fuzzing;
 mod list;
 mod manifest;
 mod needs;
@@ -30,6 +27,7 @@ mod restore;
 pub mod retention;
 mod running;
 mod scan;
+mod snapshot;
 mod space;
 pub mod swap;
 mod verify;

@@ -106,6 +106,7 @@ pub fn list(directory: &Path) -> io::Result<Vec<Listed>> {
     archives.sort_by(|a, b| {
         a.created()
             .cmp(&b.created())
+            .then_with(|| a.modified.cmp(&b.modified))
             .then_with(|| a.path.cmp(&b.path))
     });
     Ok(archives)

@@ -13,6 +13,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::AsyncReadExt;
 use tokio::process::{Child, ChildStderr, Command};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -21,12 +22,26 @@ use crate::pg_dump::Said;
 /// How long pg_dump may take to cancel its query on SIGTERM.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// Lines that wait to be told; who talks faster is heard at the end.
+const LINES: usize = 64;
+/// A line is told in pieces of this length at the most.
+const LONGEST: usize = 4096;
+
 /// A started child.
 pub(crate) struct Running {
     child: Child,
     group: Option<Pid>,
     said: Arc<Mutex<Said>>,
+    lines: mpsc::Receiver<String>,
     listening: JoinHandle<()>,
+}
+
+/// News of a child.
+pub(crate) enum Heard {
+    /// It has ended.
+    End(io::Result<ExitStatus>),
+    /// It said a line.
+    Line(String),
 }
 
 impl Running {
@@ -36,11 +51,13 @@ impl Running {
         let group = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
         let said = Arc::new(Mutex::new(Said::default()));
         let stderr = child.stderr.take();
-        let listening = tokio::spawn(listen(stderr, Arc::clone(&said)));
+        let (tell, lines) = mpsc::channel(LINES);
+        let listening = tokio::spawn(listen(stderr, Arc::clone(&said), tell));
         Ok(Self {
             child,
             group,
             said,
+            lines,
             listening,
         })
     }
@@ -48,6 +65,19 @@ impl Running {
     /// The child's end. May be polled again after it was dropped.
     pub(crate) async fn wait(&mut self) -> io::Result<ExitStatus> {
         self.child.wait().await
+    }
+
+    /// What comes first: the child's end, or a line that it said.
+    pub(crate) async fn next(&mut self) -> Heard {
+        tokio::select! {
+            ended = self.child.wait() => Heard::End(ended),
+            Some(line) = self.lines.recv() => Heard::Line(line),
+        }
+    }
+
+    /// Lines that were said and not heard yet; after the child's end.
+    pub(crate) fn rest(&mut self) -> Vec<String> {
+        std::iter::from_fn(|| self.lines.try_recv().ok()).collect()
     }
 
     /// Ends the group: asked first, then killed.
@@ -88,12 +118,27 @@ impl Drop for Running {
     }
 }
 
-async fn listen(stderr: Option<ChildStderr>, said: Arc<Mutex<Said>>) {
+async fn listen(stderr: Option<ChildStderr>, said: Arc<Mutex<Said>>, tell: mpsc::Sender<String>) {
     let Some(mut stderr) = stderr else { return };
     let mut bytes = [0; 4096];
+    let mut begun = Vec::new();
     while let Ok(length @ 1..) = stderr.read(&mut bytes).await {
+        let bytes = &bytes[..length];
         said.lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .push(&bytes[..length]);
+            .push(bytes);
+        begun.extend_from_slice(bytes);
+        while let Some(end) = line_end(&begun) {
+            let line: Vec<u8> = begun.drain(..end).collect();
+            let line = String::from_utf8_lossy(&line).trim_end().to_owned();
+            if !line.is_empty() {
+                let _ = tell.try_send(line);
+            }
+        }
     }
+}
+
+fn line_end(bytes: &[u8]) -> Option<usize> {
+    let newline = memchr::memchr(b'\n', bytes).map(|at| at + 1);
+    newline.or((bytes.len() >= LONGEST).then_some(bytes.len()))
 }

@@ -12,8 +12,8 @@ use crate::session::Session;
 use crate::sql::{Row, Sql, sql};
 
 pub use counting::{Counting, count};
-pub use pattern::{BadPattern, matching};
-pub use watched::{Copying, backends, copies, locked, table_sizes};
+pub use pattern::matching;
+pub use watched::{Copying, backends, copies, locked, measured};
 
 const SNAPSHOT: Sql = sql!("export a snapshot", "dump_snapshot.sql");
 const WAL: Sql = sql!("ask where the log stands", "dump_wal_position.sql");
@@ -21,8 +21,8 @@ const TABLES: Sql = sql!("list the tables of a snapshot", "dump_tables.sql");
 const DATABASE: Sql = sql!("ask how the database was made", "dump_database.sql");
 const SETTINGS: Sql = sql!("read the database's settings", "dump_database_settings.sql");
 
-/// As pg_dump's own transaction; and limits of the role or the database are none of ours, but that a lock is not waited
-/// for: somebody who waits for ACCESS EXCLUSIVE has a queue behind him already.
+/// As pg_dump's own transaction. Limits of the role or the database are none of ours; but no lock is waited for: whoever
+/// wants ACCESS EXCLUSIVE has a queue behind him already.
 const BEGIN: &str = "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; SET lock_timeout = '200ms'; \
      SET row_security = off; SET max_parallel_workers_per_gather = 0; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 /// PostgreSQL 17
@@ -98,8 +98,13 @@ pub struct Setting {
     pub known: bool,
 }
 
-/// Begins a transaction in this session and exports its snapshot. The session is of no other use until then.
+/// Begins a transaction in this session and exports its snapshot. The session stays in it.
 pub async fn export_snapshot(session: &Session) -> Result<Exported, QueryError> {
+    if session.show("transaction_timeout").await?.is_some() {
+        session
+            .batch("lift a limit", NO_TRANSACTION_TIMEOUT)
+            .await?;
+    }
     session.batch("begin a transaction", BEGIN).await?;
     let row = SNAPSHOT.row(session, &[]).await?;
     let (id, taken_at, standby) = (row.get("id")?, row.get("taken_at")?, row.get("standby")?);
@@ -113,14 +118,6 @@ pub async fn export_snapshot(session: &Session) -> Result<Exported, QueryError> 
         },
         standby,
     })
-}
-
-/// Lifts a limit that only newer servers have; before [`export_snapshot`].
-pub async fn lift_transaction_timeout(session: &Session) -> Result<(), QueryError> {
-    match session.show("transaction_timeout").await? {
-        Some(_) => session.batch("lift a limit", NO_TRANSACTION_TIMEOUT).await,
-        None => Ok(()),
-    }
 }
 
 /// What the server refuses here leaves the transaction as it was.

@@ -13,7 +13,9 @@ use std::path::{Path, PathBuf};
 pub use places::Places;
 pub(crate) use said::{Said, classify};
 pub(crate) use search::{install_hint, install_pg_restore_hint};
-pub(crate) use start::{command, libpq_beside};
+#[cfg(test)]
+pub(crate) use start::tests;
+pub(crate) use start::{Start, command, libpq_beside};
 pub use version::Version;
 
 use crate::error::{DumpError, Looked, looked_lines};

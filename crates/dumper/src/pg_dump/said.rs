@@ -57,6 +57,20 @@ pub(crate) fn classify(request: &DumpRequest, status: ExitStatus, said: &str) ->
             said: words,
         };
     }
+    if is_no_match(said) {
+        return DumpError::NoMatch { said: words };
+    }
+    if is_out_of_disk(said) {
+        return DumpError::OutOfDisk {
+            path: request.directory.clone(),
+            written: 0,
+            free: None,
+            estimated: request.estimated_bytes,
+        };
+    }
+    if is_gone(said) {
+        return DumpError::SchemaChanged { said: words };
+    }
     if let Some(waited) = request.lock_wait_timeout.filter(|_| is_lock_timeout(said)) {
         return DumpError::LockTimeout {
             tables: locked_tables(said),
@@ -75,6 +89,31 @@ pub(crate) fn classify(request: &DumpRequest, status: ExitStatus, said: &str) ->
         status,
         said: words,
     }
+}
+
+/// `pg_dump: error: no matching tables were found`, `… for pattern "x"`, and what is no pattern at all.
+fn is_no_match(said: &str) -> bool {
+    said.contains("no matching tables were found")
+        || said.contains("improper qualified name (too many dotted names)")
+        || said.contains("cross-database references are not implemented")
+}
+
+/// pg_dump wrote into a folder itself: `could not write to file`, `could not close data file …: No space left on device`.
+fn is_out_of_disk(said: &str) -> bool {
+    let ours = |line: &str| line.starts_with("pg_dump: ") && !line.contains("ERROR:");
+    said.lines().any(|line| {
+        ours(line)
+            && (line.contains("No space left on device") || line.contains("Disk quota exceeded"))
+    })
+}
+
+/// A table that was in the snapshot was gone when pg_dump wanted its lock.
+fn is_gone(said: &str) -> bool {
+    let gone = |line: &str| {
+        line.contains("ERROR:") && line.contains("relation ") && line.ends_with(" does not exist")
+    };
+    said.contains("LOCK TABLE") && said.lines().any(gone)
+        || said.contains("could not open relation with OID")
 }
 
 fn refusal(said: &str) -> Option<Refusal> {

@@ -8,17 +8,33 @@
 //! Absent: running it (`running`).
 
 use std::ffi::OsString;
-use std::io::PipeWriter;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::request::DumpRequest;
+use crate::archive::Format;
+use crate::dump::Stored;
+use crate::request::{DumpRequest, Selection};
 
-/// pg_dump for this request, writing plain SQL to `stdout`. Nothing secret is in its arguments.
-pub(crate) fn command(request: &DumpRequest, stdout: PipeWriter) -> Command {
+/// What a start of pg_dump needs to know beside the request.
+#[derive(Debug)]
+pub(crate) struct Start<'a> {
+    pub(crate) stored: Stored,
+    /// The name by which its sessions are found.
+    pub(crate) application: &'a str,
+    /// Of an exported snapshot.
+    pub(crate) snapshot: Option<&'a str>,
+    /// The folder that it writes into; else it writes to `stdout`.
+    pub(crate) folder: Option<&'a Path>,
+}
+
+/// pg_dump for this request. Nothing secret is in its arguments.
+pub(crate) fn command(request: &DumpRequest, start: &Start<'_>, stdout: Stdio) -> Command {
     let mut command = Command::new(&request.pg_dump.path);
-    command.args(arguments(request));
+    command.args(arguments(request, start));
+    if let Some(folder) = start.folder {
+        command.arg("--file").arg(folder);
+    }
     command
         .stdin(Stdio::null())
         .stdout(stdout)
@@ -37,6 +53,7 @@ pub(crate) fn command(request: &DumpRequest, stdout: PipeWriter) -> Command {
             .iter()
             .map(|(name, value)| (name, value)),
     );
+    command.env("PGAPPNAME", start.application);
     if let Some(password) = &request.password {
         command.env("PGPASSWORD", password.expose());
     }
@@ -47,10 +64,20 @@ pub(crate) fn command(request: &DumpRequest, stdout: PipeWriter) -> Command {
 }
 
 /// `-w`: a prompt could not be answered. UTF8 whatever the database's encoding: no reader has to guess.
-fn arguments(request: &DumpRequest) -> Vec<String> {
-    let mut arguments: Vec<String> = ["--format=plain", "--encoding=UTF8", "--no-password"]
-        .map(String::from)
-        .into();
+fn arguments(request: &DumpRequest, start: &Start<'_>) -> Vec<String> {
+    let format = start.stored.format;
+    let mut arguments = vec![
+        format!("--format={}", format.as_str()),
+        "--encoding=UTF8".to_owned(),
+        "--no-password".to_owned(),
+    ];
+    arguments.extend(start.stored.argument(request.pg_dump.version));
+    if format == Format::Directory {
+        // what is written is synced here, once it is private
+        arguments.extend([format!("--jobs={}", request.jobs), "--no-sync".to_owned()]);
+    }
+    arguments.extend(start.snapshot.map(|id| format!("--snapshot={id}")));
+    arguments.extend(selected(&request.selection));
     if let Some(timeout) = request.lock_wait_timeout {
         // 0 would switch the limit off
         arguments.push(format!(
@@ -59,6 +86,22 @@ fn arguments(request: &DumpRequest) -> Vec<String> {
         ));
     }
     arguments.push(format!("--dbname={}", connection_string(&request.database)));
+    arguments
+}
+
+fn selected(selection: &Selection) -> Vec<String> {
+    let Selection {
+        schema_only,
+        tables,
+        exclude_table_data,
+    } = selection;
+    let mut arguments = Vec::new();
+    if *schema_only {
+        arguments.push("--schema-only".to_owned());
+    }
+    arguments.extend(tables.iter().map(|pattern| format!("--table={pattern}")));
+    let excluded = exclude_table_data.iter();
+    arguments.extend(excluded.map(|pattern| format!("--exclude-table-data={pattern}")));
     arguments
 }
 
@@ -91,7 +134,7 @@ pub(crate) fn libpq_beside(program: &Path) -> Option<OsString> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::time::Duration;
 
     use super::*;
@@ -100,7 +143,8 @@ mod tests {
     use crate::pg_dump::{PgDump, Version};
     use crate::request::Selection;
 
-    fn request() -> DumpRequest {
+    /// For a server of version 15.
+    pub(crate) fn request() -> DumpRequest {
         DumpRequest {
             pg_dump: PgDump {
                 path: "/opt/pg/bin/pg_dump".into(),
@@ -123,9 +167,9 @@ mod tests {
             jobs: std::num::NonZeroU8::MIN,
             selection: Selection::default(),
             proof: Verified::Trailer,
-            connection: pgdriver::ConnectOptions::from_keywords(
-                &std::collections::BTreeMap::new(),
-                None,
+            connection: pgdriver::ConnectOptions::parse_in(
+                "postgresql://shop@db1/shop",
+                &pgdriver::Environment::default(),
             )
             .unwrap(),
             lock_wait_timeout: Some(Duration::from_secs(2)),
@@ -133,15 +177,26 @@ mod tests {
         }
     }
 
+    fn start(request: &DumpRequest) -> Start<'static> {
+        Start {
+            stored: Stored::of(request).unwrap(),
+            application: "pg_dump 1f",
+            snapshot: Some("00000003-0000001B-1"),
+            folder: None,
+        }
+    }
+
     #[test]
     fn arguments_name_the_database_literally() {
-        let arguments = arguments(&request());
+        let request = request();
+        let arguments = arguments(&request, &start(&request));
         assert_eq!(
             arguments,
             [
                 "--format=plain",
                 "--encoding=UTF8",
                 "--no-password",
+                "--snapshot=00000003-0000001B-1",
                 "--lock-wait-timeout=2000",
                 r"--dbname=dbname='it\'s\\ x=1'"
             ]
@@ -149,9 +204,46 @@ mod tests {
     }
 
     #[test]
+    fn a_folder_has_jobs_and_a_selection_its_patterns() {
+        let mut request = request();
+        request.format = Format::Directory;
+        request.jobs = std::num::NonZeroU8::new(3).unwrap();
+        request.lock_wait_timeout = None;
+        request.database = "shop".to_owned();
+        request.selection = Selection {
+            schema_only: true,
+            tables: vec!["a*".to_owned(), "\"B\"".to_owned()],
+            exclude_table_data: vec!["log".to_owned()],
+        };
+        let mut start = start(&request);
+        start.folder = Some(Path::new("b/x.dir.partial"));
+        let command = command(&request, &start, Stdio::null());
+        let arguments: Vec<_> = command.get_args().map(|it| it.to_str().unwrap()).collect();
+        assert_eq!(
+            arguments,
+            [
+                "--format=directory",
+                "--encoding=UTF8",
+                "--no-password",
+                "--compress=6",
+                "--jobs=3",
+                "--no-sync",
+                "--snapshot=00000003-0000001B-1",
+                "--schema-only",
+                "--table=a*",
+                "--table=\"B\"",
+                "--exclude-table-data=log",
+                "--dbname=dbname='shop'",
+                "--file",
+                "b/x.dir.partial",
+            ]
+        );
+    }
+
+    #[test]
     fn the_password_is_in_the_environment_only() {
-        let (_, stdout) = std::io::pipe().unwrap();
-        let command = command(&request(), stdout);
+        let request = request();
+        let command = command(&request, &start(&request), Stdio::null());
         assert!(
             command
                 .get_args()
@@ -166,6 +258,7 @@ mod tests {
         assert_eq!(value("PGPASSWORD").unwrap(), "s3cret");
         assert_eq!(value("PGHOST").unwrap(), "db1");
         assert_eq!(value("LC_ALL").unwrap(), "C");
+        assert_eq!(value("PGAPPNAME").unwrap(), "pg_dump 1f");
     }
 
     #[test]

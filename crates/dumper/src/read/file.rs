@@ -18,15 +18,7 @@ use crate::error::VerifyError;
 
 /// The file's blocks. Its hash is there when its end was taken.
 pub(super) fn start(path: &Path, progress: &Arc<Progress>) -> io::Result<Blocks> {
-    start_with(File::open(path)?, path, progress)
-}
-
-/// The blocks of what is, or is going to be, that file.
-pub(super) fn start_with(
-    file: impl Read + Send + 'static,
-    path: &Path,
-    progress: &Arc<Progress>,
-) -> io::Result<Blocks> {
+    let file = File::open(path)?;
     let (giver, blocks) = queue();
     let (path, progress) = (path.to_owned(), Arc::clone(progress));
     thread::Builder::new()
@@ -38,12 +30,7 @@ pub(super) fn start_with(
     Ok(blocks)
 }
 
-fn read(
-    file: impl Read,
-    path: &Path,
-    giver: &Giver,
-    progress: &Progress,
-) -> Result<(), VerifyError> {
+fn read(file: File, path: &Path, giver: &Giver, progress: &Progress) -> Result<(), VerifyError> {
     let digested = digest(file, progress, |block| giver.give(block).is_ok());
     match digested {
         Ok(digested) => {
@@ -61,7 +48,7 @@ fn read(
 /// Reads to the end, and hands on each block. Where nobody wants it, or it is to stop, the error is `TimedOut`:
 /// `Interrupted` would be tried again.
 pub(super) fn digest(
-    mut file: impl Read,
+    mut file: File,
     progress: &Progress,
     mut hand_on: impl FnMut(Vec<u8>) -> bool,
 ) -> io::Result<Digested> {

@@ -1,8 +1,5 @@
 //! The scanner against dumps cut at every place.
 
-mod pieces;
-mod psql;
-
 use proptest::prelude::*;
 
 use super::*;

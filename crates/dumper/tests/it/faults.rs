@@ -165,7 +165,7 @@ fn a_connection_cut_midway_leaves_nothing() {
     let error = run_and(&fixture.request(), || {
         let sql = format!(
             "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
-             WHERE datname = '{name}' AND application_name = 'pg_dump'"
+             WHERE datname = '{name}' AND application_name LIKE 'pg_dump %'"
         );
         assert_eq!(fixture.server().scalar("postgres", &sql).unwrap(), "1");
     })
@@ -222,7 +222,10 @@ fn a_full_disk_ends_the_dump_and_leaves_nothing() {
     };
     assert!((1_000_000..2_097_152).contains(written), "{written}");
     assert!(free.is_some_and(|free| free > 1_900_000), "{free:?}");
-    assert_eq!(*estimated, Some(60_000_000));
+    assert!(
+        estimated.is_some_and(|bytes| bytes > 30_000_000),
+        "{estimated:?}"
+    );
     assert_eq!(error.class(), "out-of-disk");
     assert_eq!(warnings.len(), 1);
     assert!(warnings[0].contains("it may not fit"), "{warnings:?}");
@@ -236,10 +239,9 @@ fn a_disk_without_any_room_is_refused_before_pg_dump_starts() {
         skipped("this user may not mount a small file system");
         return;
     };
-    let fixture = Fixture::new(SMALL);
+    let fixture = Fixture::new(BIG);
     let mut request = fixture.request();
     request.directory = disk.path().to_owned();
-    request.estimated_bytes = Some(1_000_000_000);
     let error = run(&request).unwrap_err();
     assert!(
         matches!(error, DumpError::OutOfDisk { written: 0, .. }),

@@ -5,7 +5,7 @@ mod everything;
 mod faults;
 mod faults_killed;
 mod faults_server;
-mod forms;
+mod formats;
 mod interruption;
 mod pg_dump;
 mod round_trip;

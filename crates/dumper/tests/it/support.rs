@@ -123,7 +123,7 @@ impl Fixture {
     pub fn sessions(&self) -> u64 {
         let name = self.database.name();
         let sql = format!(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = '{name}' AND application_name = 'pg_dump'"
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = '{name}' AND application_name LIKE 'pg_dump %'"
         );
         self.server()
             .scalar("postgres", &sql)

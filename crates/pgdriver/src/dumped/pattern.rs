@@ -3,7 +3,7 @@
 //!
 //! Absent: `$` as a variable's sign: it is literal, as there.
 
-use super::oid;
+use super::{oid, tentatively};
 use crate::query_error::QueryError;
 use crate::session::Session;
 use crate::sql::{Sql, sql};
@@ -15,27 +15,27 @@ const MATCHING: Sql = sql!(
     TEXT
 );
 
-/// More than database, schema and name.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("improper qualified name (too many dotted names): {0}")]
-pub struct BadPattern(String);
-
-/// The tables that a pattern names.
+/// The tables that a pattern names, in the transaction of [`super::export_snapshot`]. One that is no pattern names none;
+/// pg_dump refuses it.
 pub async fn matching(session: &Session, pattern: &str) -> Result<Vec<u32>, QueryError> {
-    let Ok((schema, name)) = expressions(pattern) else {
+    let Some((schema, name)) = expressions(pattern) else {
         return Ok(Vec::new());
     };
-    let rows = MATCHING.rows(session, &[&schema, &name]).await?;
-    rows.iter().map(|row| oid(row, "oid")).collect()
+    let rows = tentatively(session, MATCHING.rows(session, &[&schema, &name])).await?;
+    rows.unwrap_or_default()
+        .iter()
+        .map(|row| oid(row, "oid"))
+        .collect()
 }
 
-/// A regular expression for the schema, if one was given, and one for the name.
-fn expressions(pattern: &str) -> Result<(Option<String>, String), BadPattern> {
-    let mut parts = vec![String::new()];
+/// A regular expression for the schema, if one was given, and one for the name; none where there are more parts than
+/// database, schema and name.
+fn expressions(pattern: &str) -> Option<(Option<String>, String)> {
+    let mut done: Vec<String> = Vec::new();
+    let mut part = String::new();
     let mut quoted = false;
     let mut letters = pattern.chars().peekable();
     while let Some(letter) = letters.next() {
-        let part = parts.last_mut().expect("there is always one");
         match letter {
             '"' if quoted && letters.peek() == Some(&'"') => {
                 letters.next();
@@ -44,7 +44,7 @@ fn expressions(pattern: &str) -> Result<(Option<String>, String), BadPattern> {
             '"' => quoted = !quoted,
             '*' if !quoted => part.push_str(".*"),
             '?' if !quoted => part.push('.'),
-            '.' if !quoted => parts.push(String::new()),
+            '.' if !quoted => done.push(std::mem::take(&mut part)),
             '$' => part.push_str("\\$"),
             // no metacharacter inside quotes; outside, `[]` alone would be an error
             '[' if !quoted && letters.peek() == Some(&']') => part.push_str("\\["),
@@ -54,12 +54,9 @@ fn expressions(pattern: &str) -> Result<(Option<String>, String), BadPattern> {
         }
     }
     let anchored = |part: String| format!("^({part})$");
-    let name = parts.pop().map(anchored).unwrap_or_default();
-    let schema = parts.pop().map(anchored);
-    match parts.len() {
-        0 | 1 => Ok((schema, name)),
-        _ => Err(BadPattern(pattern.to_owned())),
-    }
+    let schema = done.pop().map(anchored);
+    let name = anchored(part);
+    (done.len() <= 1).then_some((schema, name))
 }
 
 #[cfg(test)]
@@ -69,7 +66,7 @@ mod tests {
     #[track_caller]
     fn check(pattern: &str, schema: Option<&str>, name: &str) {
         let expected = (schema.map(str::to_owned), name.to_owned());
-        assert_eq!(expressions(pattern), Ok(expected), "{pattern}");
+        assert_eq!(expressions(pattern), Some(expected), "{pattern}");
     }
 
     #[test]
@@ -82,6 +79,6 @@ mod tests {
         check("a|b", None, "^(a|b)$");
         check("x$1", None, "^(x\\$1)$");
         check("t[]", None, "^(t\\[])$");
-        assert!(expressions("a.b.c.d").is_err());
+        assert_eq!(expressions("a.b.c.d"), None);
     }
 }

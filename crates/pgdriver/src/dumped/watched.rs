@@ -4,7 +4,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{number, oid};
+use super::{number, oid, tentatively};
 use crate::query_error::QueryError;
 use crate::session::Session;
 use crate::sql::{Sql, sql};
@@ -13,6 +13,8 @@ const BACKENDS: Sql = sql!("look for pg_dump's sessions", "dump_backends.sql", T
 const LOCKED: Sql = sql!("look at pg_dump's locks", "dump_locked.sql", INT4_ARRAY);
 const SIZES: Sql = sql!("measure tables", "dump_sizes.sql", OID_ARRAY);
 const COPIES: Sql = sql!("look at pg_dump's progress", "dump_copies.sql", INT4_ARRAY);
+
+const LIMIT: &str = "SET LOCAL statement_timeout = '2s'";
 
 /// A table whose rows a session is copying.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,9 +42,19 @@ pub async fn locked(session: &Session, pids: &[i32]) -> Result<HashSet<u32>, Que
     rows.iter().map(|row| oid(row, "oid")).collect()
 }
 
-/// Bytes of these tables with TOAST.
-pub async fn table_sizes(session: &Session, oids: &[u32]) -> Result<HashMap<u32, u64>, QueryError> {
-    let rows = SIZES.rows(session, &[&oids]).await?;
+/// Bytes of these tables with TOAST, in the transaction of [`super::export_snapshot`]; none where that takes too long, or
+/// one of them is locked.
+pub async fn measured(
+    session: &Session,
+    oids: &[u32],
+) -> Result<Option<HashMap<u32, u64>>, QueryError> {
+    let measure = async {
+        session.batch("limit a query", LIMIT).await?;
+        SIZES.rows(session, &[&oids]).await
+    };
+    let Some(rows) = tentatively(session, measure).await? else {
+        return Ok(None);
+    };
     let mut sizes = HashMap::new();
     for row in rows {
         // null: it is gone
@@ -50,7 +62,7 @@ pub async fn table_sizes(session: &Session, oids: &[u32]) -> Result<HashMap<u32,
             sizes.insert(oid(&row, "oid")?, number(bytes));
         }
     }
-    Ok(sizes)
+    Ok(Some(sizes))
 }
 
 /// What these sessions are copying, as far as this role may see it.

@@ -30,4 +30,4 @@ SELECT c.oid::int8 AS oid,
        ) config ON true
  WHERE c.relkind = 'r' AND c.relpersistence <> 't'
    AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
- ORDER BY 2, 3
+ ORDER BY n.nspname, c.relname

@@ -261,8 +261,9 @@ fn consequences(signal: Signal, session: &SessionInfo, snapshot: &Snapshot) -> V
         }
         .to_owned(),
     );
+    let application = session.application.as_deref().unwrap_or_default();
     if matches!(
-        session.application.as_deref(),
+        application.split(' ').next(),
         Some("pg_dump" | "pg_dumpall")
     ) {
         lines.push("It is a backup by its name: the backup would be lost.".to_owned());

@@ -136,12 +136,10 @@ fn client(pid: i32, detail: &SessionDetail) -> Action {
     }
 }
 
-/// By the name that pg_dump gives itself, which everybody may see; PGAPPNAME changes it.
+/// By the name that pg_dump gives itself, which everybody may see; PGAPPNAME changes it. Ours adds a word of its own.
 fn is_backup(session: &SessionInfo) -> bool {
-    matches!(
-        session.application.as_deref(),
-        Some("pg_dump" | "pg_dumpall")
-    )
+    let name = session.application.as_deref().unwrap_or_default();
+    matches!(name.split(' ').next(), Some("pg_dump" | "pg_dumpall"))
 }
 
 /// By its first words; a table may be called `concurrently`.

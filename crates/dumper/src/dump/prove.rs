@@ -1,0 +1,78 @@
+//! The written archive read back, on a thread.
+//!
+//! What was plain SQL on its way is compared with what was seen then. An archive of pg_dump's own was not looked into:
+//! pg_restore writes its script, and that is looked at.
+//!
+//! Absent: the server's counts.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::atomic::Ordering;
+
+use tokio::sync::oneshot;
+
+use super::beat;
+use crate::error::{DumpError, VerifyError};
+use crate::folder::Partial;
+use crate::progress::Progress;
+use crate::request::DumpRequest;
+use crate::scan::Scan;
+use crate::verify::{Content, Watch, read_back};
+
+/// What is known of a file from writing it.
+pub(super) struct Written {
+    pub(super) bytes: u64,
+    /// None where pg_dump wrote into a folder itself.
+    pub(super) sha256: Option<String>,
+    /// What was seen in plain SQL as it passed.
+    pub(super) scan: Option<Scan>,
+}
+
+/// Reads the archive to its end and compares it with what was written.
+pub(super) async fn prove<S: Future<Output = ()>>(
+    request: &DumpRequest,
+    partial: &Partial,
+    written: Written,
+    progress: &mut impl FnMut(Progress),
+    mut stop: Pin<&mut S>,
+) -> Result<Content, DumpError> {
+    let watch = Watch::default();
+    let (tell, mut told) = oneshot::channel();
+    let (path, watched) = (partial.path().to_owned(), watch.clone());
+    // the one that came with pg_dump reads what it wrote; else the newest
+    let beside = request.pg_dump.path.with_file_name("pg_restore");
+    let pg_restore = beside.is_file().then_some(beside);
+    let failed = |source| VerifyError::Read {
+        path: partial.path().to_owned(),
+        source,
+    };
+    std::thread::Builder::new()
+        .name("dump-verify".into())
+        .spawn(move || {
+            tell.send(read_back(&path, pg_restore.as_deref(), &watched))
+                .is_ok()
+        })
+        .map_err(failed)?;
+    let mut beat = beat();
+    let found = loop {
+        tokio::select! {
+            () = stop.as_mut() => {
+                watch.stop.store(true, Ordering::Relaxed);
+                return Err(DumpError::Interrupted);
+            }
+            found = &mut told => {
+                break found.unwrap_or_else(|_| Err(failed(io::Error::other("the reading thread panicked"))))?;
+            }
+            _ = beat.tick() => {
+                progress(Progress::Verifying { read: watch.read.load(Ordering::Relaxed), bytes: written.bytes });
+            }
+        }
+    };
+    let content = Content {
+        bytes: written.bytes,
+        sha256: written.sha256.unwrap_or_else(|| found.sha256.clone()),
+        scan: written.scan.unwrap_or_else(|| found.scan.clone()),
+    };
+    found.compare(partial.name(), &content)?;
+    Ok(content)
+}
