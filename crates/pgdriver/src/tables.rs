@@ -18,6 +18,7 @@ const FOREIGN_KEYS: Sql = sql!("list the foreign keys", "foreign_keys.sql");
 const NOT_OWNED: Sql = sql!("look up owners", "not_owned.sql", TEXT_ARRAY);
 const LARGEST: Sql = sql!("list the largest tables", "largest_tables.sql", INT8);
 const DATABASE_EXISTS: Sql = sql!("look for a database", "database_exists.sql", TEXT);
+const DATABASE_BYTES: Sql = sql!("read a database's size", "database_bytes.sql", TEXT);
 
 /// A table, partitioned table, foreign table or materialized view.
 #[derive(Debug, Clone, PartialEq)]
@@ -108,6 +109,17 @@ pub async fn not_owned(session: &Session, names: &[&str]) -> Result<Vec<NotOwned
 /// Whether the cluster has a database of this name.
 pub async fn database_exists(session: &Session, name: &str) -> Result<bool, QueryError> {
     DATABASE_EXISTS.row(session, &[&name]).await?.get("found")
+}
+
+/// What a database takes on disk; none where this role may not ask, or there is none of that name.
+pub async fn database_bytes(session: &Session, name: &str) -> Result<Option<u64>, QueryError> {
+    let rows = DATABASE_BYTES.rows(session, &[&name]).await?;
+    let bytes: Option<i64> = rows
+        .first()
+        .map(|row| row.get("bytes"))
+        .transpose()?
+        .flatten();
+    Ok(bytes.map(i64::unsigned_abs))
 }
 
 /// How large a table is, as far as that is known without waiting for its lock.

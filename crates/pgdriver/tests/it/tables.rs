@@ -171,7 +171,16 @@ async fn a_database_is_found_by_its_exact_name() {
         ] {
             let found = tables::database_exists(&session, name).await.unwrap();
             assert_eq!(found, expected, "{name:?}");
+            let bytes = tables::database_bytes(&session, name).await.unwrap();
+            assert_eq!(bytes.is_some_and(|n| n > 1 << 20), expected, "{name:?}");
         }
+        database
+            .execute(&format!(
+                "REVOKE CONNECT ON DATABASE \"{quoted}\" FROM PUBLIC"
+            ))
+            .unwrap();
+        let bytes = tables::database_bytes(&session, &odd).await.unwrap();
+        assert_eq!(bytes, None, "not for this role to see");
         database
             .execute(&format!("DROP DATABASE \"{quoted}\""))
             .unwrap();

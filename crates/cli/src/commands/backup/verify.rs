@@ -53,7 +53,9 @@ async fn read(
 ) -> Result<Summary, Failure> {
     let listener: Box<dyn Listener> = Box::new(Terminal::new(context.volume));
     let reporter = Reporter::new(vec![listener]);
-    let size = std::fs::metadata(file).ok().filter(std::fs::Metadata::is_file);
+    let size = std::fs::metadata(file)
+        .ok()
+        .filter(std::fs::Metadata::is_file);
     let far = |read| {
         reporter.emit(EventKind::RestoreProgress(RestoreProgress {
             phase: RestorePhase::Reading,
