@@ -3,7 +3,9 @@
 //! Everything measured is the release binary and the project's own `manage.py`, in turn, in one run. A promise that does
 //! not hold fails the command. Absent here: micro-benchmarks, and any comparison with a figure of yesterday.
 
+mod bulk;
 mod check;
+mod dump;
 mod locks;
 mod machine;
 mod measure;
@@ -29,6 +31,7 @@ enum What {
     Check(check::Args),
     Start(start::Args),
     Locks(locks::Args),
+    Dump(dump::Args),
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
@@ -37,6 +40,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         What::Check(args) => check::run(args),
         What::Start(args) => start::run(args),
         What::Locks(args) => locks::run(args),
+        What::Dump(args) => dump::run(args),
     }
 }
 
