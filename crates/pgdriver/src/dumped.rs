@@ -125,22 +125,29 @@ async fn tentatively<T>(
     session: &Session,
     asked: impl Future<Output = Result<T, QueryError>>,
 ) -> Result<Option<T>, QueryError> {
-    session
-        .batch("mark a place", "SAVEPOINT tentatively")
-        .await?;
-    let answer = asked.await;
-    session
-        .batch("go back", "ROLLBACK TO tentatively; RELEASE tentatively")
-        .await?;
-    match answer {
+    match aside(session, asked).await {
         Err(error) if error.sqlstate().is_none() => Err(error),
         other => Ok(other.ok()),
     }
 }
 
-/// The tables of the snapshot, by schema and name.
+/// Asks in a savepoint, whose locks are given back: those of the catalog count, too.
+async fn aside<T>(
+    session: &Session,
+    asked: impl Future<Output = Result<T, QueryError>>,
+) -> Result<T, QueryError> {
+    session.batch("mark a place", "SAVEPOINT aside").await?;
+    let answer = asked.await;
+    session
+        .batch("go back", "ROLLBACK TO aside; RELEASE aside")
+        .await?;
+    answer
+}
+
+/// The tables of the snapshot, by schema and name; in the transaction of [`export_snapshot`], as what follows.
 pub async fn tables(session: &Session) -> Result<Vec<Table>, QueryError> {
-    TABLES.rows(session, &[]).await?.iter().map(table).collect()
+    let rows = aside(session, TABLES.rows(session, &[])).await?;
+    rows.iter().map(table).collect()
 }
 
 fn table(row: &Row) -> Result<Table, QueryError> {
@@ -162,7 +169,7 @@ fn table(row: &Row) -> Result<Table, QueryError> {
 
 /// How the session's database was made.
 pub async fn database(session: &Session) -> Result<Database, QueryError> {
-    let row = DATABASE.row(session, &[]).await?;
+    let row = aside(session, DATABASE.row(session, &[])).await?;
     Ok(Database {
         encoding: row.get("encoding")?,
         collate: row.text("collate")?.unwrap_or_default(),
@@ -175,7 +182,7 @@ pub async fn database(session: &Session) -> Result<Database, QueryError> {
 
 /// What sessions of this database begin with.
 pub async fn settings(session: &Session) -> Result<Vec<Setting>, QueryError> {
-    let rows = SETTINGS.rows(session, &[]).await?;
+    let rows = aside(session, SETTINGS.rows(session, &[])).await?;
     rows.iter()
         .map(|row| {
             Ok(Setting {

@@ -1,5 +1,6 @@
 //! Backups of real servers, whole ones and every way in which one fails.
 
+mod counts;
 mod damage;
 mod everything;
 mod faults;
@@ -7,6 +8,7 @@ mod faults_killed;
 mod faults_server;
 mod formats;
 mod interruption;
+mod locks;
 mod pg_dump;
 mod round_trip;
 mod same;
