@@ -118,13 +118,13 @@ fn by_psql(fixture: &Fixture, sql: &[u8]) -> Database {
 fn heavy_everything_is_dumped_as_pg_dump_does_and_comes_back_by_psql() {
     for &major in available() {
         let fixture = everything(major);
-        let direct = plain(&fixture.database);
+        let direct = plain(fixture.server(), fixture.database.name());
         let archive = run(&fixture.request()).unwrap();
         let ours = content(&archive.path);
         assert_same(&format!("{major}: our archive"), ours.as_bytes(), &direct);
 
         let restored = by_psql(&fixture, ours.as_bytes());
-        let again = plain(&restored);
+        let again = plain(fixture.server(), restored.name());
         drop_subscriptions(restored.server(), restored.name());
         assert_same(&format!("{major}: restored by psql"), &again, &direct);
 

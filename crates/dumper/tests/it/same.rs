@@ -1,18 +1,31 @@
 //! Whether two databases are the same, as pg_dump sees them.
 
-use xtask::servers::Database;
-
-use crate::support::tool;
+use xtask::servers::Server;
 
 /// pg_dump's plain SQL of a database, by its own version's pg_dump.
-pub fn plain(database: &Database) -> Vec<u8> {
-    pg_dump(database, &["-Fp"])
+pub fn plain(server: &Server, database: &str) -> Vec<u8> {
+    pg_dump(server, database, &["-Fp", "-E", "UTF8"])
 }
 
-/// What pg_dump writes to its standard output.
-pub fn pg_dump(database: &Database, arguments: &[&str]) -> Vec<u8> {
-    let output = tool(database, "pg_dump")
-        .args(["-E", "UTF8"])
+/// What pg_dump of the server's version writes to its standard output.
+pub fn pg_dump(server: &Server, database: &str, arguments: &[&str]) -> Vec<u8> {
+    pg_dump_of(server, server, database, arguments)
+}
+
+/// What pg_dump of another server's version writes.
+pub fn pg_dump_of(
+    program: &Server,
+    server: &Server,
+    database: &str,
+    arguments: &[&str],
+) -> Vec<u8> {
+    let mut command = program.install().command("pg_dump");
+    let output = command
+        .env("PGHOST", server.host())
+        .env("PGPORT", server.port().to_string())
+        .env("PGUSER", server.user())
+        .env("PGPASSWORD", server.password())
+        .env("PGDATABASE", database)
         .args(arguments)
         .output()
         .unwrap();
