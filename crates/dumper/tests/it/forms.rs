@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use dumper::verify;
+use dumper::examine;
 use xtask::servers::available;
 
 use crate::everything::everything;
@@ -48,8 +48,10 @@ fn written(fixture: &Fixture, number: usize, options: &[&str]) -> PathBuf {
 type Rows = BTreeMap<(String, String), u64>;
 
 #[track_caller]
-fn rows(what: &str, path: &Path) -> Rows {
-    let summary = verify(path).unwrap_or_else(|error| panic!("{what}: {error}"));
+fn rows(what: &str, path: &Path, fixture: &Fixture) -> Rows {
+    let pg_restore = fixture.server().bin_dir().join("pg_restore");
+    let summary =
+        examine(path, Some(&pg_restore)).unwrap_or_else(|error| panic!("{what}: {error}"));
     let rows = summary
         .tables
         .into_iter()
@@ -61,14 +63,14 @@ fn rows(what: &str, path: &Path) -> Rows {
 fn heavy_every_form_of_everything_is_found_whole() {
     for &major in available() {
         let fixture = everything(major);
-        let expected = rows("plain", &written(&fixture, 0, &["-Fp"]));
+        let expected = rows("plain", &written(&fixture, 0, &["-Fp"]), &fixture);
         assert!(expected.len() > 40 && expected.values().sum::<u64>() > 14_000);
         let texts = TEXTS.iter().copied();
         let since = SINCE_16.iter().map(|options| (*options, true));
         let since = since.filter(|_| major >= 16);
         for (number, (options, copied)) in texts.chain(since).enumerate() {
             let what = format!("{major} {options:?}");
-            let found = rows(&what, &written(&fixture, number + 1, options));
+            let found = rows(&what, &written(&fixture, number + 1, options), &fixture);
             assert_eq!(
                 found,
                 if copied {
