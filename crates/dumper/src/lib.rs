@@ -14,6 +14,9 @@ mod counts;
 mod dump;
 mod error;
 mod folder;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod list;
 mod manifest;
 mod needs;

@@ -23,10 +23,18 @@ pub(crate) struct Splitter {
 impl Splitter {
     /// No statement may be longer than the limit.
     pub(crate) fn new(limit: usize) -> Self {
+        Self::with_rows(limit, ROWS_LIMIT)
+    }
+
+    /// With pieces of rows of another length.
+    pub(crate) fn with_rows(limit: usize, rows_limit: usize) -> Self {
         Self {
             lexer: Lexer::new(Keep::Whole(limit)),
             tally: Tally::default(),
-            rows: Gathered::default(),
+            rows: Gathered {
+                bytes: Vec::new(),
+                limit: rows_limit,
+            },
         }
     }
 
@@ -56,20 +64,21 @@ struct Dealer<'a, F> {
 }
 
 /// Rows that wait until there are enough of them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Gathered {
     bytes: Vec<u8>,
+    limit: usize,
 }
 
 impl<F: FnMut(Piece)> Data for Dealer<'_, F> {
     fn data(&mut self, mut bytes: &[u8], rows: u64) {
         self.tally.data(bytes, rows);
         while !bytes.is_empty() {
-            let room = ROWS_LIMIT - self.rows.bytes.len();
+            let room = self.rows.limit - self.rows.bytes.len();
             let (fitting, rest) = bytes.split_at(room.min(bytes.len()));
             self.rows.bytes.extend_from_slice(fitting);
             bytes = rest;
-            if self.rows.bytes.len() == ROWS_LIMIT {
+            if self.rows.bytes.len() == self.rows.limit {
                 self.hand_out();
             }
         }
@@ -82,7 +91,7 @@ impl<F: FnMut(Piece)> Dealer<'_, F> {
         let mut bytes = std::mem::take(&mut self.rows.bytes);
         let end = memchr::memrchr(b'\n', &bytes);
         if let Some(end) = end {
-            self.rows.bytes.reserve_exact(ROWS_LIMIT);
+            self.rows.bytes.reserve_exact(self.rows.limit);
             self.rows.bytes.extend_from_slice(&bytes[end + 1..]);
             bytes.truncate(end + 1);
         }

@@ -224,10 +224,10 @@ impl Sql {
             Mode::Word => self.keep_word(skipped),
             _ => {}
         }
-        self.line += memchr::memchr_iter(b'\n', skipped).count() as u64;
         if !self.statement.is_empty() {
             self.keep(skipped)?;
         }
+        self.line += lines(skipped);
         Ok(length)
     }
 
@@ -489,25 +489,26 @@ impl Sql {
     }
 
     fn keep(&mut self, bytes: &[u8]) -> Result<(), SplitError> {
-        if memchr::memchr(0, bytes).is_some() {
+        let (limit, whole) = match self.keep {
+            Keep::Whole(limit) => (limit, true),
+            Keep::Beginning(limit) => (limit, false),
+        };
+        let room = bytes.len().min(limit - self.statement.len());
+        // what comes first is told, wherever the chunks end
+        let read = if whole { &bytes[..room] } else { bytes };
+        if let Some(nul) = memchr::memchr(0, read) {
             return Err(SplitError {
-                line: Some(self.line),
+                line: Some(self.line + lines(&bytes[..nul])),
                 refusal: SplitRefusal::Nul,
             });
         }
-        let limit = match self.keep {
-            Keep::Whole(limit) | Keep::Beginning(limit) => limit,
-        };
-        let room = limit - self.statement.len();
-        if bytes.len() <= room {
-            self.statement.extend_from_slice(bytes);
-            return Ok(());
-        }
-        if let Keep::Whole(limit) = self.keep {
-            return Err(self.too_long(limit));
-        }
         self.statement.extend_from_slice(&bytes[..room]);
-        self.is_cut = true;
+        if room < bytes.len() {
+            if whole {
+                return Err(self.too_long(limit));
+            }
+            self.is_cut = true;
+        }
         Ok(())
     }
 
@@ -549,6 +550,10 @@ impl Block {
             self.depth = self.depth.saturating_sub(1);
         }
     }
+}
+
+fn lines(bytes: &[u8]) -> u64 {
+    memchr::memchr_iter(b'\n', bytes).count() as u64
 }
 
 fn block_comment(depth: u32, last: u8, byte: u8) -> Mode {

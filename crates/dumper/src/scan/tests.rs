@@ -1,5 +1,8 @@
 //! The scanner against dumps cut at every place.
 
+mod pieces;
+mod psql;
+
 use proptest::prelude::*;
 
 use super::*;
