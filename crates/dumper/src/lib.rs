@@ -9,6 +9,7 @@
 //! handed back as values.
 
 mod archive;
+mod behind;
 mod compress;
 mod counts;
 mod dump;

@@ -1,4 +1,5 @@
-//! Threads between pg_dump's stdout and the file: one reads and scans, all cores compress, one hashes and writes.
+//! Threads between pg_dump's stdout and the file: one reads and scans, all cores compress, one hashes and writes,
+//! and behind it others read what it wrote.
 //!
 //! What is under way is bounded, so memory is; and each side ends when the other is gone, so a full disk cannot leave a
 //! reader waiting for a writer. See [`pool`].
@@ -7,16 +8,21 @@
 
 use std::fs::File;
 use std::io::{self, PipeReader, Read};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 
 use tokio::sync::oneshot;
 
+use crate::behind::{Ahead, behind};
 use crate::compress::{Digested, Packed, Raw, Sink, pool};
+use crate::error::VerifyError;
 use crate::folder::Partial;
+use crate::read::{Watch, follow};
 use crate::request::Compression;
 use crate::scan::Scanner;
+use crate::verify::{Content, read_through};
 
 /// What the pipe holds: pg_dump writes 4 kB at a time, and should not wait while a block is scanned. As much as Linux
 /// grants anybody.
@@ -70,14 +76,25 @@ pub(crate) struct Streamed {
     pub(crate) read: u64,
     /// What was seen in them; `None` where they were not scanned.
     pub(crate) scanner: Option<Scanner>,
+    /// What the disk gave back, unpacked and scanned again; `None` where the bytes were not scanned.
+    pub(crate) reread: Option<Reread>,
 }
+
+/// What was found on the disk.
+pub(crate) type Reread = Result<Content, VerifyError>;
+
+/// The file, what is in it, and what the disk gave back of it.
+type Written = (Partial, Digested, Option<Reread>);
+
+/// The thread that reads behind the writer.
+type Rereading = JoinHandle<Reread>;
 
 /// Bytes read, and what was seen in them.
 type Scanned = (u64, Option<Scanner>);
 
 #[derive(Debug)]
 struct Told {
-    written: oneshot::Receiver<io::Result<(Partial, Digested)>>,
+    written: oneshot::Receiver<io::Result<Written>>,
     scanned: oneshot::Receiver<io::Result<Scanned>>,
 }
 
@@ -112,14 +129,18 @@ impl Stream {
         let (tell_scanned, scanned) = oneshot::channel();
         let (tell_written, written) = oneshot::channel();
         let sink = Sink::new(file, compression, Arc::clone(&counters.written))?;
+        let reread = scanner
+            .is_some()
+            .then(|| reread(partial.path(), compression))
+            .transpose()?;
         let stop = Arc::clone(&given_up);
         thread::Builder::new()
             .name("dump-write".into())
             .spawn(move || {
-                let outcome = write(&packed, sink, &stop);
+                let outcome = write(&packed, sink, reread, &stop);
                 // a failure is told after its partial file is gone
                 let outcome = match outcome {
-                    Ok(digested) => Ok((partial, digested)),
+                    Ok((digested, reread)) => Ok((partial, digested, reread)),
                     Err(error) => {
                         drop(partial);
                         Err(error)
@@ -148,13 +169,14 @@ impl Stream {
         let written = (&mut told.written).await;
         let scanned = self.told.take().ok_or_else(ended)?.scanned;
         let panicked = |_| io::Error::other("a thread of the dump panicked");
-        let (partial, written) = written.map_err(panicked)??;
+        let (partial, written, reread) = written.map_err(panicked)??;
         let (read, scanner) = scanned.await.map_err(panicked)??;
         Ok(Streamed {
             partial,
             written,
             read,
             scanner,
+            reread,
         })
     }
 
@@ -204,7 +226,12 @@ fn read(
     }
 }
 
-fn write(packed: &Packed, mut sink: Sink, stop: &AtomicBool) -> io::Result<Digested> {
+fn write(
+    packed: &Packed,
+    mut sink: Sink,
+    mut reread: Option<(Ahead, Rereading)>,
+    stop: &AtomicBool,
+) -> io::Result<(Digested, Option<Reread>)> {
     while let Some(block) = packed.next() {
         if stop.load(Ordering::Relaxed) {
             return Err(io::ErrorKind::Interrupted.into());
@@ -212,6 +239,27 @@ fn write(packed: &Packed, mut sink: Sink, stop: &AtomicBool) -> io::Result<Diges
         let block = block?;
         sink.write(&block)?;
         packed.give_back(block);
+        if let Some((ahead, _)) = &mut reread {
+            ahead.written(sink.written());
+        }
     }
-    sink.finish()
+    let digested = sink.finish()?;
+    let panicked = |_| io::Error::other("a thread of the dump panicked");
+    let reread = reread.map(|(ahead, rereading)| {
+        ahead.end();
+        rereading.join().map_err(panicked)
+    });
+    Ok((digested, reread.transpose()?))
+}
+
+/// Reads what is written, from the disk and behind the writer, as any reader of archives would: hashed, unpacked with
+/// its checksums, scanned. It costs what it would afterwards, but in time that the dump takes anyway.
+fn reread(path: &Path, compression: Compression) -> io::Result<(Ahead, Rereading)> {
+    let (ahead, behind) = behind(path)?;
+    let (path, watch) = (path.to_owned(), Watch::default());
+    let reading = follow(&path, behind, compression, &watch)?;
+    let thread = thread::Builder::new()
+        .name("dump-reread".into())
+        .spawn(move || read_through(&path, reading, &watch))?;
+    Ok((ahead, thread))
 }

@@ -116,7 +116,8 @@ impl fmt::Display for Compression {
     }
 }
 
-/// gzip's 1 to 9; 6 unless told otherwise.
+/// gzip's 1 to 9; 5 unless told otherwise: with zlib-rs a dump gets as small as with `gzip -6`, in six sevenths of the
+/// time that its own 6 takes for half a percent less.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GzipLevel(u8);
 
@@ -134,7 +135,7 @@ impl GzipLevel {
 
 impl Default for GzipLevel {
     fn default() -> Self {
-        Self(6)
+        Self(5)
     }
 }
 

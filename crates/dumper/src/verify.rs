@@ -17,7 +17,7 @@ use crate::error::VerifyError;
 use crate::manifest::Manifest;
 use crate::needs::Needs;
 pub(crate) use crate::read::Watch;
-use crate::read::open_watched;
+use crate::read::{Reading, open_watched};
 use crate::scan::{Scan, Scanner};
 
 const TICK: Duration = Duration::from_millis(100);
@@ -196,7 +196,15 @@ pub(crate) fn read_back(
     pg_restore: Option<&Path>,
     watch: &Watch,
 ) -> Result<Content, VerifyError> {
-    let mut reading = open_watched(path, pg_restore, watch)?;
+    read_through(path, open_watched(path, pg_restore, watch)?, watch)
+}
+
+/// [`read_back`] of what is being read already.
+pub(crate) fn read_through(
+    path: &Path,
+    mut reading: Reading,
+    watch: &Watch,
+) -> Result<Content, VerifyError> {
     let mut scanner = Scanner::default();
     while let Some(block) = reading.block()? {
         if watch.stop.load(Ordering::Relaxed) {

@@ -28,6 +28,10 @@ impl<W: Write> Member<W> {
         })
     }
 
+    pub(super) fn get_ref(&self) -> &W {
+        &self.file
+    }
+
     /// The next block, as deflate that ends in a flush, with the checksum of what is in it.
     pub(super) fn write(&mut self, packed: &[u8], crc: &Crc) -> io::Result<()> {
         self.file.write_all(packed)?;

@@ -36,6 +36,11 @@ impl<W: Write> HashedFile<W> {
         }
     }
 
+    /// How long the file is by now.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     /// The file, and what is in it.
     pub(super) fn finish(self) -> (W, Digested) {
         let digested = Digested {

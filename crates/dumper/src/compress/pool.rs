@@ -18,7 +18,7 @@ use super::deflate::Deflater;
 use crate::request::GzipLevel;
 
 /// Of plain SQL in a block. Deflate looks back 32 kB, so that a block which starts anew costs a few hundred bytes.
-pub(super) const BLOCK: usize = 256 * 1024;
+pub(super) const BLOCK: usize = 512 * 1024;
 /// pg_dump does not write faster than this many cores compress.
 const MOST_WORKERS: usize = 12;
 

@@ -49,6 +49,16 @@ impl<W: Write> Sink<W> {
         }
     }
 
+    /// Bytes in the file so far.
+    pub(crate) fn written(&self) -> u64 {
+        let file = match self {
+            Self::Gzip(member) => member.get_ref(),
+            Self::Zstd(encoder) => encoder.get_ref(),
+            Self::Plain(file) => file,
+        };
+        file.bytes()
+    }
+
     /// Ends the stream.
     pub(super) fn end(self) -> io::Result<(W, Digested)> {
         let file = match self {

@@ -1,7 +1,7 @@
-//! The written archive read back, on a thread.
+//! The written archive read back.
 //!
-//! What was plain SQL on its way is compared with what was seen then. An archive of pg_dump's own was not looked into:
-//! pg_restore writes its script, and that is looked at.
+//! What was plain SQL on its way was read back while it was written, and is compared with what was seen then. An
+//! archive of pg_dump's own was not looked into: pg_restore writes its script, and that is looked at.
 //!
 //! Absent: the server's counts.
 
@@ -26,6 +26,8 @@ pub(super) struct Written {
     pub(super) sha256: Option<String>,
     /// What was seen in plain SQL as it passed.
     pub(super) scan: Option<Scan>,
+    /// What the disk gave back while the rest was written: then nothing needs to be read again.
+    pub(super) reread: Option<Content>,
 }
 
 /// Reads the archive to its end and compares it with what was written.
@@ -33,6 +35,26 @@ pub(super) async fn prove<S: Future<Output = ()>>(
     request: &DumpRequest,
     partial: &Partial,
     written: Written,
+    progress: &mut impl FnMut(Progress),
+    stop: Pin<&mut S>,
+) -> Result<Content, DumpError> {
+    let found = match written.reread {
+        Some(found) => found,
+        None => read(request, partial, written.bytes, progress, stop).await?,
+    };
+    let content = Content {
+        bytes: written.bytes,
+        sha256: written.sha256.unwrap_or_else(|| found.sha256.clone()),
+        scan: written.scan.unwrap_or_else(|| found.scan.clone()),
+    };
+    found.compare(partial.name(), &content)?;
+    Ok(content)
+}
+
+async fn read<S: Future<Output = ()>>(
+    request: &DumpRequest,
+    partial: &Partial,
+    bytes: u64,
     progress: &mut impl FnMut(Progress),
     mut stop: Pin<&mut S>,
 ) -> Result<Content, DumpError> {
@@ -54,25 +76,19 @@ pub(super) async fn prove<S: Future<Output = ()>>(
         })
         .map_err(failed)?;
     let mut beat = beat();
-    let found = loop {
+    loop {
         tokio::select! {
             () = stop.as_mut() => {
                 watch.stop.store(true, Ordering::Relaxed);
                 return Err(DumpError::Interrupted);
             }
             found = &mut told => {
-                break found.unwrap_or_else(|_| Err(failed(io::Error::other("the reading thread panicked"))))?;
+                let found = found.unwrap_or_else(|_| Err(failed(io::Error::other("the reading thread panicked"))));
+                return Ok(found?);
             }
             _ = beat.tick() => {
-                progress(Progress::Verifying { read: watch.read.load(Ordering::Relaxed), bytes: written.bytes });
+                progress(Progress::Verifying { read: watch.read.load(Ordering::Relaxed), bytes });
             }
         }
-    };
-    let content = Content {
-        bytes: written.bytes,
-        sha256: written.sha256.unwrap_or_else(|| found.sha256.clone()),
-        scan: written.scan.unwrap_or_else(|| found.scan.clone()),
-    };
-    found.compare(partial.name(), &content)?;
-    Ok(content)
+    }
 }

@@ -424,7 +424,7 @@ impl<'a> Job<'a> {
                 sealed = &mut told => {
                     let sealed = sealed.unwrap_or_else(|_| Err(io::Error::other("the sealing thread panicked")));
                     let bytes = sealed.map_err(|source| self.write_error(source))?;
-                    return Ok((partial, Written { bytes, sha256: None, scan: None }));
+                    return Ok((partial, Written { bytes, sha256: None, scan: None, reread: None }));
                 }
                 _ = beat.tick() => progress(Progress::Dumping(self.dumping())),
             }
@@ -533,6 +533,7 @@ fn whole(request: &DumpRequest, streamed: Streamed) -> Result<(Partial, Written)
         written,
         read,
         scanner,
+        reread,
     } = streamed;
     if read == 0 {
         return Err(DumpError::Empty {
@@ -546,6 +547,7 @@ fn whole(request: &DumpRequest, streamed: Streamed) -> Result<(Partial, Written)
         bytes,
         sha256: Some(sha256),
         scan,
+        reread: reread.transpose()?,
     };
     Ok((partial, written))
 }

@@ -18,7 +18,15 @@ use crate::error::VerifyError;
 
 /// The file's blocks. Its hash is there when its end was taken.
 pub(super) fn start(path: &Path, progress: &Arc<Progress>) -> io::Result<Blocks> {
-    let file = File::open(path)?;
+    start_with(File::open(path)?, path, progress)
+}
+
+/// The blocks of what is, or is going to be, that file.
+pub(super) fn start_with(
+    file: impl Read + Send + 'static,
+    path: &Path,
+    progress: &Arc<Progress>,
+) -> io::Result<Blocks> {
     let (giver, blocks) = queue();
     let (path, progress) = (path.to_owned(), Arc::clone(progress));
     thread::Builder::new()
@@ -30,7 +38,12 @@ pub(super) fn start(path: &Path, progress: &Arc<Progress>) -> io::Result<Blocks>
     Ok(blocks)
 }
 
-fn read(file: File, path: &Path, giver: &Giver, progress: &Progress) -> Result<(), VerifyError> {
+fn read(
+    file: impl Read,
+    path: &Path,
+    giver: &Giver,
+    progress: &Progress,
+) -> Result<(), VerifyError> {
     let digested = digest(file, progress, |block| giver.give(block).is_ok());
     match digested {
         Ok(digested) => {
@@ -48,7 +61,7 @@ fn read(file: File, path: &Path, giver: &Giver, progress: &Progress) -> Result<(
 /// Reads to the end, and hands on each block. Where nobody wants it, or it is to stop, the error is `TimedOut`:
 /// `Interrupted` would be tried again.
 pub(super) fn digest(
-    mut file: File,
+    mut file: impl Read,
     progress: &Progress,
     mut hand_on: impl FnMut(Vec<u8>) -> bool,
 ) -> io::Result<Digested> {

@@ -24,8 +24,10 @@ use kind::Kind;
 
 pub(crate) use header::Header;
 
+use crate::behind::Behind;
 use crate::compress::Digested;
 use crate::error::VerifyError;
+use crate::request::Compression;
 
 /// Of the plain SQL, at the most.
 pub(crate) const BLOCK: usize = 256 * 1024;
@@ -84,6 +86,23 @@ pub(crate) fn open_watched(
             }
         };
     Ok(Reading::of(path, blocks.map_err(unreadable)?, progress))
+}
+
+/// Reads a file of ours while it is written.
+pub(crate) fn follow(
+    path: &Path,
+    behind: Behind,
+    compression: Compression,
+    watch: &Watch,
+) -> io::Result<Reading> {
+    let progress = Arc::new(Progress::new(watch));
+    let stored = file::start_with(behind, path, &progress)?;
+    let blocks = match compression {
+        Compression::Gzip(_) => decode::gzip(path, stored, &progress)?,
+        Compression::Zstd(_) => decode::zstd(path, stored, &progress)?,
+        Compression::None => stored,
+    };
+    Ok(Reading::of(path, blocks, progress))
 }
 
 impl Reading {

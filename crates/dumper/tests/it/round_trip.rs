@@ -114,7 +114,7 @@ fn everything_is_private_and_described() {
     let manifest = Manifest::of(&archive.path).unwrap().unwrap();
     assert_eq!(manifest.file, name);
     assert_eq!(manifest.tables, archive.tables);
-    assert_eq!(manifest.compression, "gzip:6");
+    assert_eq!(manifest.compression, "gzip:5");
     assert_eq!(manifest.server_version.major, 15);
     let text = fs_err::read_to_string(&archive.manifest).unwrap();
     assert!(!text.contains(fixture.server().password()));
