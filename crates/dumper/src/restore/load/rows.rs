@@ -1,8 +1,8 @@
 //! Rows: dealt in pieces to all sessions, which copy into the same table.
 //!
-//! A block that fits one piece goes to one session whole, so that small tables are copied beside each other. A larger
-//! one is shared: each session copies in a transaction of its own, and all of them are committed when the last row is
-//! in, so that a refused row leaves the table empty, as it does with psql.
+//! A small block goes to one session whole, so that small tables are copied beside each other. A larger one is shared:
+//! each session copies in a transaction of its own, and all of them are committed when the last row is in, so that a
+//! refused row leaves the table empty, as it does with psql. Its rows lie in another order then than in the file.
 //!
 //! Absent: triggers and foreign keys. pg_dump writes them behind the rows.
 
@@ -16,6 +16,11 @@ use super::fault::Fault;
 use super::worker::{Block, Chunk, Job, Worker};
 use crate::scan::{CopyStart, Rows, TableName};
 
+/// A block of up to so many bytes is small.
+const SMALL: u64 = 2 * 1024 * 1024;
+/// What all sessions together may have of small blocks.
+const SMALL_TOGETHER: u64 = 16 * 1024 * 1024;
+
 /// The block whose rows are passing.
 #[derive(Debug)]
 pub(super) struct Open {
@@ -27,8 +32,8 @@ pub(super) struct Open {
     line: u64,
     rows: u64,
     bytes: u64,
-    /// The first piece, until it is known whether another comes.
-    held: Option<Chunk>,
+    /// Its pieces, as long as it is small.
+    held: Vec<Chunk>,
     /// Once it is shared.
     block: Option<Arc<Block>>,
     /// The session that has half of a row.
@@ -79,7 +84,7 @@ impl Drive<'_> {
             line: line + breaks + 1,
             rows: 0,
             bytes: 0,
-            held: None,
+            held: Vec::new(),
             block: None,
             pinned: None,
             taken: 0,
@@ -104,15 +109,19 @@ impl Drive<'_> {
         if open.failed.is_some() {
             return Ok(()); // what the block had is rolled back at its end
         }
-        if open.block.is_none() && open.held.is_none() {
-            open.held = Some(chunk);
-            return Ok(());
+        if open.block.is_some() {
+            return self.deal(chunk).await;
         }
-        if let Some(held) = open.held.take() {
+        open.held.push(chunk);
+        let sessions = self.crew.size() as u64;
+        if open.bytes > SMALL.min(SMALL_TOGETHER / sessions.max(1)) {
+            let held = std::mem::take(&mut open.held);
             self.share();
-            self.deal(held).await?;
+            for chunk in held {
+                self.deal(chunk).await?;
+            }
         }
-        self.deal(chunk).await
+        Ok(())
     }
 
     fn share(&mut self) {
@@ -129,10 +138,11 @@ impl Drive<'_> {
     /// To the next session that is free.
     async fn deal(&mut self, chunk: Chunk) -> Result<(), RestoreFailure> {
         let mut worker = self.free().await?;
-        let Some(open) = &mut self.open else {
-            return Ok(());
-        };
-        let Some(block) = open.block.clone() else {
+        let open = self.open.as_mut().filter(|open| open.failed.is_none());
+        let Some((open, block)) =
+            open.and_then(|open| open.block.clone().map(|block| (open, block)))
+        else {
+            self.crew.put(worker);
             return Ok(());
         };
         let number = worker.number;
@@ -171,7 +181,7 @@ impl Drive<'_> {
         Ok(())
     }
 
-    /// A block of at most one piece.
+    /// A small block.
     async fn copy_whole(&mut self) -> Result<(), RestoreFailure> {
         let mut worker = self.free().await?;
         let Some(open) = self.open.take() else {

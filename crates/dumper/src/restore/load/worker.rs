@@ -218,15 +218,15 @@ impl Worker {
     pub(super) async fn copy(
         &mut self,
         block: &Arc<Block>,
-        rows: Option<Chunk>,
+        rows: Vec<Chunk>,
     ) -> Result<u64, Fault> {
-        match rows {
-            Some(rows) => self.send(block, rows).await?,
-            None => {
-                let mut copying = self.begin(block).await?;
-                copying.command = Some(self.command(block).await?);
-                self.copying = Some(copying);
-            }
+        if rows.is_empty() {
+            let mut copying = self.begin(block).await?;
+            copying.command = Some(self.command(block).await?);
+            self.copying = Some(copying);
+        }
+        for chunk in rows {
+            self.send(block, chunk).await?;
         }
         self.finish().await
     }
