@@ -2,8 +2,7 @@
 //!
 //! [`find_pg_dump`] finds a `pg_dump` that can dump the server, [`dump`] streams it into an archive that is read
 //! back before it gets its name, [`verify`] reads any archive again, [`list`] says what a folder holds, [`retention::prune`]
-//! removes what is too old, and a
-//! [`RestoreRequest`] brings one back.
+//! removes what is too old, and [`restore`](restore()) brings one back.
 //!
 //! Absent: Django, migrations, settings and terminals. What to dump, as whom and where is handed in; what happened is
 //! handed back as values.
@@ -49,6 +48,6 @@ pub use request::{Compression, DumpRequest, GzipLevel, Selection, ZstdLevel};
 pub use restore::{
     Analyze, Changed, Difference, Left, Loading, Mode, OldSessions, OnError, Owners, Phase,
     Privileges, RestoreError, RestoreFailure, RestoreProgress, RestoreRequest, Restored,
-    SkipReason, Skipped, StatementError, StatementPlace, Target, TypedName, Unfinished,
+    SkipReason, Skipped, StatementError, StatementPlace, Target, TypedName, Unfinished, restore,
 };
 pub use verify::{Summary, examine, verify, verify_until};

@@ -8,6 +8,7 @@ pub mod activity;
 pub mod advisory;
 pub mod catalog;
 mod connect;
+pub mod databases;
 pub mod dumped;
 pub mod history;
 pub mod loading;

@@ -4,9 +4,12 @@
 
 mod error;
 mod load;
+mod place;
 mod progress;
 mod request;
 mod restored;
+mod run;
+mod stop;
 
 pub use error::{Changed, Left, RestoreError, RestoreFailure};
 pub use progress::{Loading, Phase, RestoreProgress};
@@ -15,3 +18,4 @@ pub use request::{
     Unfinished,
 };
 pub use restored::{Difference, Restored, SkipReason, Skipped, StatementError, StatementPlace};
+pub use run::restore;

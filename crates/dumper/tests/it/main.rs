@@ -11,6 +11,7 @@ mod forms;
 mod interruption;
 mod locks;
 mod pg_dump;
+mod restore_engine;
 mod round_trip;
 mod same;
 mod secrets;

@@ -9,6 +9,7 @@ use std::time::Instant;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::super::progress::{Loading, RestoreProgress};
+use crate::read::Watch;
 
 /// Shared by the thread that reads, the load, and its caller.
 #[derive(Debug, Clone)]
@@ -18,7 +19,7 @@ pub(super) struct Board {
     /// Bytes of SQL read.
     pub(super) raw: Arc<AtomicU64>,
     /// Bytes of the file read.
-    pub(super) read: Arc<AtomicU64>,
+    pub(super) watch: Watch,
     said: UnboundedSender<RestoreProgress>,
 }
 
@@ -29,7 +30,7 @@ impl Board {
             begun: Instant::now(),
             loading: Arc::default(),
             raw: Arc::default(),
-            read: Arc::default(),
+            watch: Watch::default(),
             said,
         };
         (board, heard)
@@ -48,7 +49,7 @@ impl Board {
         let loading = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
         let mut shown = loading.clone();
         shown.raw_bytes = self.raw.load(Ordering::Relaxed);
-        shown.read = shown.bytes.map(|_| self.read.load(Ordering::Relaxed));
+        shown.read = shown.bytes.map(|_| self.watch.read.load(Ordering::Relaxed));
         shown.elapsed = self.begun.elapsed();
         shown
     }

@@ -21,7 +21,7 @@ mod words;
 mod worker;
 
 use std::path::{Path, PathBuf};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::time::Duration;
 
 use pgdriver::ConnectOptions;
@@ -37,6 +37,7 @@ use super::progress::RestoreProgress;
 use super::request::{Mode, OnError, Owners, Privileges};
 use super::restored::{Skipped, StatementError};
 use crate::archive::TableRows;
+use crate::compress::Digested;
 
 const TICK: Duration = Duration::from_millis(100);
 
@@ -47,6 +48,8 @@ pub(crate) struct Load<'a> {
     pub(crate) archive: &'a Path,
     /// For pg_dump's other formats.
     pub(crate) pg_restore: Option<PathBuf>,
+    /// What the archive is, as its manifest says.
+    pub(crate) must_be: Option<Digested>,
     /// The database that is filled.
     pub(crate) into: &'a ConnectOptions,
     pub(crate) mode: Mode,
@@ -91,9 +94,8 @@ pub(crate) enum Stays {
 pub(crate) async fn load(
     load: &Load<'_>,
     hear: &mut impl FnMut(RestoreProgress),
-    stop: impl Future<Output = ()>,
+    mut stop: Pin<&mut impl Future<Output = ()>>,
 ) -> Result<Loaded, Broken> {
-    let mut stop = pin!(stop);
     let nothing = |failure| Broken {
         failure,
         stays: Stays::Nothing,
@@ -109,7 +111,13 @@ pub(crate) async fn load(
         opened = Crew::open(load.into, size, durability) => opened,
     };
     let (crew, note) = opened.map_err(nothing)?;
-    let feed = source::start(load.archive, load.pg_restore.clone(), &board).map_err(nothing)?;
+    let feed = source::start(
+        load.archive,
+        load.pg_restore.clone(),
+        load.must_be.clone(),
+        &board,
+    )
+    .map_err(nothing)?;
     let mut drive = Drive::new(load, feed, crew, board.clone(), note);
     let done = {
         let mut all = pin!(drive.all());

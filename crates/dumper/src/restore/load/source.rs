@@ -2,76 +2,86 @@
 //!
 //! Absent: queues and sessions.
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use flate2::bufread::MultiGzDecoder;
+use std::sync::atomic::Ordering;
 
 use super::super::error::RestoreFailure;
 use super::board::Board;
 use super::feed::{Feed, Filler};
+use crate::compress::Digested;
 use crate::error::VerifyError;
+use crate::read::{Reading, open_watched};
 use crate::scan::{SplitError, Splitter};
 
-const BLOCK: usize = 256 * 1024;
 /// The longest statement that a server takes in one message.
 const STATEMENT: usize = 1024 * 1024 * 1024 - 1;
-const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
 
-/// Begins to read.
+/// Begins to read. What the file must be at its end is what the manifest says of it, if there is one.
 pub(super) fn start(
     archive: &Path,
-    _pg_restore: Option<PathBuf>,
+    pg_restore: Option<PathBuf>,
+    must_be: Option<Digested>,
     board: &Board,
 ) -> Result<Feed, RestoreFailure> {
+    let path = archive.to_owned();
+    let begun = board.clone();
+    if let Ok(file) = std::fs::metadata(archive)
+        && file.is_file()
+    {
+        board.write(|loading| loading.bytes = Some(file.len()));
+    }
+    let feed = Feed::start(move |filler| {
+        // finding pg_restore runs programs, and takes its time
+        let reading = open_watched(&path, pg_restore.as_deref(), &begun.watch)?;
+        read(&path, reading, must_be.as_ref(), filler, &begun)
+    });
     let unreadable = |source| VerifyError::Read {
         path: archive.to_owned(),
         source,
     };
-    let mut file = BufReader::with_capacity(BLOCK, File::open(archive).map_err(unreadable)?);
-    let packed = file.fill_buf().map_err(unreadable)?.starts_with(GZIP_MAGIC);
-    let path = archive.to_owned();
-    let raw = Arc::clone(&board.raw);
-    let feed = Feed::start(move |filler| match packed {
-        true => read(&path, &mut MultiGzDecoder::new(file), filler, &raw),
-        false => read(&path, &mut file, filler, &raw),
-    });
     Ok(feed.map_err(unreadable)?)
 }
 
 fn read(
     path: &Path,
-    input: &mut impl Read,
+    mut reading: Reading,
+    must_be: Option<&Digested>,
     filler: &Filler,
-    raw: &AtomicU64,
+    board: &Board,
 ) -> Result<(), RestoreFailure> {
     let mut splitter = Splitter::new(STATEMENT);
-    let mut block = vec![0; BLOCK];
     let refused = |error| refused(path, error);
     while filler.is_wanted() {
-        let length = match input.read(&mut block) {
-            Ok(length) => length,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(source) => {
-                let path = path.to_owned();
-                return Err(VerifyError::Read { path, source }.into());
-            }
+        let Some(block) = reading.block()? else {
+            splitter.finish().map_err(refused)?;
+            let found = reading.finish()?;
+            return same(path, must_be, &found);
         };
-        if length == 0 {
-            return splitter.finish().map(drop).map_err(refused);
-        }
-        raw.fetch_add(length as u64, Ordering::Relaxed);
+        board.raw.fetch_add(block.len() as u64, Ordering::Relaxed);
         let mut give = |piece| {
             filler.give(piece);
         };
-        splitter
-            .feed(&block[..length], &mut give)
-            .map_err(refused)?;
+        splitter.feed(&block, &mut give).map_err(refused)?;
     }
     Ok(())
+}
+
+fn same(path: &Path, written: Option<&Digested>, found: &Digested) -> Result<(), RestoreFailure> {
+    let Some(written) = written.filter(|written| *written != found) else {
+        return Ok(());
+    };
+    let (what, written, found) = match written.bytes == found.bytes {
+        true => ("sha256", written.sha256.clone(), found.sha256.clone()),
+        false => ("size", written.bytes.to_string(), found.bytes.to_string()),
+    };
+    let (path, what) = (path.to_owned(), what.to_owned());
+    Err(VerifyError::Differs {
+        path,
+        what,
+        written,
+        found,
+    }
+    .into())
 }
 
 fn refused(path: &Path, error: SplitError) -> RestoreFailure {

@@ -1,0 +1,179 @@
+//! A restore from its request to its end.
+//!
+//! Absent: how rows travel ([`super::load`]) and where to ([`super::place`]).
+
+use std::time::Instant;
+
+use super::error::{Left, RestoreError, RestoreFailure};
+use super::load::{Broken, Load, Loaded, Stays, load};
+use super::place::{self, Prepared};
+use super::progress::RestoreProgress;
+use super::request::{Analyze, Mode, OnError, RestoreRequest, Target};
+use super::restored::Restored;
+use super::stop::Stop;
+use crate::compress::Digested;
+use crate::manifest::Manifest;
+use crate::needs::Needs;
+use crate::verify::verify_until;
+
+/// Brings an archive back. Up to the moment when the database takes its name, `stop` ends it; what is left then is in the
+/// error.
+pub async fn restore(
+    request: &RestoreRequest,
+    mut progress: impl FnMut(RestoreProgress),
+    stop: impl Future<Output = ()>,
+) -> Result<Restored, RestoreError> {
+    let begun = Instant::now();
+    if request.mode == Mode::SingleTransaction && request.on_error == OnError::KeepGoing {
+        return Err(RestoreError::new(RestoreFailure::Usage(
+            "a single transaction cannot keep going after an error: leave out one of the two",
+        )));
+    }
+    let mut stop = Stop::new(stop);
+    let known = known(request, &mut progress, &mut stop).await?;
+    let properties = known
+        .manifest
+        .as_ref()
+        .and_then(|manifest| manifest.properties.as_ref());
+    // never dropped half way: nobody would know of the database that it makes
+    let prepared = place::prepare(request, &known.needs, properties).await?;
+    let database = prepared.name().to_owned();
+    progress(RestoreProgress::Into { database });
+    let into = prepared.options();
+    let job = Load {
+        archive: &request.archive,
+        pg_restore: request.pg_restore.clone(),
+        must_be: known.must_be(),
+        into: &into,
+        mode: request.mode,
+        owners: request.owners,
+        privileges: request.privileges,
+        on_error: request.on_error,
+    };
+    let loaded = match load(&job, &mut progress, stop.future.as_mut()).await {
+        Ok(loaded) => loaded,
+        Err(Broken { failure, stays }) => {
+            let left = prepared.abandon(stays).await;
+            return Err(RestoreError::new(failure).leaving(left));
+        }
+    };
+    end(
+        prepared,
+        known.manifest.as_ref(),
+        loaded,
+        &mut progress,
+        &mut stop,
+        begun,
+    )
+    .await
+}
+
+/// What is known of an archive before anything is done with it.
+struct Known {
+    manifest: Option<Manifest>,
+    needs: Needs,
+}
+
+impl Known {
+    fn must_be(&self) -> Option<Digested> {
+        self.manifest.as_ref().map(|manifest| Digested {
+            bytes: manifest.bytes,
+            sha256: manifest.sha256.clone(),
+        })
+    }
+}
+
+/// Our own archive's manifest says what it needs; any other is read once before. So is one that replaces a database: what
+/// is to be destroyed must not be for a file that turns out to be cut.
+async fn known(
+    request: &RestoreRequest,
+    progress: &mut impl FnMut(RestoreProgress),
+    stop: &mut Stop<impl Future<Output = ()>>,
+) -> Result<Known, RestoreFailure> {
+    let manifest = Manifest::of(&request.archive)?;
+    let needs = manifest
+        .as_ref()
+        .and_then(|manifest| manifest.needs.clone());
+    match needs {
+        Some(needs) if !matches!(request.target, Target::Replace(_)) => {
+            return Ok(Known { manifest, needs });
+        }
+        _ => {}
+    }
+    let bytes = std::fs::metadata(&request.archive).map_or(0, |file| file.len());
+    progress(RestoreProgress::Verifying { read: 0, bytes });
+    let found = verify_until(&request.archive, stop.future.as_mut()).await?;
+    progress(RestoreProgress::Verifying { read: bytes, bytes });
+    Ok(Known {
+        manifest: found.manifest,
+        needs: found.needs,
+    })
+}
+
+/// The dump is in: what is still to do before the database has its name.
+async fn end(
+    mut prepared: Prepared<'_>,
+    manifest: Option<&Manifest>,
+    loaded: Loaded,
+    progress: &mut impl FnMut(RestoreProgress),
+    stop: &mut Stop<impl Future<Output = ()>>,
+    begun: Instant,
+) -> Result<Restored, RestoreError> {
+    let request = prepared.request();
+    let mut notes = loaded.notes;
+    progress(RestoreProgress::Checking);
+    let differences = manifest
+        .map(|manifest| place::compare(manifest, &loaded.tables))
+        .unwrap_or_default();
+    if request.analyze == Analyze::Yes {
+        progress(RestoreProgress::Analyzing);
+        let options = prepared.options();
+        if let Err(failure) = stop.or(place::analyze(&options)).await {
+            return Err(give_up(prepared, failure, "the dump is whole in it").await);
+        }
+    }
+    if let Some(properties) = manifest.and_then(|manifest| manifest.properties.as_ref()) {
+        notes.extend(place::settings(prepared.session(), prepared.name(), properties).await);
+    }
+    let replaces = matches!(request.target, Target::Replace(_));
+    if replaces && !(loaded.errors.is_empty() && differences.is_empty()) {
+        notes.push(format!(
+            "\"{}\" was left as it was: what was restored is not whole, and stays beside it as \"{}\"",
+            request.into,
+            prepared.name()
+        ));
+    } else if let Err(failure) = take_name(&mut prepared, progress).await {
+        let left = Left::Part {
+            database: prepared.name().to_owned(),
+            holds: "the dump is whole in it, but it did not get its name".to_owned(),
+        };
+        return Err(RestoreError::new(failure).leaving(left));
+    }
+    Ok(Restored {
+        database: prepared.name().to_owned(),
+        statements: loaded.statements,
+        rows: loaded.rows,
+        tables: loaded.tables,
+        errors: loaded.errors,
+        skipped: loaded.skipped,
+        differences,
+        notes,
+        seconds: begun.elapsed().as_secs_f64(),
+    })
+}
+
+async fn take_name(
+    prepared: &mut Prepared<'_>,
+    progress: &mut impl FnMut(RestoreProgress),
+) -> Result<(), RestoreFailure> {
+    let database = prepared.request().into.clone();
+    if prepared.name() != database {
+        progress(RestoreProgress::Renaming { database });
+    }
+    prepared.finish().await
+}
+
+async fn give_up(prepared: Prepared<'_>, failure: RestoreFailure, holds: &str) -> RestoreError {
+    let left = prepared.abandon(Stays::Part(holds.to_owned())).await;
+    RestoreError::new(failure).leaving(left)
+}

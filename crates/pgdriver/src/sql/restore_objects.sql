@@ -1,0 +1,30 @@
+-- What users have made in this database, extensions and their objects left out: how much of it, and the first few.
+-- Privileges: none.
+WITH own AS (
+  SELECT 'schema' AS kind, quote_ident(n.nspname) AS name, n.oid, 'pg_namespace'::regclass AS class
+    FROM pg_namespace n
+   WHERE n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'public')
+  UNION ALL
+  SELECT CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' WHEN 'S' THEN 'sequence' ELSE 'table' END,
+         quote_ident(n.nspname) || '.' || quote_ident(c.relname), c.oid, 'pg_class'::regclass
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+   WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND c.relkind IN ('r', 'p', 'f', 'v', 'm', 'S')
+  UNION ALL
+  SELECT 'function', quote_ident(n.nspname) || '.' || quote_ident(p.proname), p.oid, 'pg_proc'::regclass
+    FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+   WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+  UNION ALL
+  SELECT 'type', quote_ident(n.nspname) || '.' || quote_ident(t.typname), t.oid, 'pg_type'::regclass
+    FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
+   WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND t.typtype IN ('d', 'e', 'r') AND t.typrelid = 0
+  UNION ALL
+  SELECT 'large object', l.oid::text, l.oid, 'pg_largeobject'::regclass FROM pg_largeobject_metadata l
+), kept AS (
+  SELECT o.kind, o.name
+    FROM own o
+   WHERE NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = o.class AND d.objid = o.oid AND d.deptype = 'e')
+)
+SELECT count(*)::int8 AS objects,
+       (SELECT coalesce(string_agg(f.kind || ' ' || f.name, ', '), '')
+          FROM (SELECT k.kind, k.name FROM kept k ORDER BY k.kind <> 'table', k.name LIMIT 3) f) AS first
+  FROM kept
