@@ -101,9 +101,9 @@ async fn known(
         _ => {}
     }
     let bytes = std::fs::metadata(&request.archive).map_or(0, |file| file.len());
-    progress(RestoreProgress::Verifying { read: 0, bytes });
-    let found = verify_until(&request.archive, stop.future.as_mut()).await?;
-    progress(RestoreProgress::Verifying { read: bytes, bytes });
+    let hear = |read| progress(RestoreProgress::Verifying { read, bytes });
+    let pg_restore = request.pg_restore.as_deref();
+    let found = verify_until(&request.archive, pg_restore, hear, stop.future.as_mut()).await?;
     Ok(Known {
         manifest: found.manifest,
         needs: found.needs,
