@@ -12,6 +12,7 @@ mod apply_locks;
 mod apply_lost;
 mod backup_command;
 mod backup_fails;
+mod backup_flags;
 mod consent_flags;
 mod consent_quiet;
 mod consent_typed;

@@ -1,7 +1,8 @@
 //! Which archives of a database may go, and their removal.
 //!
 //! An archive stays where either rule keeps it; the newest good one stays under any rule. Those of another selection
-//! (definitions alone, some tables) are counted apart, so that they never push a whole one out.
+//! (definitions alone, some tables) are counted apart, so that they never push a whole one out; beside one that was just
+//! made only those of its own selection may go.
 //!
 //! Absent: archives of other databases, files without a manifest of ours, and the question when to prune.
 
@@ -96,6 +97,11 @@ fn decide(
     just_made: Option<&Path>,
     now: Timestamp,
 ) -> Vec<Fate> {
+    let is_made = |archive: &Listed| just_made.is_some_and(|made| is_same(made, &archive.path));
+    let concerned = archives
+        .iter()
+        .find(|archive| is_made(archive))
+        .and_then(|made| made.manifest.as_ref().map(group));
     // of each selection: good ones that are newer than the one at hand
     let mut newer: BTreeMap<String, usize> = BTreeMap::new();
     let mut fates: Vec<Fate> = archives
@@ -116,11 +122,18 @@ fn decide(
             else {
                 return Fate::None;
             };
-            let before = newer.entry(group(manifest)).or_default();
+            let group = group(manifest);
+            if concerned
+                .as_ref()
+                .is_some_and(|concerned| *concerned != group)
+            {
+                return Fate::Stays;
+            }
+            let before = newer.entry(group).or_default();
             let good = archive.is_good();
             let first_good = good && *before == 0;
-            let made = just_made.is_some_and(|made| is_same(made, &archive.path));
-            let kept = made || first_good || keep.keeps(*before, archive.created(), now);
+            let kept =
+                is_made(archive) || first_good || keep.keeps(*before, archive.created(), now);
             *before += usize::from(good);
             if kept { Fate::Stays } else { Fate::Goes }
         })

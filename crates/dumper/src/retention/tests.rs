@@ -201,6 +201,36 @@ fn the_one_just_made_stays() {
 }
 
 #[test]
+fn definitions_that_were_just_made_let_whole_backups_be() {
+    let folder = Folder::new();
+    for days in 2..4 {
+        folder.good(&format!("backup_shop_{days}.sql"), days);
+    }
+    let definitions = Selection {
+        schema_only: true,
+        ..Selection::default()
+    };
+    for days in 0..2 {
+        let name = format!("backup_shop_{days}.sql");
+        folder.put(&name, &manifest("shop", days, 3, definitions.clone()));
+    }
+    let made = folder.path("backup_shop_0.sql");
+    let keep = Keep {
+        count: NonZeroUsize::new(1),
+        days: None,
+    };
+    prune(folder.0.path(), "shop", keep, Some(&made), now()).unwrap();
+    assert_eq!(
+        folder.names(),
+        [
+            "backup_shop_0.sql",
+            "backup_shop_2.sql",
+            "backup_shop_3.sql"
+        ]
+    );
+}
+
+#[test]
 fn a_leftover_goes_when_its_writer_is_gone_for_a_day() {
     let folder = Folder::new();
     let old = "backup_shop_20261101_000000.sql.gz.partial";
