@@ -9,13 +9,13 @@ use dumper::{Compression, Summary, VerifyError, ZstdLevel, verify};
 use crate::support::{Fixture, run};
 
 /// Some 400 kB in two tables: two blocks of gzip.
-const ROWS: &str =
+pub const ROWS: &str =
     "CREATE TABLE a AS SELECT i, md5(i::text) || md5((i * 7)::text) AS t FROM generate_series(1, 4000) i;
      CREATE TABLE z AS SELECT i, md5((i * 3)::text) AS t FROM generate_series(1, 2000) i;
      CREATE INDEX ON a (t)";
 
 /// Places in a file of this length: every one near its ends and near a block's border, and many between.
-fn places(length: usize, near: usize, between: usize) -> Vec<usize> {
+pub fn places(length: usize, near: usize, between: usize) -> Vec<usize> {
     const BORDERS: usize = 64 * 1024;
     let mut places: Vec<_> = (0..near).chain(length - near..length).collect();
     for border in (BORDERS..length).step_by(BORDERS) {

@@ -151,3 +151,8 @@ fn check_killed(format: &str) {
 fn kill_9_of_us_leaves_what_is_named_unfinished() {
     check_killed("plain");
 }
+
+#[test]
+fn kill_9_of_us_leaves_a_custom_archive_that_is_named_unfinished() {
+    check_killed("custom");
+}

@@ -7,6 +7,7 @@ mod faults;
 mod faults_killed;
 mod faults_server;
 mod formats;
+mod formats_damage;
 mod forms;
 mod interruption;
 mod locks;
