@@ -42,13 +42,13 @@ pub enum Progress {
 /// How far a dump is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Dumping {
-    /// The table whose rows are coming, as `schema.name`; the custom and directory formats do not tell.
+    /// The table whose rows are coming, as `schema.name`; of several jobs the first one's.
     pub table: Option<String>,
     /// Tables whose rows are all there.
     pub tables: u64,
     /// Tables whose rows are dumped, as the catalog has them.
     pub tables_total: Option<u64>,
-    /// Rows so far.
+    /// Rows so far; none of the custom and directory formats, whose bytes nobody reads on their way.
     pub rows: u64,
     /// Bytes that pg_dump gave so far.
     pub raw_bytes: u64,

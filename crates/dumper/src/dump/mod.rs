@@ -26,6 +26,7 @@ use crate::archive::{Archive, Verified};
 use crate::counts::compare;
 use crate::error::DumpError;
 use crate::folder;
+use crate::pg_dump::is_full;
 use crate::progress::Progress;
 use crate::request::{Compression, DumpRequest};
 use crate::snapshot::Held;
@@ -34,6 +35,9 @@ use crate::verify::Content;
 
 /// How often progress is told.
 const BEAT: Duration = Duration::from_millis(100);
+
+/// A session that was closed has its place in the server for another moment.
+const LEAVING: Duration = Duration::from_millis(500);
 
 /// Dumps the database into a new, verified archive.
 ///
@@ -68,10 +72,12 @@ pub async fn dump(
         }
     };
     check_room(request, held.as_ref(), stored, &mut warnings, &mut progress)?;
+    let mut company = Company::Watched;
     let done = loop {
         let attempt = Attempt {
             request,
             stored,
+            company,
             held: held.as_ref(),
             began,
         };
@@ -84,6 +90,16 @@ pub async fn dump(
                         "this pg_dump was built without {asked}: {} instead",
                         stored.compression
                     ),
+                    &mut progress,
+                );
+            }
+            Err(error) if company == Company::Watched && is_crowded(&error) => {
+                // our sessions took the place of pg_dump's
+                held = None;
+                tokio::time::sleep(LEAVING).await;
+                company = Company::Alone;
+                warnings.tell(
+                    format!("the server has no connection to spare, so that the rows are not counted there: {error}"),
                     &mut progress,
                 );
             }
@@ -105,10 +121,24 @@ struct Done {
     said: String,
 }
 
+/// Who else has a session while pg_dump runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Company {
+    /// The one that holds the snapshot, where there is one, and the watcher.
+    Watched,
+    /// Nobody of ours.
+    Alone,
+}
+
+fn is_crowded(error: &DumpError) -> bool {
+    matches!(error, DumpError::ConnectionLost { said, .. } if is_full(said))
+}
+
 /// One run of pg_dump.
 struct Attempt<'a> {
     request: &'a DumpRequest,
     stored: Stored,
+    company: Company,
     held: Option<&'a Held>,
     began: Instant,
 }
@@ -120,7 +150,7 @@ impl Attempt<'_> {
         mut stop: Pin<&mut S>,
     ) -> Result<Done, DumpError> {
         let held = self.held;
-        let job = work::Job::start(self.request, self.stored, held, self.began)?;
+        let job = work::Job::start(self.request, self.stored, self.company, held, self.began)?;
         let worked = job.run(progress, stop.as_mut()).await?;
         let work::Worked {
             partial,

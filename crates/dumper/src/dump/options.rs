@@ -49,7 +49,12 @@ impl Stored {
                     chosen: Chosen::Default,
                 }
             }
-            (None, _) => Self {
+            (None, Format::Custom | Format::Directory) => Self {
+                format,
+                compression: pg_dumps_gzip(),
+                chosen: Chosen::Default,
+            },
+            (None, Format::Plain) => Self {
                 format,
                 compression: Compression::default(),
                 chosen: Chosen::Default,
@@ -68,7 +73,7 @@ impl Stored {
     pub(crate) fn without_zstd(self, request: &DumpRequest) -> Result<Self, DumpError> {
         match self.chosen {
             Chosen::Default => Ok(Self {
-                compression: Compression::Gzip(GzipLevel::default()),
+                compression: pg_dumps_gzip(),
                 ..self
             }),
             Chosen::Asked => Err(self.unsupported(request, "it was built without zstd".to_owned())),
@@ -103,6 +108,11 @@ impl Stored {
         };
         Some(format!("--compress={value}"))
     }
+}
+
+/// What pg_dump does by itself where it is not told.
+fn pg_dumps_gzip() -> Compression {
+    Compression::Gzip(GzipLevel::new(6).unwrap_or_default())
 }
 
 /// `pg_dump: error: this build does not support compression with ZSTD`, before it connects.

@@ -22,6 +22,9 @@ pub(super) struct Pace {
     /// Where a table stands, by name as progress shows it.
     by_name: HashMap<String, usize>,
     by_oid: HashMap<u32, usize>,
+    names: Vec<String>,
+    /// The first of those that are copied now.
+    copied: Option<usize>,
     /// Bytes of all tables before this one; one more than there are tables.
     before: Vec<u64>,
     /// The furthest that was seen: first table that is not done, and bytes done.
@@ -43,7 +46,8 @@ impl Pace {
         };
         for (at, it) in tables.iter().enumerate() {
             let name = format!("{}.{}", it.table.schema, it.table.name);
-            pace.by_name.insert(name, at);
+            pace.by_name.insert(name.clone(), at);
+            pace.names.push(name);
             pace.by_oid.insert(it.table.oid, at);
             pace.before.push(pace.before[at] + it.bytes);
         }
@@ -60,6 +64,11 @@ impl Pace {
         self.tables as u64
     }
 
+    /// A table that its sessions copy now.
+    pub(super) fn table(&self) -> Option<String> {
+        self.names.get(self.copied?).cloned()
+    }
+
     /// The stream is in this table, so many of whose bytes came.
     pub(super) fn streaming(&mut self, table: &str, bytes: u64, elapsed: Duration) {
         if let Some(at) = self.by_name.get(table) {
@@ -71,7 +80,8 @@ impl Pace {
     pub(super) fn copying(&mut self, copies: &[Copying], elapsed: Duration) {
         let at = |copy: &Copying| Some((*self.by_oid.get(&copy.oid)?, copy.bytes));
         let under_way: Vec<(usize, u64)> = copies.iter().filter_map(at).collect();
-        let Some(first) = under_way.iter().map(|(at, _)| *at).min() else {
+        self.copied = under_way.iter().map(|(at, _)| *at).min();
+        let Some(first) = self.copied else {
             return;
         };
         let ahead: u64 = under_way
@@ -167,10 +177,12 @@ mod tests {
         let mut pace = Pace::new(tables.iter(), Format::Directory);
         pace.copying(&[copying(2, 100), copying(1, 200)], SECOND);
         assert_eq!(pace.tables(), 0);
+        assert_eq!(pace.table().as_deref(), Some("s.t2"));
         pace.copying(&[copying(0, 50)], 2 * SECOND);
         assert_eq!(pace.tables(), 2);
         pace.copying(&[], 2 * SECOND);
         assert_eq!(pace.tables(), 2, "nothing is no news");
+        assert_eq!(pace.table(), None);
         // 550 of 600 in one second
         assert_eq!(pace.left(2 * SECOND).map(|left| left.as_millis()), Some(90));
     }

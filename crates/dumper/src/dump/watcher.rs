@@ -51,7 +51,11 @@ pub(super) async fn watch(
                     news
                 });
             }
-            Err(error) if error.is_connection_lost() => return,
+            Err(error) if error.is_connection_lost() => {
+                // what nobody can see any more is not told on and on
+                tell.send_modify(|last| last.waiting = None);
+                return;
+            }
             // a busy server: what was seen last stays
             Err(_) => {}
         }

@@ -21,7 +21,7 @@ use super::options::Stored;
 use super::pace::Pace;
 use super::prove::Written;
 use super::watcher::{self, Seen};
-use super::{beat, directory, estimated, folder_error, not_started, write_error};
+use super::{Company, beat, directory, estimated, folder_error, not_started, write_error};
 use crate::archive::{Format, Verified};
 use crate::compress::Digested;
 use crate::counts::{self, At, Count, Tally};
@@ -88,6 +88,7 @@ impl<'a> Job<'a> {
     pub(super) fn start(
         request: &'a DumpRequest,
         stored: Stored,
+        company: Company,
         held: Option<&Held>,
         began: Instant,
     ) -> Result<Self, DumpError> {
@@ -116,12 +117,14 @@ impl<'a> Job<'a> {
         let (tell, seen) = watch::channel(Seen::default());
         let mut watcher = JoinSet::new();
         let options = request.connection.clone().with_database(&request.database);
-        watcher.spawn(watcher::watch(
-            options,
-            application,
-            request.lock_wait_timeout,
-            tell,
-        ));
+        if company == Company::Watched {
+            watcher.spawn(watcher::watch(
+                options,
+                application,
+                request.lock_wait_timeout,
+                tell,
+            ));
+        }
         Ok(Self {
             request,
             stored,
@@ -387,7 +390,10 @@ impl<'a> Job<'a> {
                     self.pace.streaming(table, at.raw_bytes - before, elapsed);
                 }
             }
-            _ => at.tables = self.pace.tables(),
+            _ => {
+                at.table = self.pace.table();
+                at.tables = self.pace.tables();
+            }
         }
         at.left = self.pace.left(elapsed);
         at

@@ -11,7 +11,7 @@ mod version;
 use std::path::{Path, PathBuf};
 
 pub use places::Places;
-pub(crate) use said::{Said, classify};
+pub(crate) use said::{Said, classify, is_full};
 pub(crate) use search::{install_hint, install_pg_restore_hint};
 #[cfg(test)]
 pub(crate) use start::tests;

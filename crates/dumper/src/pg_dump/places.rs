@@ -13,15 +13,33 @@ use super::search::{Candidate, choose, choose_pg_restore};
 use super::{NoPgRestore, PgDump, PgRestore, Version, libpq_beside};
 use crate::error::DumpError;
 
-/// Version folders, `*` being the version: Debian, Red Hat, Homebrew on both Macs, its libpq, Postgres.app, source.
+/// Version folders, `*` being the version.
 const VERSION_FOLDERS: &[&str] = &[
+    // Debian, Ubuntu, and PGDG there
     "/usr/lib/postgresql/*/bin",
+    // PGDG on Fedora and RHEL
     "/usr/pgsql-*/bin",
+    // SUSE
+    "/usr/lib/postgresql*/bin",
+    // Alpine
+    "/usr/libexec/postgresql*",
+    // Gentoo
+    "/usr/lib64/postgresql-*/bin",
+    // Homebrew on both Macs and on Linux: kegs that are not linked, and libpq, which is the client alone
     "/opt/homebrew/opt/postgresql@*/bin",
-    "/usr/local/opt/postgresql@*/bin",
     "/opt/homebrew/opt/libpq/bin",
+    "/usr/local/opt/postgresql@*/bin",
     "/usr/local/opt/libpq/bin",
+    "/home/linuxbrew/.linuxbrew/opt/postgresql@*/bin",
+    "/home/linuxbrew/.linuxbrew/opt/libpq/bin",
+    // Postgres.app
     "/Applications/Postgres.app/Contents/Versions/*/bin",
+    // EnterpriseDB's installer on macOS and Linux
+    "/Library/PostgreSQL/*/bin",
+    "/opt/PostgreSQL/*/bin",
+    // MacPorts
+    "/opt/local/lib/postgresql*/bin",
+    // make install
     "/usr/local/pgsql/bin",
 ];
 

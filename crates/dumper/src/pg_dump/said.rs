@@ -57,6 +57,9 @@ pub(crate) fn classify(request: &DumpRequest, status: ExitStatus, said: &str) ->
             said: words,
         };
     }
+    if is_other_snapshot(said) {
+        return DumpError::SnapshotLost { reason: words };
+    }
     if is_no_match(said) {
         return DumpError::NoMatch { said: words };
     }
@@ -89,6 +92,25 @@ pub(crate) fn classify(request: &DumpRequest, status: ExitStatus, said: &str) ->
         status,
         said: words,
     }
+}
+
+/// The session that exported it is gone, or pg_dump was led to another server than that one.
+fn is_other_snapshot(said: &str) -> bool {
+    said.contains("SET TRANSACTION SNAPSHOT")
+        && (said.contains("invalid snapshot identifier")
+            || said.contains("could not import the requested snapshot")
+            || (said.contains("snapshot \"") && said.contains("does not exist")))
+}
+
+/// Whoever else has sessions takes the place of pg_dump's.
+pub(crate) fn is_full(said: &str) -> bool {
+    const FULL: &[&str] = &[
+        "too many connections for role",
+        "too many connections for database",
+        "sorry, too many clients already",
+        "remaining connection slots are reserved",
+    ];
+    FULL.iter().any(|text| said.contains(text))
 }
 
 /// `pg_dump: error: no matching tables were found`, `… for pattern "x"`, and what is no pattern at all.
@@ -223,6 +245,45 @@ mod tests {
         assert!(text.len() <= KEPT);
         assert!(text.starts_with("pg_dump: warning: line "));
         assert!(text.ends_with("line 9999"));
+    }
+
+    #[track_caller]
+    fn check_class(said: &str, expected: &str) {
+        use std::os::unix::process::ExitStatusExt;
+        let request = crate::pg_dump::tests::request();
+        let error = classify(&request, ExitStatus::from_raw(256), said);
+        assert_eq!(error.class(), expected, "{said}");
+    }
+
+    #[test]
+    fn other_words_have_classes_too() {
+        let snapshot = "pg_dump: error: query failed: ERROR:  invalid snapshot identifier: \"00000003-00000005-1\"\n\
+                        pg_dump: detail: Query was: SET TRANSACTION SNAPSHOT '00000003-00000005-1'";
+        check_class(snapshot, "backup-snapshot-lost");
+        check_class(
+            "pg_dump: error: no matching tables were found",
+            "backup-no-match",
+        );
+        check_class(
+            "pg_dump: error: no matching tables were found for pattern \"x\"",
+            "backup-no-match",
+        );
+        check_class(
+            "pg_dump: error: could not write to file: No space left on device",
+            "out-of-disk",
+        );
+        // the server's own disk is another matter
+        check_class(
+            "pg_dump: error: query failed: ERROR:  could not extend file \"base/5/1\": No space left on device",
+            "backup-failed",
+        );
+        let dropped = "pg_dump: error: query failed: ERROR:  relation \"public.a\" does not exist\n\
+                       pg_dump: detail: Query was: LOCK TABLE public.a, public.b IN ACCESS SHARE MODE";
+        check_class(dropped, "backup-schema-changed");
+        check_class(
+            "pg_dump: error: query failed: ERROR:  relation \"a\" does not exist",
+            "backup-failed",
+        );
     }
 
     #[track_caller]

@@ -16,7 +16,8 @@ pub(super) struct Candidate {
     pub(super) version: Result<(Version, String), String>,
 }
 
-/// The newest that can dump the server; the first of equals, a wrapper only where nothing else is as new.
+/// The newest that can dump the server; the first of equals, a wrapper only where nothing else is as new. A newer one
+/// dumps every older server that it still knows, never the other way.
 pub(super) fn choose(
     candidates: Vec<Candidate>,
     folders: &[PathBuf],
@@ -107,9 +108,10 @@ pub(crate) fn install_hint(needed: Version) -> String {
 fn install(major: &str, flag: &str) -> String {
     format!(
         "install the client programs of PostgreSQL {major} or newer, or name one with {flag}:\n  \
-         Debian, Ubuntu: apt-get install postgresql-client-{major}   (from apt.postgresql.org where the release has an older one)\n  \
-         Fedora, RHEL:   dnf install postgresql{major}   (from yum.postgresql.org where the release has an older one)\n  \
-         macOS:          brew install postgresql@{major}"
+         Debian, Ubuntu: apt-get install postgresql-client-{major}   (where the release has none, first: apt-get install \
+         postgresql-common && /usr/share/postgresql-common/pgdg/apt.postgresql.org.sh)\n  \
+         Fedora, RHEL:   dnf install postgresql{major}   (with the repository of yum.postgresql.org, which has all versions)\n  \
+         macOS:          brew install postgresql@{major}   (or libpq, which is the newest client alone)"
     )
 }
 

@@ -401,6 +401,75 @@ fn a_standby_is_dumped_and_counted() {
     }
 }
 
+#[test]
+fn a_role_with_one_connection_is_backed_up_and_that_is_said() {
+    let fixture = Fixture::new("CREATE TABLE a AS SELECT 1 AS id");
+    let server = fixture.server();
+    let role = format!("one_{}", fixture.database.name());
+    server
+        .create_role(
+            &role,
+            "PASSWORD 'secret' CONNECTION LIMIT 1 IN ROLE pg_read_all_data",
+        )
+        .unwrap();
+    let mut request = fixture.request();
+    let dsn = server.dsn_as(&role, "secret", fixture.database.name());
+    request.connection =
+        pgdriver::ConnectOptions::parse_in(&dsn, &pgdriver::Environment::default()).unwrap();
+    request.environment = request.connection.libpq_environment();
+    request.password = Some(dumper::Password::new("secret"));
+    let outcome = run(&request);
+    let dropped = format!("DROP OWNED BY \"{role}\"; DROP ROLE \"{role}\"");
+    fixture.database.execute(&dropped).unwrap();
+    let archive = outcome.unwrap();
+    assert_eq!((archive.rows, archive.verified), (1, Verified::Trailer));
+    assert_eq!(archive.warnings.len(), 1);
+    assert!(
+        archive.warnings[0].contains("no connection to spare"),
+        "{:?}",
+        archive.warnings
+    );
+}
+
+#[test]
+fn a_table_over_a_gigabyte_has_its_estimate() {
+    let install = Env::open().unwrap().postgres(15).unwrap();
+    let mut server = TempServer::start(&install).unwrap();
+    let database = server.named_database("shop").unwrap();
+    database
+        .execute("CREATE TABLE a AS SELECT i AS id FROM generate_series(1, 9) i; CREATE TABLE b AS SELECT * FROM a; ANALYZE a, b")
+        .unwrap();
+    let file = database.scalar("SELECT pg_relation_filepath('a')").unwrap();
+    server.stop_fast().unwrap();
+    // pages of zeros are pages without rows; on the disk they are a hole
+    let path = server.data_dir().join(file);
+    let segment = |path: &std::path::Path, length| {
+        let file = fs_err::OpenOptions::new().write(true).open(path).unwrap();
+        file.set_len(length).unwrap();
+    };
+    segment(&path, 1 << 30);
+    let mut second = path.into_os_string();
+    second.push(".1");
+    fs_err::copy(server.data_dir().join("PG_VERSION"), &second).unwrap();
+    let owner = std::os::unix::fs::MetadataExt::uid(&server.data_dir().metadata().unwrap());
+    std::os::unix::fs::chown(&second, Some(owner), None).unwrap();
+    segment(second.as_ref(), 0);
+    segment(second.as_ref(), 8192);
+    server.restart().unwrap();
+    let fixture = Fixture {
+        database,
+        folder: tempfile::tempdir().unwrap(),
+    };
+    let archive = run(&fixture.request()).unwrap();
+    let said: Vec<_> = archive
+        .tables
+        .iter()
+        .map(|it| (it.name.as_str(), it.rows, it.grade, it.server_rows))
+        .collect();
+    assert_eq!(said, [("a", 9, Grade::Estimate, Some(9)), ("b", 9, Grade::Exact, Some(9))]);
+    assert_eq!(archive.warnings, Vec::<String>::new());
+}
+
 /// More tables than one statement could lock beside others.
 #[test]
 fn five_thousand_tables_are_counted_with_a_hundred_locks() {

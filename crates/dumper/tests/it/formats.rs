@@ -10,7 +10,7 @@ use dumper::{
     Summary, Verified, ZstdLevel, dump, examine, list, verify,
 };
 
-use crate::support::{BIG, Fixture, block_on, content, files, run, tool};
+use crate::support::{BIG, Fixture, SmallDisk, block_on, content, files, run, skipped, tool};
 
 const SHOP: &str = "CREATE TABLE item (id int PRIMARY KEY, name text); \
      INSERT INTO item SELECT i, 'item ' || i FROM generate_series(1, 500) i; \
@@ -310,6 +310,53 @@ fn a_pattern_that_is_no_tables_is_an_error_of_its_own() {
     assert_eq!(error.class(), "backup-no-match");
     assert!(error.hint().unwrap().contains("psql"));
     assert_eq!(fixture.files(), Vec::<String>::new());
+}
+
+/// `head` of it, a pause, the rest.
+const SLOW: &str = "\"$REAL\" \"$@\" | (head -c 9000000; sleep 1.5; cat)";
+
+#[test]
+fn what_is_left_is_known_by_the_sizes_of_the_tables() {
+    let fixture = Fixture::new(&format!("{BIG}; CREATE TABLE zero (id int)"));
+    let mut heard = Vec::new();
+    let hear = |progress| match progress {
+        Progress::Dumping(at) => heard.push(at),
+        Progress::Room { needed, free } => assert!(needed > 1_000_000 && free > 0),
+        _ => {}
+    };
+    let request = fixture.request_with(SLOW);
+    block_on(dump(&request, hear, std::future::pending())).unwrap();
+    assert!(heard.iter().all(|at| at.tables_total == Some(2)));
+    let left = heard
+        .iter()
+        .filter_map(|at| at.left)
+        .max()
+        .expect("nothing was left");
+    assert!((200..60_000).contains(&left.as_millis()), "{left:?}");
+    assert_eq!(heard.last().unwrap().tables, 2);
+}
+
+#[test]
+fn a_dump_ends_before_the_disk_is_full_for_everybody() {
+    let Some(disk) = SmallDisk::of(4096) else {
+        skipped("this user may not mount a small file system");
+        return;
+    };
+    let fixture = Fixture::new(SHOP);
+    // in pieces, and then nothing more for long
+    let mut request = fixture.request_with("head -c 3800000 /dev/zero; sleep 60");
+    request.directory = disk.path().join("backups");
+    request.format = Format::Custom;
+    let error = run(&request).unwrap_err();
+    let DumpError::OutOfDisk { free, written, .. } = &error else {
+        panic!("{error:?}");
+    };
+    assert!((3_000_000..4_000_000).contains(written), "{written}");
+    assert!(
+        free.is_some_and(|free| (1..1_048_576).contains(&free)),
+        "{free:?}"
+    );
+    assert!(files(&request.directory).is_empty());
 }
 
 #[test]

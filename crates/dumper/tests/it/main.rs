@@ -13,6 +13,7 @@ mod interruption;
 mod locks;
 mod pg_dump;
 mod restore_engine;
+mod retention;
 mod round_trip;
 mod same;
 mod secrets;
