@@ -385,3 +385,24 @@ fn a_backup_that_waits_says_for_whom() {
     assert!(!ran.stderr.contains("a secret of theirs"), "{}", ran.stderr);
     no_backup_left(&blog.project);
 }
+
+/// Not even under another name than the final one.
+#[test]
+fn an_interrupt_leaves_nothing_in_any_format() {
+    let blog = blog(|app| app);
+    let name = blog.database.name().to_owned();
+    for format in ["plain", "custom", "directory"] {
+        let cli = backup(&blog, &["--backup-format", format]);
+        let ended = blog.database.server().with_client(&name, |client| {
+            let mut holder = client.transaction()?;
+            holder.batch_execute("LOCK TABLE blog_post IN ACCESS EXCLUSIVE MODE")?;
+            let mut terminal = cli.tty_of(120, 40);
+            terminal.wait_for("waits for public.blog_post");
+            terminal.ctrl_c();
+            Ok((terminal.finish(), terminal.output()))
+        });
+        let (code, said) = ended.expect("a session");
+        assert_eq!(code, 130, "{format}: {said}");
+        no_backup_left(&blog.project);
+    }
+}

@@ -29,6 +29,7 @@ mod execute;
 mod lock;
 mod locks;
 mod project_tests;
+mod restore;
 mod verify;
 
 mod journal;
@@ -121,6 +122,7 @@ async fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Preview(args) => Box::pin(commands::preview(args, layers, &context)).await,
         Command::Locks(args) => Box::pin(commands::locks(*args, layers, &context)).await,
         Command::Backup(args) => Box::pin(commands::backup(*args, layers, &context)).await,
+        Command::Restore(args) => Box::pin(commands::restore(*args, layers, &context)).await,
         Command::Rollback(args) => {
             let (format, applies) = (args.format, args.applies());
             match settings::rollback(*args, &mut layers) {
@@ -187,6 +189,7 @@ fn format_of(command: &Command) -> Format {
         Command::Preview(args) => args.format,
         Command::Locks(args) => args.format,
         Command::Backup(args) => args.format(),
+        Command::Restore(args) => args.format,
         Command::Rollback(args) => args.format,
         Command::Report(args) if args.format == ReportFormat::Json => Format::Json,
         Command::Report(_)
@@ -204,6 +207,7 @@ fn name_of(command: &Command) -> &'static str {
         Command::Preview(_) => "preview",
         Command::Locks(_) => "locks",
         Command::Backup(_) => "backup",
+        Command::Restore(_) => "restore",
         Command::Rollback(_) => "rollback",
         Command::Report(_) => "report",
         Command::Completions { .. } => "completions",

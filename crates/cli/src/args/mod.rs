@@ -4,6 +4,7 @@
 
 mod groups;
 mod locks;
+mod restore;
 mod usage;
 
 use std::path::PathBuf;
@@ -15,6 +16,7 @@ pub(crate) use groups::{
     PgRestoreArgs, RunDirArgs, StepArgs, TargetArgs, TestArgs,
 };
 pub(crate) use locks::LocksArgs;
+pub(crate) use restore::{LoadingArgs, ReplacingArgs, RestoreArgs};
 pub(crate) use usage::{meant, words};
 
 /// Take a Django project's migrations to a production PostgreSQL without fear.
@@ -70,6 +72,12 @@ pub(crate) enum Command {
     Locks(Box<LocksArgs>),
     /// Take a backup now, or look at those there are
     Backup(Box<BackupCommand>),
+    /// Bring a backup back, natively: into a new or an empty database, never over another unless its name is typed
+    ///
+    /// Loaded, compared with its manifest and analyzed under a name of its own, the database takes its name at the very
+    /// end. Where it connects to: --dsn; the settings of the project in this folder; without a project DATABASE_URL or
+    /// libpq's PG*.
+    Restore(Box<RestoreArgs>),
     /// The way back of a run: shown, and with --apply run
     Rollback(Box<RollbackArgs>),
     /// A finished or broken run, from its journal
