@@ -10,6 +10,7 @@ mod locks;
 mod machine;
 mod measure;
 mod preview;
+mod restore;
 mod site;
 mod start;
 
@@ -32,6 +33,7 @@ enum What {
     Start(start::Args),
     Locks(locks::Args),
     Dump(dump::Args),
+    Restore(restore::Args),
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
@@ -41,6 +43,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         What::Start(args) => start::run(args),
         What::Locks(args) => locks::run(args),
         What::Dump(args) => dump::run(args),
+        What::Restore(args) => restore::run(args),
     }
 }
 

@@ -90,6 +90,16 @@ impl Bulk {
         self.folder.path()
     }
 
+    /// The server of all databases.
+    pub(super) fn server(&self) -> &TempServer {
+        &self.server
+    }
+
+    /// The name of that database.
+    pub(super) fn database(&self, of: Of) -> &str {
+        self.site(of).database.name()
+    }
+
     /// A program of the server's installation, with the variables to connect to that database.
     pub(super) fn theirs(&self, program: &str, of: Of) -> Command {
         let mut command = self.server.install().command(program);
