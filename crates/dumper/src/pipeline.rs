@@ -263,3 +263,6 @@ fn reread(path: &Path, compression: Compression) -> io::Result<(Ahead, Rereading
         .spawn(move || read_through(&path, reading, &watch))?;
     Ok((ahead, thread))
 }
+
+#[cfg(test)]
+mod tests;

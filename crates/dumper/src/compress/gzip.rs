@@ -17,15 +17,17 @@ const END: [u8; 2] = [3, 0];
 pub(crate) struct Member<W> {
     file: W,
     crc: Crc,
+    /// Written with the first block: a disk that is full fails then, as it would later.
+    header: Option<[u8; 10]>,
 }
 
 impl<W: Write> Member<W> {
-    pub(super) fn new(mut file: W) -> io::Result<Self> {
-        file.write_all(&HEADER)?;
-        Ok(Self {
+    pub(super) fn new(file: W) -> Self {
+        Self {
             file,
             crc: Crc::new(),
-        })
+            header: Some(HEADER),
+        }
     }
 
     pub(super) fn get_ref(&self) -> &W {
@@ -34,17 +36,25 @@ impl<W: Write> Member<W> {
 
     /// The next block, as deflate that ends in a flush, with the checksum of what is in it.
     pub(super) fn write(&mut self, packed: &[u8], crc: &Crc) -> io::Result<()> {
+        self.begin()?;
         self.file.write_all(packed)?;
         self.crc.combine(crc);
         Ok(())
     }
 
     pub(super) fn finish(mut self) -> io::Result<W> {
+        self.begin()?;
         let mut end = [0; 10];
         end[..2].copy_from_slice(&END);
         end[2..6].copy_from_slice(&self.crc.sum().to_le_bytes());
         end[6..].copy_from_slice(&self.crc.amount().to_le_bytes());
         self.file.write_all(&end)?;
         Ok(self.file)
+    }
+
+    fn begin(&mut self) -> io::Result<()> {
+        self.header
+            .take()
+            .map_or(Ok(()), |header| self.file.write_all(&header))
     }
 }

@@ -31,7 +31,7 @@ impl<W: Write> Sink<W> {
     ) -> io::Result<Self> {
         let file = HashedFile::new(file, written);
         Ok(match compression {
-            Compression::Gzip(_) => Self::Gzip(Member::new(file)?),
+            Compression::Gzip(_) => Self::Gzip(Member::new(file)),
             Compression::Zstd(level) => {
                 let mut encoder = zstd::stream::write::Encoder::new(file, level.get().into())?;
                 encoder.include_checksum(true)?;
