@@ -2,6 +2,7 @@
 
 mod common;
 
+mod by_backup;
 mod closed;
 mod code;
 mod destroys;

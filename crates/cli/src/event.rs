@@ -10,6 +10,7 @@ use strum::IntoStaticStr;
 
 use crate::exit::Changed;
 use crate::plan::Direction;
+use crate::rollback::Compared;
 
 /// The version of [`Line`].
 pub(crate) const SCHEMA_VERSION: u32 = 1;
@@ -42,27 +43,39 @@ pub(crate) enum Step {
 }
 
 impl Step {
-    /// How many there are. On the way back no tests run: those on disk belong to the code that stays.
-    pub(crate) fn count(direction: Direction) -> usize {
-        match direction {
-            Direction::Forward => 7,
-            Direction::Back => 6,
+    /// In their order. On the way back no tests run: those on disk belong to the code that stays.
+    fn all(course: Course) -> &'static [Self] {
+        use Step::{Apply, Backup, Pending, Preview, Report, Tests, Verify};
+        match course {
+            Course::Forward => &[Pending, Backup, Preview, Apply, Verify, Tests, Report],
+            Course::Back => &[Pending, Backup, Preview, Apply, Verify, Report],
+            Course::Restore => &[Pending, Backup, Apply, Verify, Report],
         }
     }
 
-    /// From 1.
-    pub(crate) fn number(self, direction: Direction) -> usize {
-        (self as usize + 1).min(Self::count(direction))
+    /// How many there are.
+    pub(crate) fn count(course: Course) -> usize {
+        Self::all(course).len()
     }
 
-    pub(crate) fn title(self, direction: Direction) -> &'static str {
-        match (self, direction) {
-            (Self::Pending, Direction::Forward) => "Pending migrations",
-            (Self::Pending, Direction::Back) => "Way back",
+    /// From 1.
+    pub(crate) fn number(self, course: Course) -> usize {
+        let at = Self::all(course).iter().position(|step| *step == self);
+        at.map_or(Self::count(course), |at| at + 1)
+    }
+
+    pub(crate) fn title(self, course: Course) -> &'static str {
+        match (self, course) {
+            (Self::Pending, Course::Forward) => "Pending migrations",
+            (Self::Pending, Course::Back) => "Way back",
+            (Self::Pending, Course::Restore) => "Database",
+            (Self::Backup, Course::Restore) => "Backup of the run",
             (Self::Backup, _) => "Backup",
             (Self::Preview, _) => "SQL preview",
-            (Self::Apply, Direction::Forward) => "Apply",
-            (Self::Apply, Direction::Back) => "Roll back",
+            (Self::Apply, Course::Forward) => "Apply",
+            (Self::Apply, Course::Back) => "Roll back",
+            (Self::Apply, Course::Restore) => "Restore beside the live database",
+            (Self::Verify, Course::Restore) => "Compare",
             (Self::Verify, _) => "Verify",
             (Self::Tests, _) => "Tests",
             (Self::Report, _) => "Report",
@@ -110,6 +123,10 @@ pub(crate) enum EventKind {
     /// A statement of the dump failed, and is passed over.
     RestoreErred(RestoreErred),
     RestoreFinished(RestoreFinished),
+    /// A restored database beside the live one.
+    Compared(Compared),
+    /// The restored one has the live one's name.
+    Swapped(Swapped),
     PreviewFinished(PreviewFinished),
     /// A question and its answer: typed, or given by a flag.
     Answered {
@@ -212,6 +229,9 @@ impl EventKind {
                 | Self::MigrationStarted { .. }
                 | Self::MigrationApplied { .. }
                 | Self::MigrationUnapplied { .. }
+                | Self::RestoreFinished(_)
+                | Self::Compared(_)
+                | Self::Swapped(_)
                 | Self::MigrationFailed(_)
                 | Self::LockWaiting(_)
                 | Self::TestsFinished(_)
@@ -264,6 +284,9 @@ pub(crate) struct RunStarted {
     /// The run that is taken back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) rolls_back: Option<String>,
+    /// By its backup rather than by its migrations.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(crate) restores: bool,
     pub(crate) backup_first: bool,
     pub(crate) app: Option<String>,
     pub(crate) migration: Option<String>,
@@ -279,7 +302,23 @@ pub(crate) struct RunStarted {
     pub(crate) pid: u32,
 }
 
+/// What a run is about: its steps have their names by that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Course {
+    Forward,
+    Back,
+    Restore,
+}
+
 impl RunStarted {
+    pub(crate) fn course(&self) -> Course {
+        match (self.direction(), self.restores) {
+            (Direction::Forward, _) => Course::Forward,
+            (Direction::Back, false) => Course::Back,
+            (Direction::Back, true) => Course::Restore,
+        }
+    }
+
     pub(crate) fn direction(&self) -> Direction {
         match self.rolls_back {
             None => Direction::Forward,
@@ -470,6 +509,17 @@ pub(crate) struct RestoreProgress {
     pub(crate) errors: u64,
     pub(crate) seconds: f64,
     pub(crate) seconds_left: Option<f64>,
+}
+
+/// One database gave its name to another, and is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Swapped {
+    /// The name that changed hands.
+    pub(crate) database: String,
+    /// What the one that has it now was called.
+    pub(crate) by: String,
+    pub(crate) kept_as: String,
+    pub(crate) ended_sessions: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -107,6 +107,7 @@ pub(crate) enum Class {
     RollbackBlocked,
     RollbackIrreversible,
     RollbackFilesChanged,
+    RollbackWithoutBackup,
     Interrupted,
     Terminated,
 }
@@ -193,7 +194,8 @@ impl Class {
             | C::RestoreRowsDiffer
             | C::RollbackBlocked
             | C::RollbackIrreversible
-            | C::RollbackFilesChanged => 70,
+            | C::RollbackFilesChanged
+            | C::RollbackWithoutBackup => 70,
             C::Interrupted => 130,
             C::Terminated => 143,
         }
@@ -306,6 +308,7 @@ impl Class {
                 "statements of the dump failed and were passed over by --keep-going"
             }
             C::RestoreRowsDiffer => "the restored database is not what the backup's manifest says",
+            C::RollbackWithoutBackup => "the run took no backup, or its file is gone",
             C::RollbackBlocked => {
                 "what was applied since stands on the run's migrations: they cannot go back alone"
             }

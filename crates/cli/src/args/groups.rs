@@ -47,6 +47,27 @@ pub(crate) struct BackArgs {
 }
 
 #[derive(Debug, Default, Args)]
+#[command(next_help_heading = "By the backup of the run")]
+pub(crate) struct RestoreLegArgs {
+    /// Rather than by migrations: restore the run's backup into a database beside the live one, and compare the two
+    #[arg(long)]
+    pub(crate) restore: bool,
+    /// Then put the restored database in the place of the live one, which is kept under another name; its name must be
+    /// typed
+    #[arg(long, requires = "restore")]
+    pub(crate) swap: bool,
+    /// A database that was restored before: it is compared, and swapped, without restoring it again
+    #[arg(long, value_name = "DB", requires = "restore")]
+    pub(crate) restored: Option<String>,
+    /// Stands in for typing the name of the live database
+    #[arg(long, value_name = "NAME", requires = "swap")]
+    pub(crate) confirm_database: Option<String>,
+    /// End the sessions on the live database; without it a database in use is not swapped
+    #[arg(long, requires = "swap")]
+    pub(crate) terminate_sessions: bool,
+}
+
+#[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Consent")]
 pub(crate) struct ConsentArgs {
     /// Accept the parameters and every `ask` that is not destructive; never stands in for a phrase

@@ -13,7 +13,7 @@ use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
 pub(crate) use groups::{
     BackArgs, BackupArgs, BackupFolderArgs, ConsentArgs, DjangoArgs, FindingArgs, GuardArgs,
-    PgRestoreArgs, RunDirArgs, StepArgs, TargetArgs, TestArgs,
+    PgRestoreArgs, RestoreLegArgs, RunDirArgs, StepArgs, TargetArgs, TestArgs,
 };
 pub(crate) use locks::LocksArgs;
 pub(crate) use restore::{LoadingArgs, ReplacingArgs, RestoreArgs};
@@ -227,6 +227,10 @@ pub(crate) struct RollbackArgs {
     pub(crate) run: Option<String>,
     #[command(flatten)]
     pub(crate) steps: BackArgs,
+    #[command(flatten)]
+    pub(crate) restoring: RestoreLegArgs,
+    #[command(flatten)]
+    pub(crate) pg_restore: PgRestoreArgs,
     #[command(flatten)]
     pub(crate) consent: ConsentArgs,
     #[command(flatten)]

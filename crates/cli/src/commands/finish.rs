@@ -92,7 +92,10 @@ fn changed(result: &Result<(), Failure>, reporter: &Reporter) -> Changed {
             let applied = |line: &Line| {
                 matches!(
                     line.kind,
-                    EventKind::MigrationApplied { .. } | EventKind::MigrationUnapplied { .. }
+                    EventKind::MigrationApplied { .. }
+                        | EventKind::MigrationUnapplied { .. }
+                        | EventKind::RestoreFinished(_)
+                        | EventKind::Swapped(_)
                 )
             };
             if reporter.lines().iter().any(applied) {

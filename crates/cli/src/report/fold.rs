@@ -56,6 +56,9 @@ fn empty(started: &RunStarted, at: &str) -> RunReport {
         verification: Vec::new(),
         tests: None,
         rollback: Vec::new(),
+        restored: None,
+        compared: None,
+        swapped: None,
         notes: Vec::new(),
     }
 }
@@ -128,6 +131,9 @@ impl Folding {
             | EventKind::StatementSkipped { .. }
             | EventKind::BlockerSignalled { .. }) => report.locks.hear(kind),
             EventKind::Verified { checks } => report.verification.clone_from(checks),
+            EventKind::RestoreFinished(restored) => report.restored = Some(restored.clone()),
+            EventKind::Compared(compared) => report.compared = Some(compared.clone()),
+            EventKind::Swapped(swapped) => report.swapped = Some(swapped.clone()),
             EventKind::TestsFinished(tests) => report.tests = Some(tests.clone()),
             EventKind::Note { level, message } => {
                 let prefix = if *level == NoteLevel::Warning {
@@ -151,7 +157,6 @@ impl Folding {
             | EventKind::RestoreStarted(_)
             | EventKind::RestoreProgress(_)
             | EventKind::RestoreErred(_)
-            | EventKind::RestoreFinished(_)
             | EventKind::StatementFinished { .. }
             | EventKind::StatementProgress { .. }
             | EventKind::Blocking { .. }

@@ -12,6 +12,11 @@ use crate::ui::{bytes, count, seconds};
 pub(crate) fn markdown(report: &RunReport) -> String {
     let mut out = String::new();
     head(&mut out, report);
+    if report.started.restores {
+        super::restored::markdown(&mut out, report);
+        record(&mut out, report);
+        return out;
+    }
     migrations(&mut out, report);
     backup(&mut out, report);
     verification(&mut out, report);
@@ -342,8 +347,8 @@ fn record(out: &mut String, report: &RunReport) {
         let _ = writeln!(
             out,
             "| {}. {} | {result} | {time} |",
-            line.step.number(report.started.direction()),
-            line.step.title(report.started.direction())
+            line.step.number(report.started.course()),
+            line.step.title(report.started.course())
         );
     }
     if !report.answers.is_empty() {

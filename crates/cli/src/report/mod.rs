@@ -9,6 +9,7 @@ mod locks;
 mod markdown;
 mod model;
 mod proof;
+mod restored;
 mod rollback;
 mod text;
 
@@ -21,4 +22,4 @@ pub(crate) use proof::{left_out, proof};
 pub(crate) use text::{Detail, text};
 
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;

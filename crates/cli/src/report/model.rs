@@ -4,11 +4,13 @@ use serde::Serialize;
 
 use super::broken_off::BrokenOff;
 use super::locks::LockReport;
+use super::restored;
 use crate::event::{
-    BackupFinished, ErrorLine, FindingLine, MigrationFailed, ProjectInspected, RunStarted, Step,
-    TestsFinished, VerifyCheck,
+    BackupFinished, ErrorLine, FindingLine, MigrationFailed, ProjectInspected, RestoreFinished,
+    RunStarted, Step, Swapped, TestsFinished, VerifyCheck,
 };
 use crate::exit::Changed;
+use crate::rollback::Compared;
 
 /// Everything that is known of a run.
 #[derive(Debug, Clone, Serialize)]
@@ -39,6 +41,13 @@ pub(crate) struct RunReport {
     pub(crate) verification: Vec<VerifyCheck>,
     pub(crate) tests: Option<TestsFinished>,
     pub(crate) rollback: Vec<RollbackCommand>,
+    /// A rollback by the backup of a run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) restored: Option<RestoreFinished>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) compared: Option<Compared>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) swapped: Option<Swapped>,
     pub(crate) notes: Vec<String>,
 }
 
@@ -138,10 +147,15 @@ impl RunReport {
         let mode = match (self.started.dry_run, self.is_rollback()) {
             (true, _) => "dry run",
             (false, false) => "apply",
-            (false, true) => "apply, backwards",
+            (false, true) => "apply",
+        };
+        let by = if self.started.restores {
+            " by its backup"
+        } else {
+            ""
         };
         match &self.started.rolls_back {
-            Some(run) => format!("{mode}, rollback of run {run}"),
+            Some(run) => format!("{mode}, rollback of run {run}{by}"),
             None => mode.to_owned(),
         }
     }
@@ -165,6 +179,9 @@ impl RunReport {
 
     /// What a reader wants to know first.
     pub(crate) fn headline(&self) -> String {
+        if self.started.restores {
+            return restored::headline(self);
+        }
         let applied = self.applied().count();
         let pending = self.migrations.len();
         let (done, nothing, planned) = match self.is_rollback() {

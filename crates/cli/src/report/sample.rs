@@ -9,7 +9,7 @@ use crate::event::{
 };
 use crate::exit::Changed;
 
-pub(super) fn applied() -> Vec<Line> {
+pub(crate) fn applied() -> Vec<Line> {
     let mut lines = Vec::new();
     let mut at = 0;
     let mut push = |kind| {
@@ -104,6 +104,7 @@ fn started() -> RunStarted {
         tool_version: "0.1.0".into(),
         dry_run: false,
         rolls_back: None,
+        restores: false,
         backup_first: true,
         app: None,
         migration: None,

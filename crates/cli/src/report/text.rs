@@ -37,6 +37,10 @@ pub(crate) fn text(report: &RunReport, detail: Detail) -> String {
     };
     let _ = writeln!(out, "{}", paint(look, report.headline()));
     facts(&mut out, report);
+    if report.started.restores {
+        out.truncate(out.trim_end().len());
+        return out;
+    }
     migrations(&mut out, report, detail);
     if let Some(broken) = &report.broken_off {
         broken_off(&mut out, broken);

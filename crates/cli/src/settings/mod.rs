@@ -189,7 +189,20 @@ pub(crate) fn run(args: args::RunArgs, layers: &mut Layers) -> Result<RunSetting
 pub(crate) struct RollbackSettings {
     /// The run that goes back; none is the latest.
     pub(crate) of: Option<String>,
+    /// By its backup; none is by its migrations.
+    pub(crate) restore: Option<RestoreLeg>,
     pub(crate) run: RunSettings,
+}
+
+/// How the backup of a run is brought back.
+#[derive(Debug, Clone)]
+pub(crate) struct RestoreLeg {
+    /// A database that was restored before.
+    pub(crate) restored: Option<String>,
+    pub(crate) swap: bool,
+    pub(crate) confirm_database: Option<String>,
+    pub(crate) terminate_sessions: bool,
+    pub(crate) pg_restore: Option<PathBuf>,
 }
 
 /// Only a flag makes it go: a project that sets `dry_run = false` means `run`.
@@ -200,6 +213,8 @@ pub(crate) fn rollback(
     let args::RollbackArgs {
         run,
         steps,
+        restoring,
+        pg_restore,
         consent,
         django,
         guard,
@@ -207,6 +222,21 @@ pub(crate) fn rollback(
         run_dir,
         format: _,
     } = args;
+    let args::RestoreLegArgs {
+        restore,
+        swap,
+        restored,
+        confirm_database,
+        terminate_sessions,
+    } = restoring;
+    let pg_restore = self::pg_restore(pg_restore, layers)?;
+    let restore = restore.then_some(RestoreLeg {
+        pg_restore,
+        restored,
+        swap,
+        confirm_database,
+        terminate_sessions,
+    });
     let args::BackArgs {
         dry_run,
         apply,
@@ -239,6 +269,7 @@ pub(crate) fn rollback(
     };
     Ok(RollbackSettings {
         of: run,
+        restore,
         run: settings,
     })
 }

@@ -11,12 +11,12 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 
 pub(crate) use self::words::parameters;
-use self::words::{by_app, listed, wait_word, waiting};
+use self::words::{by_app, listed, swapped_words, wait_word, waiting};
 use super::pulse::{Beat, Pulse, Word};
 use super::ran::Ran;
 use super::style::{Look, paint};
 use super::{bytes, count, one_line, out, seconds, wrapped};
-use crate::event::{EventKind, Line, NoteLevel, PreviewFinished, ProjectInspected, Step};
+use crate::event::{Course, EventKind, Line, NoteLevel, PreviewFinished, ProjectInspected, Step};
 use crate::plan::Direction;
 use crate::reporter::Listener;
 
@@ -32,6 +32,7 @@ pub(crate) enum Volume {
 pub(crate) struct Terminal {
     volume: Volume,
     direction: Direction,
+    course: Course,
     animated: bool,
     bar: Option<ProgressBar>,
     migrations: (usize, usize),
@@ -47,6 +48,7 @@ impl Terminal {
         Self {
             volume,
             direction: Direction::Forward,
+            course: Course::Forward,
             animated: std::io::stderr().is_terminal(),
             bar: None,
             migrations: (0, 0),
@@ -210,12 +212,13 @@ impl Listener for Terminal {
         match &line.kind {
             EventKind::RunStarted(run) => {
                 self.direction = run.direction();
+                self.course = run.course();
                 for line in parameters(run, self.volume) {
                     self.say(line);
                 }
             }
             EventKind::StepStarted { step } => {
-                let way = self.direction;
+                let way = self.course;
                 let number = format!("[{}/{}]", step.number(way), Step::count(way));
                 let title = paint(Look::Heading, step.title(way));
                 self.say(format!("{} {title}", paint(Look::Faint, number)));
@@ -283,6 +286,12 @@ impl Listener for Terminal {
             EventKind::RestoreProgress(p) => self.restore_progress(line.elapsed_ms, p),
             EventKind::RestoreErred(erred) => self.restore_erred(erred),
             EventKind::RestoreFinished(restored) => self.restore_finished(restored),
+            // the comparison is an answer, and stands on stdout
+            EventKind::Compared(_) => self.clear(),
+            EventKind::Swapped(swapped) => {
+                self.clear();
+                self.detail(swapped_words(swapped));
+            }
             EventKind::BackupSkipped { why } => {
                 self.detail(paint(Look::Warning, format!("skipped: {why}")));
             }

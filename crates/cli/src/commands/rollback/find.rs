@@ -4,6 +4,7 @@
 
 use std::path::Path;
 
+use crate::commands::run::Leg;
 use crate::event::Line;
 use crate::exit::Class;
 use crate::failure::Failure;
@@ -20,12 +21,13 @@ pub(super) struct Found {
 }
 
 /// `latest`, and nothing named, is the newest run that reached the database: dry runs and rollbacks have no way back.
-pub(super) fn find(runs: &Path, of: Option<&str>) -> Result<Found, Failure> {
+pub(super) fn find(runs: &Path, of: Option<&str>, leg: Leg) -> Result<Found, Failure> {
     let undone = match of {
         None | Some("latest") => latest(runs)?,
         Some(run) => read(&RunFolder::find(runs, run)?)?,
     };
-    if let Some(of) = &undone.started.rolls_back {
+    // its backup is one like any other
+    if let (Some(of), Leg::Migrations) = (&undone.started.rolls_back, leg) {
         return Err(Failure::new(
             Class::Usage,
             format!("run {} is itself a rollback, of run {of}", undone.id()),

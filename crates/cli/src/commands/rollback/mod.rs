@@ -4,6 +4,7 @@
 //! [`crate::rollback`]).
 
 mod find;
+mod restore;
 mod shown;
 mod verify;
 
@@ -12,7 +13,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use self::find::Found;
-use super::run::{Back, Pending, Run, Seen, started};
+use super::run::{Back, Leg, Pending, Run, Seen, started};
 use super::{Context, finish};
 use crate::args::Format;
 use crate::database;
@@ -38,7 +39,7 @@ pub(crate) async fn rollback(
     let reporter = Reporter::new(listeners(&settings.run, format, context));
     let begun = begin(&settings, context, &reporter);
     let shown = match &begun {
-        Ok(begun) => way_back(&settings.run, begun, format, context, &reporter).await,
+        Ok(begun) => way_back(&settings, begun, format, context, &reporter).await,
         Err(failure) => Err(failure.clone()),
     };
     let folder = begun.ok().map(|begun| begun.folder);
@@ -78,10 +79,15 @@ fn begin(
     let run = &settings.run;
     let django = Django::locate(&run.django)?;
     let runs: PathBuf = run.django.root.join(&run.run_dir);
-    let found = find::find(&runs, settings.of.as_deref())?;
+    let leg = leg_of(settings);
+    let found = find::find(&runs, settings.of.as_deref(), leg)?;
     let folder = RunFolder::create(&runs)?;
     reporter.journal_to(Journal::create(&folder)?);
-    let of = found.undone.id();
+    let of = Back {
+        of: found.undone.id(),
+        leg,
+        migrations: &[],
+    };
     reporter.emit(EventKind::RunStarted(started(
         run,
         context,
@@ -96,8 +102,15 @@ fn begin(
     })
 }
 
+fn leg_of(settings: &RollbackSettings) -> Leg {
+    match settings.restore {
+        Some(_) => Leg::Backup,
+        None => Leg::Migrations,
+    }
+}
+
 async fn way_back(
-    settings: &RunSettings,
+    settings: &RollbackSettings,
     begun: &Begun,
     format: Format,
     context: &Context,
@@ -109,7 +122,7 @@ async fn way_back(
         .filter(|cut| since.applied(&cut.id).is_none());
     let migrations: Vec<MigrationId> = ours.map(|cut| cut.id.clone()).collect();
     let run = Run {
-        settings,
+        settings: &settings.run,
         format,
         context,
         reporter,
@@ -117,9 +130,14 @@ async fn way_back(
         django: &begun.django,
         back: Some(Back {
             of: undone.id(),
+            leg: leg_of(settings),
             migrations: &migrations,
         }),
     };
+    if let Some(leg) = &settings.restore {
+        let found = &begun.found;
+        return restore::Leg { run, found, leg }.all().await;
+    }
     let way = WayBack {
         run,
         found: &begun.found,

@@ -82,13 +82,14 @@ pub(super) fn started(
     context: &Context,
     folder: &RunFolder,
     django: &Django,
-    rolls_back: Option<&str>,
+    rolls_back: Option<Back<'_>>,
 ) -> RunStarted {
     RunStarted {
         run: folder.id.clone(),
         tool_version: env!("CARGO_PKG_VERSION").to_owned(),
         dry_run: settings.mode == Mode::DryRun,
-        rolls_back: rolls_back.map(ToOwned::to_owned),
+        rolls_back: rolls_back.map(|back| back.of.to_owned()),
+        restores: rolls_back.is_some_and(|back| back.leg == Leg::Backup),
         backup_first: settings.backup_first == BackupFirst::Yes,
         app: settings.target.app.clone(),
         migration: settings.target.migration.clone(),
@@ -113,10 +114,18 @@ pub(super) struct Run<'a> {
     pub(super) back: Option<Back<'a>>,
 }
 
+/// How a run is taken back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Leg {
+    Migrations,
+    Backup,
+}
+
 /// The migrations that go back, and the run that applied them.
 #[derive(Clone, Copy)]
 pub(super) struct Back<'a> {
     pub(super) of: &'a str,
+    pub(super) leg: Leg,
     pub(super) migrations: &'a [MigrationId],
 }
 
@@ -272,8 +281,13 @@ impl Run<'_> {
     }
 
     fn started(&self) -> RunStarted {
-        let of = self.back.map(|back| back.of);
-        started(self.settings, self.context, self.folder, self.django, of)
+        started(
+            self.settings,
+            self.context,
+            self.folder,
+            self.django,
+            self.back,
+        )
     }
 
     /// The parameters are confirmed first, and a missing backup acknowledged.
@@ -283,6 +297,9 @@ impl Run<'_> {
             unseen: self.unseen(|| ui::parameters(&self.started(), self.context.volume)),
         })
         .await?;
+        if self.back.is_some_and(|back| back.leg == Leg::Backup) {
+            return Ok(());
+        }
         match self.settings.backup_first {
             BackupFirst::Yes => Ok(()),
             BackupFirst::No { acknowledged } => self.settle(Need::NoBackup { acknowledged }).await,

@@ -2,7 +2,7 @@
 //!
 //! Total: a journal may stop anywhere. Absent here: what is true in the database.
 
-use crate::event::{EventKind, Line, RunStarted, Step};
+use crate::event::{Course, EventKind, Line, RunStarted, Step};
 use crate::names::MigrationId;
 use crate::plan::Direction;
 
@@ -14,6 +14,7 @@ pub(crate) struct BrokenRun {
     pub(crate) pid: u32,
     pub(crate) dry_run: bool,
     pub(crate) direction: Direction,
+    pub(crate) course: Course,
     /// As Django names its database.
     pub(crate) alias: String,
     /// RFC 3339.
@@ -88,6 +89,7 @@ impl BrokenRun {
             pid: started.pid,
             dry_run: started.dry_run,
             direction: started.direction(),
+            course: started.course(),
             alias: started.database.clone(),
             started_at: at.to_owned(),
             last_at: at.to_owned(),

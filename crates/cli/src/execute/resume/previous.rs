@@ -313,8 +313,8 @@ pub(crate) fn head(run: &BrokenRun) -> String {
     let place = match run.step {
         Some(step) => format!(
             "in step {}, {}",
-            step.number(run.direction),
-            step.title(run.direction)
+            step.number(run.course),
+            step.title(run.course)
         ),
         None => "before its first step".to_owned(),
     };

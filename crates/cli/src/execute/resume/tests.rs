@@ -17,6 +17,7 @@ fn lines(atomic: bool, more: Vec<EventKind>) -> Vec<Line> {
         tool_version: "0".into(),
         dry_run: false,
         rolls_back: None,
+        restores: false,
         backup_first: false,
         app: None,
         migration: None,

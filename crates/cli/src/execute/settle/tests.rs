@@ -1,5 +1,7 @@
 //! What is said of each way in which a `migrate` can end.
 
+mod back;
+
 use std::collections::BTreeMap;
 
 use super::changed::changed;

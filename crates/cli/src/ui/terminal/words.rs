@@ -3,7 +3,7 @@
 //! Absent here: when something is said.
 
 use super::Volume;
-use crate::event::{LockWaiting, Place, Planned, PlannedMigration, RunStarted};
+use crate::event::{Course, LockWaiting, Place, Planned, PlannedMigration, RunStarted, Swapped};
 use crate::ui::pulse::Word;
 use crate::ui::style::{Look, paint};
 use crate::ui::{count, seconds};
@@ -40,6 +40,20 @@ pub(super) fn by_app(plan: &Planned, mark: &str) -> Vec<String> {
     let all = count(plan.migrations.len() as u64, "migration");
     lines.push(format!("{all} in all; -v lists each"));
     lines
+}
+
+pub(super) fn swapped_words(swapped: &Swapped) -> String {
+    let Swapped {
+        database,
+        by,
+        kept_as,
+        ended_sessions,
+    } = swapped;
+    let ended = match ended_sessions {
+        0 => String::new(),
+        n => format!("; {} ended for it", count(*n, "session")),
+    };
+    format!("{by} is {database} now; the old one is kept, whole, as {kept_as}{ended}")
 }
 
 pub(super) fn wait_word(wait: &LockWaiting) -> Word {
@@ -88,7 +102,11 @@ pub(crate) fn parameters(run: &RunStarted, volume: Volume) -> Vec<String> {
         "true: nothing in the database is changed".to_owned()
     } else {
         let done = run.direction().done();
-        paint(Look::Warning, format!("false: the migrations are {done}"))
+        let what = match run.course() {
+            Course::Restore => "false: a database is made beside the live one".to_owned(),
+            Course::Forward | Course::Back => format!("false: the migrations are {done}"),
+        };
+        paint(Look::Warning, what)
     };
     let apps = run.app.as_deref().unwrap_or("all apps");
     let target = run
@@ -114,15 +132,20 @@ pub(crate) fn parameters(run: &RunStarted, volume: Volume) -> Vec<String> {
     let row = |key: &str, value: &str| format!("  {key:<13} {value}");
     let what = match &run.rolls_back {
         None => row("app_name", &format!("{apps}{target}")),
-        Some(undone) => row("rollback", &format!("of run {undone}")),
+        Some(undone) => {
+            let by = if run.restores { ", by its backup" } else { "" };
+            row("rollback", &format!("of run {undone}{by}"))
+        }
     };
     let mut lines = vec![
         name,
         what,
         row("dry_run", &mode),
-        row("backup_first", &backup),
-        row("database", &run.database),
     ];
+    if run.course() != Course::Restore {
+        lines.push(row("backup_first", &backup));
+    }
+    lines.push(row("database", &run.database));
     if volume == Volume::Verbose {
         lines.push(row("project", &run.project));
     }
