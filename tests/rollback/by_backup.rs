@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::common::applied_run;
 use crate::support::{self, TestCli};
-use crate::workflow::common::{Blog, Told, blog, in_order, models, text};
+use crate::workflow::common::{Blog, Told, blog, blog_on, in_order, models, text};
 
 const LIKES: &str = "migrations.AddField('Post', 'likes', models.IntegerField(null=True))";
 
@@ -19,7 +19,11 @@ struct Scene {
 }
 
 fn scene() -> Scene {
-    let blog = blog(|app| {
+    scene_on("5.2", 15)
+}
+
+fn scene_on(version: &str, major: u32) -> Scene {
+    let blog = blog_on(support::shared(major), version, |app| {
         app.models(&models("likes = models.IntegerField(null=True)"))
             .operations("0002_likes", LIKES)
     });
@@ -334,4 +338,71 @@ fn at_a_terminal_the_name_is_typed_after_the_loss_was_told() {
         );
     }
     assert_eq!(scene.posts(scene.live()), "20");
+}
+
+#[test]
+fn the_backup_is_restored_beside_the_live_database() {
+    for (major, django) in [support::MATRIX[0], support::MATRIX[3]] {
+        let scene = scene_on(django, major);
+        let told = Told::by(scene.apply().run(), 0);
+        assert_eq!(told.finished["changed"], "yes");
+        let restored = text(&told.of_kind("restore_finished")[0]["database"]).to_owned();
+        assert!(
+            restored.starts_with(&format!("{}_restored_20", scene.live())),
+            "{restored}"
+        );
+        assert_eq!(
+            scene.databases(),
+            [scene.live().to_owned(), restored.clone()]
+        );
+        assert_eq!(
+            (scene.posts(scene.live()), scene.posts(&restored)),
+            ("25".into(), "20".into())
+        );
+        assert_eq!(compared(&told)["rows_more_in_live"], 6);
+        in_order(
+            &told.report(&scene.blog.project),
+            &[
+                "## Rollback Complete",
+                &restored,
+                "beside the live database",
+                "### Restored",
+                "### Compared With the Live Database",
+            ],
+        );
+        // the one that stands there is taken, and not restored again
+        let swap = scene.apply().args([
+            "--swap",
+            "--restored",
+            &restored,
+            "--confirm-database",
+            scene.live(),
+        ]);
+        let told = Told::by(swap.run(), 0);
+        assert!(told.of_kind("restore_finished").is_empty());
+        assert_eq!(scene.posts(scene.live()), "20");
+        assert_eq!(scene.databases().len(), 2, "{:?}", scene.databases());
+        // and the run can be run again
+        applied_run(&scene.blog.project);
+        assert_eq!(scene.blog.columns(), "id title slug likes");
+    }
+}
+
+#[test]
+fn restored_and_swapped_in_one_go() {
+    let scene = scene();
+    let swap = scene
+        .apply()
+        .args(["--swap", "--confirm-database", scene.live()]);
+    let told = Told::by(swap.run(), 0);
+    assert_eq!(
+        (
+            told.of_kind("restore_finished").len(),
+            told.of_kind("swapped").len()
+        ),
+        (1, 1)
+    );
+    assert_eq!(scene.posts(scene.live()), "20");
+    let kept = text(&told.of_kind("swapped")[0]["kept_as"]);
+    assert_eq!(scene.posts(kept), "25");
 }

@@ -11,6 +11,7 @@ use crate::event::{
 };
 use crate::exit::Changed;
 use crate::rollback::Compared;
+use crate::ui::count;
 
 /// Everything that is known of a run.
 #[derive(Debug, Clone, Serialize)]
@@ -144,10 +145,9 @@ impl RunReport {
 
     /// `dry run`, `apply` or `rollback of run …`.
     pub(crate) fn mode(&self) -> String {
-        let mode = match (self.started.dry_run, self.is_rollback()) {
-            (true, _) => "dry run",
-            (false, false) => "apply",
-            (false, true) => "apply",
+        let mode = match self.started.dry_run {
+            true => "dry run",
+            false => "apply",
         };
         let by = if self.started.restores {
             " by its backup"
@@ -185,34 +185,46 @@ impl RunReport {
         let applied = self.applied().count();
         let pending = self.migrations.len();
         let (done, nothing, planned) = match self.is_rollback() {
-            false => ("applied", "No migrations to apply.", "are pending"),
+            false => (
+                "applied",
+                "No migrations to apply.",
+                verb(pending, "is", "are"),
+            ),
             true => (
                 "rolled back",
                 "Nothing to roll back.",
                 "would be rolled back",
             ),
         };
+        let planned = match self.is_rollback() {
+            false => format!("{planned} pending"),
+            true => planned.to_owned(),
+        };
+        let all = count(pending as u64, "migration");
+        let of = format!("{applied} of {all} {}", verb(pending, "is", "are"));
         match (self.exit_code, self.started.dry_run) {
-            (None, _) => format!(
-                "The run broke off: {applied} of {pending} migrations are known to be {done}."
-            ),
+            (None, _) => format!("The run broke off: {of} known to be {done}."),
             (Some(0), _) if pending == 0 => nothing.to_owned(),
             (Some(0), true) => {
-                format!("Dry run: {pending} migrations {planned}. The database was not changed.")
+                format!("Dry run: {all} {planned}. The database was not changed.")
             }
-            (Some(0), false) => format!("{applied} migrations were {done} and verified."),
+            (Some(0), false) => format!(
+                "{} {} {done} and verified.",
+                count(applied as u64, "migration"),
+                verb(applied, "was", "were")
+            ),
             (Some(code), _) => {
                 let changed = match self.changed {
                     Changed::No => "the database was not changed".to_owned(),
-                    Changed::Yes => format!(
-                        "the database was changed: {applied} of {pending} migrations are {done}"
-                    ),
+                    Changed::Yes => format!("the database was changed: {of} {done}"),
                     Changed::Unknown => "whether the database was changed is unknown".to_owned(),
                 };
                 format!("Halted with exit code {code}: {changed}.")
             }
         }
-        .replace("1 migrations are", "1 migration is")
-        .replace("1 migrations were", "1 migration was")
     }
+}
+
+fn verb(n: usize, one: &'static str, many: &'static str) -> &'static str {
+    if n == 1 { one } else { many }
 }
