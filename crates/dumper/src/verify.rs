@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use crate::archive::TableRows;
+use crate::archive::{Format, TableRows};
 use crate::compress::Digested;
 use crate::error::VerifyError;
 use crate::manifest::Manifest;
@@ -106,7 +106,11 @@ fn watched(path: &Path, pg_restore: Option<&Path>, watch: &Watch) -> Result<Summ
         let scan = Scan {
             tables: manifest.table_rows(),
             rows: manifest.rows,
-            raw_bytes: manifest.raw_bytes,
+            // another pg_restore writes another script of the same archive
+            raw_bytes: match manifest.format {
+                Format::Plain => manifest.raw_bytes,
+                Format::Custom | Format::Directory => content.scan.raw_bytes,
+            },
             needs: Needs::default(), // not compared
         };
         content.compare(

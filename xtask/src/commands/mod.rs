@@ -6,6 +6,7 @@ pub(crate) mod codegen;
 pub(crate) mod demo;
 pub(crate) mod dist;
 pub(crate) mod env;
+pub(crate) mod fuzz;
 mod halts;
 pub(crate) mod release;
 pub(crate) mod test;

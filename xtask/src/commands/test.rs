@@ -1,7 +1,7 @@
 //! `cargo xtask test`: everything, on what `env` gets.
 //!
 //! The servers are started once for all tests, whose processes find them by environment variables. With cargo-nextest
-//! where it is installed, with plain `cargo test` otherwise.
+//! where it is installed, with plain `cargo test` otherwise. At the end the reader of dumps is fuzzed for a moment.
 
 use std::process::Command;
 
@@ -9,6 +9,8 @@ use anyhow::{Result, bail};
 use xtask::env::{Env, POSTGRES_MAJORS, VENVS};
 use xtask::process::{self, cargo};
 use xtask::servers::{TempServer, variable};
+
+use super::fuzz;
 
 /// Run every test: the library's, and the whole program on real PostgreSQL and Django
 #[derive(Debug, Default, clap::Args)]
@@ -47,9 +49,13 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         if args.filters.is_empty() {
             with_servers(doctests(args))?;
         }
-        return Ok(());
+    } else {
+        with_servers(plain(args))?;
     }
-    with_servers(plain(args))
+    if args.filters.is_empty() && args.package.is_empty() {
+        fuzz::run(&fuzz::Args::bounded())?;
+    }
+    Ok(())
 }
 
 fn start_servers(env: &Env) -> Result<Vec<TempServer>> {
