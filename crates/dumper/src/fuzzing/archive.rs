@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::compress::hex;
 use crate::error::VerifyError;
-use crate::read::{BLOCK, open};
+use crate::read::{BLOCK, Watch, open_watched};
 
 /// A small file may unpack to very much, and that is no error; but a fuzzer need not wait for it.
 const ENOUGH: usize = 16 * 1024 * 1024;
@@ -25,7 +25,7 @@ pub fn archive(bytes: &[u8], folder: &Path) {
     file.write_all(bytes).expect("there is room");
     drop(file);
     let no_program = folder.join("no-pg-restore");
-    let mut reading = match open(&path, Some(&no_program)) {
+    let mut reading = match open_watched(&path, Some(&no_program), &Watch::default()) {
         Ok(reading) => reading,
         Err(error) => return check_refusal(&error, bytes),
     };

@@ -22,8 +22,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use blocks::{Blocks, Progress};
 use kind::Kind;
 
-pub(crate) use header::Header;
-
 use crate::behind::Behind;
 use crate::compress::Digested;
 use crate::error::VerifyError;
@@ -54,11 +52,6 @@ pub(crate) struct Watch {
 
 /// Begins to read. `pg_restore` is the only one to be taken where it is given; it matters for archives in pg_dump's own
 /// formats alone.
-pub(crate) fn open(path: &Path, pg_restore: Option<&Path>) -> Result<Reading, VerifyError> {
-    open_watched(path, pg_restore, &Watch::default())
-}
-
-/// [`open`] where somebody watches.
 pub(crate) fn open_watched(
     path: &Path,
     pg_restore: Option<&Path>,

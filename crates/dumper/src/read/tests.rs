@@ -8,6 +8,10 @@ use tempfile::TempDir;
 
 use super::*;
 
+fn open(path: &Path, pg_restore: Option<&Path>) -> Result<Reading, VerifyError> {
+    open_watched(path, pg_restore, &Watch::default())
+}
+
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::new(6));
     encoder.write_all(bytes).unwrap();

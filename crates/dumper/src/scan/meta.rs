@@ -39,16 +39,6 @@ impl Meta {
             _ => Self::Connect(connect(line, &arguments).map_err(refused)?),
         })
     }
-
-    /// Where it stands.
-    pub(crate) fn line(&self) -> u64 {
-        match self {
-            Self::Connect(Connect { line, .. })
-            | Self::Restrict { line, .. }
-            | Self::Unrestrict { line, .. }
-            | Self::Encoding { line, .. } => *line,
-        }
-    }
 }
 
 fn shortened(command: &str) -> String {

@@ -24,9 +24,9 @@ use tally::Tally;
 
 pub(crate) use error::{SplitError, SplitRefusal};
 pub use piece::TableName;
-pub(crate) use piece::{Connect, CopyStart, Meta, Piece, ROWS_LIMIT, Rows, Statement, TocEntry};
+pub(crate) use piece::{Connect, CopyStart, Meta, Piece, Rows, Statement, TocEntry};
 pub(crate) use splitter::Splitter;
-pub(crate) use words::{Word, Words, words};
+pub(crate) use words::{Word, words};
 
 use crate::archive::TableRows;
 use crate::needs::Needs;
