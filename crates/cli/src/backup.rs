@@ -10,7 +10,7 @@ pub(crate) use told::counted;
 
 use std::path::{Path, PathBuf};
 
-use dumper::{DumpError, DumpRequest, Password, PgDump, find_pg_dump};
+use dumper::{DumpError, DumpRequest, Password, PgDump, Verified, find_pg_dump};
 use jiff::{Timestamp, Zoned};
 use pgdriver::server::ServerFacts;
 
@@ -99,8 +99,21 @@ pub(crate) async fn take(
     let finished = told::finished(&archive, &request.selection);
     plan.reporter
         .emit(EventKind::BackupFinished(finished.clone()));
+    if request.proof == Verified::Restored && archive.verified < Verified::Restored {
+        return Err(not_restored(&finished));
+    }
     kept::prune(plan, &request, &archive);
     Ok(finished)
+}
+
+/// More was asked for than was proven: nothing goes on, and nothing older goes.
+fn not_restored(backup: &BackupFinished) -> Failure {
+    let message = format!(
+        "{} is whole (`{}`), but it was not restored for a proof",
+        backup.file, backup.verified
+    );
+    Failure::new(Class::BackupNotProven, message)
+        .hint("--verify counts asks for less; `django-migrate restore FILE --into NAME` tries it by hand")
 }
 
 fn request(pg_dump: PgDump, plan: &BackupPlan<'_>) -> DumpRequest {

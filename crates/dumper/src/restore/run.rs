@@ -54,6 +54,7 @@ pub async fn restore(
         Ok(loaded) => loaded,
         Err(Broken { failure, stays }) => {
             let left = prepared.abandon(stays).await;
+            let failure = of_damage(request, &known, failure, &mut stop).await;
             return Err(RestoreError::new(failure).leaving(left));
         }
     };
@@ -108,6 +109,28 @@ async fn known(
         manifest: found.manifest,
         needs: found.needs,
     })
+}
+
+/// A flipped byte may read as SQL that no server takes: where our own archive is not what was written, that is the reason.
+async fn of_damage(
+    request: &RestoreRequest,
+    known: &Known,
+    failure: RestoreFailure,
+    stop: &mut Stop<impl Future<Output = ()>>,
+) -> RestoreFailure {
+    let by_content = matches!(
+        failure,
+        RestoreFailure::Statement(_) | RestoreFailure::Dump { .. }
+    );
+    if !by_content || known.manifest.is_none() {
+        return failure;
+    }
+    let pg_restore = request.pg_restore.as_deref();
+    let read = verify_until(&request.archive, pg_restore, |_| {}, stop.future.as_mut()).await;
+    match read {
+        Err(damage) if !damage.is_interrupted() => damage.into(),
+        _ => failure,
+    }
 }
 
 /// The dump is in: what is still to do before the database has its name.
