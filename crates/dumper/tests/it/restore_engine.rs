@@ -8,57 +8,58 @@ use std::path::{Path, PathBuf};
 
 use dumper::{
     Analyze, Changed, Left, Mode, OldSessions, OnError, Owners, Privileges, RestoreError,
-    RestoreFailure, RestoreProgress, RestoreRequest, Restored, SkipReason, StatementError, Target,
-    Unfinished, restore,
+    RestoreFailure, RestoreProgress, RestoreRequest, Restored, StatementError, Target, Unfinished,
+    restore,
 };
 use pgdriver::{ConnectOptions, Environment};
 use tempfile::TempDir;
 use xtask::servers::{Database, shared};
 
+use crate::same::plain;
 use crate::support::block_on;
 
 const END: &str = "\n--\n-- PostgreSQL database dump complete\n--\n\n";
 
 /// An empty database, and a folder for dumps.
-struct Place {
-    database: Database,
-    folder: TempDir,
+pub(crate) struct Place {
+    pub(crate) database: Database,
+    pub(crate) folder: TempDir,
 }
 
-fn sessions(count: u8) -> Mode {
+pub(crate) fn sessions(count: u8) -> Mode {
     Mode::Sessions(NonZeroU8::new(count).unwrap())
 }
 
-const MODES: [u8; 4] = [0, 1, 2, 4];
+pub(crate) const MODES: [u8; 4] = [0, 1, 2, 4];
 
 /// 0 is a single transaction.
-fn mode(count: u8) -> Mode {
+pub(crate) fn mode(count: u8) -> Mode {
     NonZeroU8::new(count).map_or(Mode::SingleTransaction, Mode::Sessions)
 }
 
 impl Place {
-    fn on(major: u32) -> Self {
+    pub(crate) fn on(major: u32) -> Self {
         Self {
             database: shared(major).database().unwrap(),
             folder: tempfile::tempdir().unwrap(),
         }
     }
 
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::on(15)
     }
 
-    fn dump(&self, sql: &str) -> PathBuf {
+    pub(crate) fn dump(&self, sql: &str) -> PathBuf {
         self.dump_of(format!("{sql}{END}").as_bytes())
     }
 
-    fn dump_of(&self, sql: &[u8]) -> PathBuf {
+    pub(crate) fn dump_of(&self, sql: &[u8]) -> PathBuf {
         let path = self.folder.path().join("dump.sql");
         fs_err::write(&path, sql).unwrap();
         path
     }
 
-    fn request(&self, archive: &Path, mode: Mode) -> RestoreRequest {
+    pub(crate) fn request(&self, archive: &Path, mode: Mode) -> RestoreRequest {
         let server = self.database.server();
         let dsn = server.dsn("postgres");
         RestoreRequest {
@@ -77,12 +78,16 @@ impl Place {
         }
     }
 
-    fn scalar(&self, sql: &str) -> String {
+    pub(crate) fn scalar(&self, sql: &str) -> String {
         self.database.scalar(sql).unwrap()
     }
 
+    pub(crate) fn plain(&self) -> Vec<u8> {
+        plain(self.database.server(), self.database.name())
+    }
+
     /// Sessions on it that are not of the harness.
-    fn others(&self) -> u64 {
+    pub(crate) fn others(&self) -> u64 {
         let name = self.database.name();
         let sql = format!(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = '{name}' AND backend_type = 'client backend'"
@@ -92,7 +97,7 @@ impl Place {
     }
 }
 
-fn run(request: &RestoreRequest) -> Result<Restored, RestoreError> {
+pub(crate) fn run(request: &RestoreRequest) -> Result<Restored, RestoreError> {
     block_on(restore(request, |_| {}, pending()))
 }
 
@@ -105,7 +110,7 @@ fn statement(error: &RestoreError) -> &StatementError {
 }
 
 /// Rows whose lines are known: `id<TAB>text`.
-fn rows(count: u32, bad: Option<u32>) -> String {
+pub(crate) fn rows(count: u32, bad: Option<u32>) -> String {
     let row = |i| match Some(i) == bad {
         true => format!("oops\tx{i}\n"),
         false => format!("{i}\t{}\n", "x".repeat(200)),
