@@ -137,6 +137,36 @@ pub struct TableProof {
     /// What the server counted or estimated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server_rows: Option<u64>,
+    /// Of the rows in the snapshot that was dumped, where the dump was asked to let itself be compared with a restored
+    /// database.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checksum: Option<Checksum>,
+}
+
+/// What two tables share that hold the same rows, in whatever order: see [`pgdriver::dumped::columns`] for how it is made,
+/// and for what it does not see. 16 hexadecimal digits in the manifest: JSON's numbers have no 64 bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Checksum(pub u64);
+
+impl fmt::Display for Checksum {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+impl From<Checksum> for String {
+    fn from(checksum: Checksum) -> Self {
+        checksum.to_string()
+    }
+}
+
+impl TryFrom<String> for Checksum {
+    type Error = std::num::ParseIntError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        u64::from_str_radix(&text, 16).map(Self)
+    }
 }
 
 impl TableProof {
@@ -179,6 +209,7 @@ impl From<TableRows> for TableProof {
             bytes,
             grade: Grade::Unknown,
             server_rows: None,
+            checksum: None,
         }
     }
 }

@@ -35,7 +35,7 @@ mod space;
 pub mod swap;
 mod verify;
 
-pub use archive::{Archive, Format, Grade, Snapshot, TableProof, TableRows, Verified};
+pub use archive::{Archive, Checksum, Format, Grade, Snapshot, TableProof, TableRows, Verified};
 pub use dump::dump;
 pub use error::{DumpError, Looked, Refusal, VerifyError};
 pub use list::{Listed, State, Writer, list};

@@ -3,6 +3,7 @@
 //!
 //! Absent: pg_dump itself, and what a difference means.
 
+mod checksum;
 mod counting;
 mod pattern;
 mod watched;
@@ -11,6 +12,7 @@ use crate::query_error::QueryError;
 use crate::session::Session;
 use crate::sql::{Row, Sql, sql};
 
+pub use checksum::{Columns, columns};
 pub use counting::{Counting, count};
 pub use pattern::matching;
 pub use watched::{Copying, backends, copies, locked, measured};

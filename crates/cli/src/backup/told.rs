@@ -201,6 +201,7 @@ mod tests {
             bytes,
             grade,
             server_rows: None,
+            checksum: None,
         };
         let tables = [
             table("a", 1, Grade::Exact),

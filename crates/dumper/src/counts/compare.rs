@@ -5,8 +5,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
+use pgdriver::dumped::Table;
+
 use super::Count;
-use crate::archive::{Grade, TableProof, TableRows};
+use crate::archive::{Checksum, Grade, TableProof, TableRows};
 use crate::error::VerifyError;
 use crate::snapshot::{Expected, Rows};
 
@@ -21,7 +23,8 @@ pub(crate) struct Compared {
     pub(crate) notes: Vec<String>,
 }
 
-type Name = (String, String);
+/// Schema and name.
+pub(crate) type Name = (String, String);
 
 /// What the server says of one name in the dump: of a table, or of all the partitions that the dump has under their root.
 #[derive(Debug, Default)]
@@ -67,6 +70,35 @@ pub(crate) fn compare(
     })
 }
 
+impl Compared {
+    /// Adds the sums of what the tables held. One that lacks a partition's is none.
+    pub(crate) fn sum_up(&mut self, expected: &[Expected], checksums: &HashMap<u32, u64>) {
+        let rows: BTreeMap<Name, u64> = self.tables.iter().map(|it| (of(it), it.rows)).collect();
+        let mut sums: BTreeMap<Name, Option<u64>> = BTreeMap::new();
+        for it in expected.iter().filter(|it| it.rows == Rows::Wanted) {
+            let sum = checksums.get(&it.table.oid);
+            let all = sums.entry(name_in(&rows, &it.table)).or_insert(Some(0));
+            *all = all.zip(sum).map(|(all, sum)| all.wrapping_add(*sum));
+        }
+        for table in &mut self.tables {
+            table.checksum = sums.get(&of(table)).copied().flatten().map(Checksum);
+        }
+    }
+}
+
+fn of(table: &TableProof) -> Name {
+    (table.schema.clone(), table.name.clone())
+}
+
+/// pg_dump writes the rows of some partitions as their root's.
+pub(crate) fn name_in(rows: &BTreeMap<Name, u64>, table: &Table) -> Name {
+    let own = (table.schema.clone(), table.name.clone());
+    match &table.root {
+        Some(root) if !rows.contains_key(&own) && rows.contains_key(root) => root.clone(),
+        _ => own,
+    }
+}
+
 fn said(
     path: &Path,
     expected: &[Expected],
@@ -75,12 +107,7 @@ fn said(
 ) -> Result<BTreeMap<Name, Said>, VerifyError> {
     let mut said: BTreeMap<Name, Said> = BTreeMap::new();
     for it in expected.iter().filter(|it| it.rows == Rows::Wanted) {
-        let own = (it.table.schema.clone(), it.table.name.clone());
-        // pg_dump writes the rows of some partitions as their root's
-        let name = match &it.table.root {
-            Some(root) if !rows.contains_key(&own) && rows.contains_key(root) => root.clone(),
-            _ => own,
-        };
+        let name = name_in(rows, &it.table);
         let count = counts.get(&it.table.oid);
         if !rows.contains_key(&name) {
             let counted = match count {

@@ -9,12 +9,12 @@
 mod compare;
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-pub(crate) use compare::{Compared, compare};
-use pgdriver::dumped::{self, Counting, Table};
+pub(crate) use compare::{Compared, Name, compare, name_in};
+use pgdriver::dumped::{self, Columns, Counting, Table};
 use pgdriver::{QueryError, Session};
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -56,19 +56,50 @@ pub(crate) struct At {
 pub(crate) struct Tally {
     pub(crate) total: AtomicU64,
     pub(crate) done: AtomicU64,
+    checksums: Mutex<HashMap<u32, u64>>,
+}
+
+impl Tally {
+    /// Of the tables whose rows were summed up as the dump has them, by oid.
+    pub(crate) fn checksums(&self) -> HashMap<u32, u64> {
+        let checksums = self.checksums.lock();
+        checksums.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn sum(&self, oid: u32, checksum: u64) {
+        let mut checksums = self
+            .checksums
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        checksums.insert(oid, checksum);
+    }
+}
+
+/// How closely rows are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// How many there are, but for tables that are too large.
+    Count,
+    /// And what is in them, whatever it takes: a restored database is to be compared with it.
+    Sum,
 }
 
 /// Counts by oid. An error is the end of the session.
 pub(crate) async fn count(
     session: Arc<Session>,
     expected: Vec<Expected>,
+    look: Look,
     mut at: watch::Receiver<At>,
     tally: Arc<Tally>,
 ) -> Result<HashMap<u32, Count>, QueryError> {
+    let columns = match look {
+        Look::Count => Columns::new(),
+        Look::Sum => dumped::columns(&session).await?,
+    };
     let mut counts = HashMap::new();
     let mut rest = Vec::new();
     for it in expected {
-        if it.rows == Rows::Wanted && it.bytes > LARGEST {
+        if it.rows == Rows::Wanted && it.bytes > LARGEST && look == Look::Count {
             counts.insert(it.table.oid, Count::Estimate(it.table.estimated_rows));
         } else if it.rows == Rows::Wanted {
             rest.push(it.table);
@@ -87,7 +118,8 @@ pub(crate) async fn count(
             let _ = timeout(PAUSE, at.changed()).await;
             continue;
         }
-        let counted = dumped::count(&session, &ready.iter().collect::<Vec<_>>()).await?;
+        let tables = ready.iter().collect::<Vec<_>>();
+        let counted = dumped::count(&session, &tables, &columns).await?;
         let held = match now.ended {
             true => HashSet::new(),
             false => dumped::locked(&session, &now.pids).await?,
@@ -97,6 +129,16 @@ pub(crate) async fn count(
                 // somebody waits for ACCESS EXCLUSIVE on it, and for pg_dump: later
                 Count::Unknown(_) if !now.ended => again.push(table),
                 count => {
+                    if let (
+                        Count::Exact(_) | Count::Later(_),
+                        Counting::Rows {
+                            checksum: Some(sum),
+                            ..
+                        },
+                    ) = (&count, &counting)
+                    {
+                        tally.sum(table.oid, *sum);
+                    }
                     counts.insert(table.oid, count);
                     tally.done.fetch_add(1, Ordering::Relaxed);
                 }
@@ -136,6 +178,7 @@ fn judged(counting: &Counting, held: bool) -> Count {
         Counting::Rows {
             rows,
             same_file: true,
+            ..
         } => Count::Exact(*rows),
         Counting::Rows { rows, .. } if held => Count::Later(*rows),
         Counting::Rows { .. } => {

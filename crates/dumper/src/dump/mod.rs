@@ -157,15 +157,16 @@ impl Attempt<'_> {
             written,
             said,
             counts,
+            checksums,
         } = worked;
         let content = prove::prove(self.request, &partial, written, progress, stop).await?;
         let compared = match (counts, held) {
-            (Some(counts), Some(held)) => Some(compare(
-                partial.name(),
-                content.scan.tables.clone(),
-                &held.tables,
-                &counts,
-            )?),
+            (Some(counts), Some(held)) => {
+                let tables = content.scan.tables.clone();
+                let mut compared = compare(partial.name(), tables, &held.tables, &counts)?;
+                compared.sum_up(&held.tables, &checksums);
+                Some(compared)
+            }
             _ => None,
         };
         Ok(Done {

@@ -24,7 +24,7 @@ use super::watcher::{self, Seen};
 use super::{Company, beat, directory, estimated, folder_error, not_started, write_error};
 use crate::archive::{Format, Verified};
 use crate::compress::Digested;
-use crate::counts::{self, At, Count, Tally};
+use crate::counts::{self, At, Count, Look, Tally};
 use crate::error::{DumpError, VerifyError};
 use crate::folder::{self, Partial};
 use crate::password::scrub;
@@ -48,6 +48,8 @@ pub(super) struct Worked {
     pub(super) said: String,
     /// None where nobody counted.
     pub(super) counts: Option<HashMap<u32, Count>>,
+    /// By the table's oid, where they were asked for.
+    pub(super) checksums: HashMap<u32, u64>,
 }
 
 /// pg_dump at work.
@@ -107,9 +109,14 @@ impl<'a> Job<'a> {
         let tally = Arc::new(Tally::default());
         let mut counting = JoinSet::new();
         if let Some(held) = held.filter(|_| request.proof >= Verified::Counts) {
+            let look = match request.proof {
+                Verified::Restored => Look::Sum,
+                Verified::Trailer | Verified::Counts => Look::Count,
+            };
             counting.spawn(counts::count(
                 Arc::clone(&held.session),
                 held.tables.clone(),
+                look,
                 counter_at,
                 Arc::clone(&tally),
             ));
@@ -168,6 +175,7 @@ impl<'a> Job<'a> {
             written,
             said,
             counts,
+            checksums: self.tally.checksums(),
         })
     }
 

@@ -6,6 +6,7 @@
 use postgres_protocol::escape::{escape_identifier, escape_literal};
 
 use super::Table;
+use super::checksum::{self, Columns, PINNED};
 use crate::query_error::QueryError;
 use crate::session::Session;
 
@@ -22,23 +23,29 @@ pub enum Counting {
         /// The table is the one of the snapshot, in the file of the snapshot. Otherwise it was truncated, rewritten or
         /// replaced since, which a snapshot does not hide.
         same_file: bool,
+        /// Over all rows, where it was asked for and the server could.
+        checksum: Option<u64>,
     },
     /// The server's words.
     Refused(String),
 }
 
-/// Counts these tables in the transaction of the session, in order. An error is the session's end.
-pub async fn count(session: &Session, tables: &[&Table]) -> Result<Vec<Counting>, QueryError> {
+/// Counts these tables in the transaction of the session, in order, and sums up the rows of those whose columns are given.
+/// An error is the session's end.
+pub async fn count(
+    session: &Session,
+    tables: &[&Table],
+    columns: &Columns,
+) -> Result<Vec<Counting>, QueryError> {
     let mut counted = Vec::with_capacity(tables.len());
     for batch in batches(tables) {
-        match count_batch(session, batch).await {
+        match count_batch(session, batch, columns).await {
             Ok(counts) => counted.extend(counts),
             Err(error) if is_final(&error) => return Err(error),
-            Err(error) if batch.len() == 1 => counted.push(Counting::Refused(error.message())),
-            // one of them is locked, or gone: the others are counted one by one
+            // one of them is locked, or gone, or has a row too long for a sum: each by itself, at last without its sum
             Err(_) => {
                 for table in batch {
-                    counted.push(count_one(session, table).await?);
+                    counted.push(count_one(session, table, columns).await?);
                 }
             }
         }
@@ -46,15 +53,29 @@ pub async fn count(session: &Session, tables: &[&Table]) -> Result<Vec<Counting>
     Ok(counted)
 }
 
-async fn count_one(session: &Session, table: &Table) -> Result<Counting, QueryError> {
-    match count_batch(session, &[table]).await {
-        Ok(counts) => Ok(counts
-            .into_iter()
-            .next()
-            .unwrap_or(Counting::Refused("the server gave no row".to_owned()))),
-        Err(error) if is_final(&error) => Err(error),
-        Err(error) => Ok(Counting::Refused(error.message())),
+async fn count_one(
+    session: &Session,
+    table: &Table,
+    columns: &Columns,
+) -> Result<Counting, QueryError> {
+    let none = Columns::new();
+    let ways = match columns.contains_key(&table.oid) {
+        true => vec![columns, &none],
+        false => vec![&none],
+    };
+    let mut refused = "the server gave no row".to_owned();
+    for columns in ways {
+        match count_batch(session, &[table], columns).await {
+            Ok(counts) => {
+                if let Some(count) = counts.into_iter().next() {
+                    return Ok(count);
+                }
+            }
+            Err(error) if is_final(&error) => return Err(error),
+            Err(error) => refused = error.message(),
+        }
     }
+    Ok(Counting::Refused(refused))
 }
 
 /// Cancelled: somebody wants it to end.
@@ -62,10 +83,21 @@ fn is_final(error: &QueryError) -> bool {
     error.sqlstate().is_none() || error.is_connection_lost() || error.is_cancelled()
 }
 
-async fn count_batch(session: &Session, batch: &[&Table]) -> Result<Vec<Counting>, QueryError> {
+async fn count_batch(
+    session: &Session,
+    batch: &[&Table],
+    columns: &Columns,
+) -> Result<Vec<Counting>, QueryError> {
     const WHAT: &str = "count rows";
     session.batch(WHAT, "SAVEPOINT counted").await?;
-    let counted = session.query_text(&statement(batch)).await;
+    let pinned = match batch.iter().any(|table| columns.contains_key(&table.oid)) {
+        true => session.batch(WHAT, PINNED).await,
+        false => Ok(()),
+    };
+    let counted = match pinned {
+        Ok(()) => session.query_text(&statement(batch, columns)).await,
+        Err(error) => Err(error),
+    };
     session
         .batch(WHAT, "ROLLBACK TO counted; RELEASE counted")
         .await?;
@@ -73,17 +105,21 @@ async fn count_batch(session: &Session, batch: &[&Table]) -> Result<Vec<Counting
     Ok(batch
         .iter()
         .zip(rows)
-        .map(|(table, row)| counting(table, &row))
+        .map(|(table, row)| counting(table, columns.contains_key(&table.oid), &row))
         .collect())
 }
 
-fn counting(table: &Table, row: &[Option<String>]) -> Counting {
+fn counting(table: &Table, summed: bool, row: &[Option<String>]) -> Counting {
     let number = |at: usize| row.get(at)?.as_deref()?.parse::<u64>().ok();
     match number(1) {
         Some(rows) => Counting::Rows {
             rows,
             same_file: number(2) == Some(table.oid.into())
                 && number(3) == Some(table.file_node.into()),
+            checksum: row
+                .get(4)
+                .filter(|_| summed)
+                .and_then(|sum| checksum::checksum(sum.as_deref())),
         },
         None => Counting::Refused("the server gave no number".to_owned()),
     }
@@ -91,19 +127,23 @@ fn counting(table: &Table, row: &[Option<String>]) -> Counting {
 
 /// Counted as pg_dump reads: this table alone, and of an extension's the rows that it has to keep. The file is asked for
 /// while the statement holds its lock: nobody can replace it in between.
-fn statement(batch: &[&Table]) -> String {
+fn statement(batch: &[&Table], columns: &Columns) -> String {
     let one = |(at, table): (usize, &&Table)| {
         let name = format!(
             "{}.{}",
             escape_identifier(&table.schema),
             escape_identifier(&table.name)
         );
+        let sum = match columns.get(&table.oid) {
+            Some(columns) => checksum::expression(columns),
+            None => "NULL::numeric".to_owned(),
+        };
         format!(
-            "SELECT {at} AS at, (SELECT pg_catalog.count(*) FROM ONLY {name} {}), pg_catalog.to_regclass({})::oid, \
-             pg_catalog.pg_relation_filenode({})",
-            table.condition.as_deref().unwrap_or_default(),
+            "SELECT {at} AS at, c.rows, pg_catalog.to_regclass({})::oid, pg_catalog.pg_relation_filenode({}), c.sum \
+             FROM (SELECT pg_catalog.count(*) AS rows, {sum} AS sum FROM ONLY {name} {}) c",
             escape_literal(&name),
             table.oid,
+            table.condition.as_deref().unwrap_or_default(),
         )
     };
     let parts: Vec<String> = batch.iter().enumerate().map(one).collect();
@@ -164,9 +204,15 @@ mod tests {
         let mut odd = table("a\"b'c", 0);
         odd.condition = Some("WHERE id > 10".to_owned());
         assert_eq!(
-            statement(&[&odd]),
-            "SELECT 0 AS at, (SELECT pg_catalog.count(*) FROM ONLY \"s\".\"a\"\"b'c\" WHERE id > 10), \
-             pg_catalog.to_regclass('\"s\".\"a\"\"b''c\"')::oid, pg_catalog.pg_relation_filenode(1) ORDER BY 1"
+            statement(&[&odd], &Columns::new()),
+            "SELECT 0 AS at, c.rows, pg_catalog.to_regclass('\"s\".\"a\"\"b''c\"')::oid, \
+             pg_catalog.pg_relation_filenode(1), c.sum FROM (SELECT pg_catalog.count(*) AS rows, NULL::numeric AS sum \
+             FROM ONLY \"s\".\"a\"\"b'c\" WHERE id > 10) c ORDER BY 1"
+        );
+        let columns = Columns::from([(1, vec!["a".to_owned(), "B c".to_owned()])]);
+        assert!(
+            statement(&[&odd], &columns)
+                .contains("ROW(\"a\", \"B c\")::pg_catalog.text COLLATE \"C\""),
         );
     }
 }
