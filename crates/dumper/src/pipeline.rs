@@ -232,10 +232,12 @@ fn write(
     mut reread: Option<(Ahead, Rereading)>,
     stop: &AtomicBool,
 ) -> io::Result<(Digested, Option<Reread>)> {
+    let stopped = || match stop.load(Ordering::Relaxed) {
+        true => Err(io::Error::from(io::ErrorKind::Interrupted)),
+        false => Ok(()),
+    };
     while let Some(block) = packed.next() {
-        if stop.load(Ordering::Relaxed) {
-            return Err(io::ErrorKind::Interrupted.into());
-        }
+        stopped()?;
         let block = block?;
         sink.write(&block)?;
         packed.give_back(block);
@@ -243,6 +245,7 @@ fn write(
             ahead.written(sink.written());
         }
     }
+    stopped()?; // else what is left would be flushed and read for nobody
     let digested = sink.finish()?;
     let panicked = |_| io::Error::other("a thread of the dump panicked");
     let reread = reread.map(|(ahead, rereading)| {

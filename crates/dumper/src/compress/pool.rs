@@ -69,8 +69,7 @@ pub(crate) fn pool(level: Option<GzipLevel>) -> io::Result<(Raw, Packed)> {
 }
 
 pub(super) fn pool_of(level: Option<GzipLevel>, workers: usize) -> io::Result<(Raw, Packed)> {
-    // what each worker has and what waits for it, and some for the writer and the reader
-    let (put, places) = sync_channel(2 * workers + 4);
+    let (put, places) = sync_channel(places(workers));
     let (give, spare) = channel();
     let jobs = level.map(|level| start(level, workers)).transpose()?;
     let raw = Raw {
@@ -83,6 +82,12 @@ pub(super) fn pool_of(level: Option<GzipLevel>, workers: usize) -> io::Result<(R
         spare: give,
     };
     Ok((raw, packed))
+}
+
+/// A block for each worker, as many again for every other of them, and some for the writer and the reader: 24 MB with the
+/// most workers, if nothing shrinks.
+pub(super) fn places(workers: usize) -> usize {
+    workers + workers / 2 + 4
 }
 
 /// Threads that end when the sender is dropped.

@@ -11,7 +11,7 @@ use std::time::Duration;
 use flate2::bufread::{GzDecoder, MultiGzDecoder};
 use proptest::prelude::*;
 
-use super::pool::{BLOCK, Packed, Raw, pool_of};
+use super::pool::{BLOCK, Packed, Raw, places, pool_of};
 use super::{Digested, Sink};
 use crate::request::{Compression, GzipLevel, ZstdLevel};
 
@@ -292,7 +292,7 @@ fn what_is_under_way_is_bounded() {
     let (raw, packed) = pool_of(level(gzip(1)), 3).unwrap();
     let (tell, told) = channel();
     let reader = thread::spawn(move || {
-        let mut sent = 0_u64;
+        let mut sent = 0;
         loop {
             let mut block = raw.block();
             block.raw.resize(BLOCK, b'x');
@@ -310,7 +310,7 @@ fn what_is_under_way_is_bounded() {
     while let Ok(count) = told.recv_timeout(Duration::from_millis(300)) {
         sent = count;
     }
-    assert_eq!(sent, 2 * 3 + 4);
+    assert_eq!(sent, places(3));
     drop(packed);
     soon("the reader", move || reader.join().unwrap());
 }
