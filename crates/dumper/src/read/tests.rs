@@ -1,5 +1,7 @@
 //! Archives of every kind, whole, cut and damaged.
 
+mod script;
+
 use std::io::Write;
 
 use flate2::Compression;
