@@ -138,7 +138,7 @@ impl Said {
                 self.rows += rows;
             }
             Some(Count::Estimate(None)) => {
-                self.unknown = Some("it is large, and was never analyzed".to_owned())
+                self.unknown = Some("it is large, and was never analyzed".to_owned());
             }
             Some(Count::Unknown(why)) => self.unknown = Some(why.clone()),
             None => self.unknown = Some("it was not counted".to_owned()),

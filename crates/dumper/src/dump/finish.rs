@@ -19,16 +19,16 @@ use crate::snapshot::Held;
 pub(super) fn keep(
     request: &DumpRequest,
     stored: Stored,
-    held: Option<Held>,
+    held: Option<&Held>,
     done: Done,
     began: Instant,
     warnings: Warnings,
 ) -> Result<Archive, DumpError> {
     let seconds = began.elapsed().as_secs_f64();
     let bytes = done.content.bytes;
-    let estimated = estimated(request, held.as_ref());
+    let estimated = estimated(request, held);
     let fail = |path: &Path, source| write_error(request, estimated, path, bytes, source);
-    let manifest = manifest(request, stored, held.as_ref(), &done, seconds);
+    let manifest = manifest(request, stored, held, &done, seconds);
     let mut warnings = warnings.0;
     warnings.extend(done.said.lines().map(str::to_owned));
     warnings.extend(done.compared.into_iter().flat_map(|it| it.notes));

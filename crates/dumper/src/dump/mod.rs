@@ -109,7 +109,7 @@ pub async fn dump(
     if let (Err(_), Some(held)) = (&done, &mut held) {
         held.give_up().await;
     }
-    finish::keep(request, stored, held, done?, began, warnings)
+    finish::keep(request, stored, held.as_ref(), done?, began, warnings)
 }
 
 /// What pg_dump wrote, proven, still under its partial name.

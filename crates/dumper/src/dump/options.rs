@@ -62,9 +62,10 @@ impl Stored {
         };
         if matches!(stored.compression, Compression::Zstd(_)) && format != Format::Plain && !named {
             let version = request.pg_dump.version;
-            return Err(
-                stored.unsupported(request, format!("pg_dump {version} knows no zstd; 16 does"))
-            );
+            return Err(stored.unsupported(
+                request,
+                &format!("pg_dump {version} knows no zstd; 16 does"),
+            ));
         }
         Ok(stored)
     }
@@ -76,11 +77,11 @@ impl Stored {
                 compression: pg_dumps_gzip(),
                 ..self
             }),
-            Chosen::Asked => Err(self.unsupported(request, "it was built without zstd".to_owned())),
+            Chosen::Asked => Err(self.unsupported(request, "it was built without zstd")),
         }
     }
 
-    fn unsupported(self, request: &DumpRequest, why: String) -> DumpError {
+    fn unsupported(self, request: &DumpRequest, why: &str) -> DumpError {
         DumpError::Unsupported {
             path: request.pg_dump.path.clone(),
             what: format!("{} with {}: {why}", self.format.as_str(), self.compression),

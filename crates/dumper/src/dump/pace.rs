@@ -38,7 +38,7 @@ impl Pace {
     pub(super) fn new<'a>(tables: impl Iterator<Item = &'a Expected>, format: Format) -> Self {
         let mut tables: Vec<_> = tables.collect();
         if format == Format::Directory {
-            tables.sort_by(|a, b| b.table.estimated_bytes.cmp(&a.table.estimated_bytes));
+            tables.sort_by_key(|it| std::cmp::Reverse(it.table.estimated_bytes));
         }
         let mut pace = Self {
             before: vec![0],

@@ -191,7 +191,7 @@ fn a_truncate_between_snapshot_and_lock_is_told() {
     // long enough for others to see its locks
     let script = "\"$REAL\" \"$@\" && true";
     let archive = between(&fixture, script, || {
-        fixture.database.execute("TRUNCATE a").unwrap()
+        fixture.database.execute("TRUNCATE a").unwrap();
     })
     .unwrap();
     assert_eq!(rows_of(&archive, "public.a"), 0);
@@ -221,7 +221,7 @@ fn a_pg_dump_that_nobody_sees_is_counted_after_its_end() {
     // under a name that nobody looks for
     let script = "PGAPPNAME=other exec \"$REAL\" \"$@\"";
     let archive = between(&fixture, script, || {
-        fixture.database.execute("TRUNCATE a").unwrap()
+        fixture.database.execute("TRUNCATE a").unwrap();
     })
     .unwrap();
     let grade = |name: &str| {
@@ -466,7 +466,13 @@ fn a_table_over_a_gigabyte_has_its_estimate() {
         .iter()
         .map(|it| (it.name.as_str(), it.rows, it.grade, it.server_rows))
         .collect();
-    assert_eq!(said, [("a", 9, Grade::Estimate, Some(9)), ("b", 9, Grade::Exact, Some(9))]);
+    assert_eq!(
+        said,
+        [
+            ("a", 9, Grade::Estimate, Some(9)),
+            ("b", 9, Grade::Exact, Some(9))
+        ]
+    );
     assert_eq!(archive.warnings, Vec::<String>::new());
 }
 

@@ -268,10 +268,17 @@ fn definitions_alone_have_no_rows() {
     assert!(!manifest.selection.is_everything());
 }
 
+/// Patterns of tables, patterns whose rows are left out, and what is dumped then.
+type Case = (
+    &'static [&'static str],
+    &'static [&'static str],
+    &'static [(&'static str, u64)],
+);
+
 #[test]
 fn tables_are_chosen_and_left_out_as_pg_dump_reads_patterns() {
     let fixture = Fixture::new(SHOP);
-    let cases: [(&[&str], &[&str], &[(&str, u64)]); 4] = [
+    let cases: [Case; 4] = [
         (&["ITEM"], &[], &[("public.item", 500)]),
         (
             &["i*", "audit.\"Odd Name\""],
