@@ -10,7 +10,7 @@ pub(crate) use told::counted;
 
 use std::path::{Path, PathBuf};
 
-use dumper::{DumpError, DumpRequest, Password, PgDump, Verified, find_pg_dump};
+use dumper::{DumpError, DumpRequest, Password, PgDump, Progress, Verified, find_pg_dump};
 use jiff::{Timestamp, Zoned};
 use pgdriver::server::ServerFacts;
 
@@ -77,12 +77,14 @@ pub(crate) async fn take(
     let stop = async {
         plan.signals.more_than(Asked::default()).await;
     };
-    let archive = dumper::dump(
-        &request,
-        |progress| told::tell(&progress, plan.reporter),
-        stop,
-    )
-    .await;
+    let mut told = Vec::new();
+    let hear = |progress| {
+        told::tell(&progress, plan.reporter);
+        if let Progress::Warning(message) = progress {
+            told.push(message);
+        }
+    };
+    let archive = dumper::dump(&request, hear, stop).await;
     let archive = archive.map_err(|e| {
         if e.is_interrupted() {
             plan.signals.asked().failure()
@@ -90,7 +92,7 @@ pub(crate) async fn take(
             failure(&e)
         }
     })?;
-    for message in &archive.warnings {
+    for message in archive.warnings.iter().filter(|it| !told.contains(it)) {
         plan.reporter.emit(EventKind::Note {
             level: NoteLevel::Warning,
             message: message.clone(),
