@@ -37,12 +37,7 @@ fn the_first_error_ends_it_and_nothing_is_left() {
     let ran = scene.restore_file(&file).run().expect(70);
     in_order(
         &ran.stderr,
-        &[
-            "error:",
-            "line 9",
-            "42883",
-            "SELECT nothing_of_that_name()",
-        ],
+        &["error:", "line 9", "42883", "SELECT nothing_of_that_name()"],
     );
     assert_eq!(ran.stdout, "");
 }
@@ -108,13 +103,7 @@ fn errors_that_are_passed_over_are_never_success() {
         .expect(70);
     in_order(
         &ran.stderr,
-        &[
-            "line 9",
-            "42883",
-            "line 11",
-            "22012",
-            "error: 2 statements",
-        ],
+        &["line 9", "42883", "line 11", "22012", "error: 2 statements"],
     );
     in_order(&ran.stdout, &[&scene.into, "line 9", "line 11"]);
 }

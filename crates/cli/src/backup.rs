@@ -114,8 +114,9 @@ fn not_restored(backup: &BackupFinished) -> Failure {
         "{} is whole (`{}`), but it was not restored for a proof",
         backup.file, backup.verified
     );
-    Failure::new(Class::BackupNotProven, message)
-        .hint("--verify counts asks for less; `django-migrate restore FILE --into NAME` tries it by hand")
+    Failure::new(Class::BackupNotProven, message).hint(
+        "--verify counts asks for less; `django-migrate restore FILE --into NAME` tries it by hand",
+    )
 }
 
 fn request(pg_dump: PgDump, plan: &BackupPlan<'_>) -> DumpRequest {

@@ -6,7 +6,7 @@ use std::path::Path;
 pub(crate) fn bytes(n: u64) -> String {
     const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];
     if n < 1024 {
-        return format!("{n} bytes");
+        return count(n, "byte");
     }
     let mut value = n as f64 / 1024.0;
     let mut unit = 0;
@@ -98,7 +98,10 @@ mod tests {
 
     #[test]
     fn numbers_read_well() {
-        assert_eq!(bytes(512), "512 bytes");
+        assert_eq!(
+            (bytes(1).as_str(), bytes(512).as_str()),
+            ("1 byte", "512 bytes")
+        );
         assert_eq!(bytes(1536), "1.5 kB");
         assert_eq!(bytes(13_000_000), "12 MB");
         assert_eq!(seconds(0.04), "40 ms");

@@ -285,7 +285,7 @@ impl Listener for Terminal {
             EventKind::RestoreStarted(started) => self.restore_started(started),
             EventKind::RestoreProgress(p) => self.restore_progress(line.elapsed_ms, p),
             EventKind::RestoreErred(erred) => self.restore_erred(erred),
-            EventKind::RestoreFinished(restored) => self.restore_finished(restored),
+            EventKind::RestoreFinished(_) => self.restore_finished(),
             // the comparison is an answer, and stands on stdout
             EventKind::Compared(_) => self.clear(),
             EventKind::Swapped(swapped) => {

@@ -11,7 +11,7 @@ use crate::commands::Context;
 use crate::exit::Class;
 use crate::failure::Failure;
 use crate::ui::prompt::{self, Interaction};
-use crate::ui::{bytes, out};
+use crate::ui::{bytes, out, wrapped};
 
 /// What would be dropped.
 pub(super) struct Old<'a> {
@@ -52,7 +52,7 @@ pub(super) async fn replace(
             crate::shell::quoted(old.name)
         )));
     }
-    out::talk(what(old, replacing));
+    out::talk(wrapped("", &what(old, replacing)));
     let question = format!("Type the name of the database, {}, to go on:", old.name);
     let typed = prompt::line(&question, &context.signals).await?;
     TypedName::new(&typed, old.name).ok_or_else(|| {

@@ -6,8 +6,8 @@ use indicatif::ProgressStyle;
 
 use super::{Terminal, Volume};
 use crate::event::{
-    BackupFinished, BackupPhase, BackupProgress, BackupStarted, RestoreErred, RestoreFinished,
-    RestorePhase, RestoreProgress, RestoreStarted,
+    BackupFinished, BackupPhase, BackupProgress, BackupStarted, RestoreErred, RestorePhase,
+    RestoreProgress, RestoreStarted,
 };
 use crate::report;
 use crate::ui::style::{Look, paint};
@@ -112,16 +112,9 @@ impl Terminal {
         ));
     }
 
-    pub(super) fn restore_finished(&mut self, restored: &RestoreFinished) {
+    /// The answer, or the report, says what came of it.
+    pub(super) fn restore_finished(&mut self) {
         self.clear();
-        self.detail(format!(
-            "{}: {}, {}, {} in {}",
-            paint(Look::Name, &restored.database),
-            count(restored.statements, "statement"),
-            count(restored.tables, "table"),
-            count(restored.rows, "row"),
-            seconds(restored.seconds)
-        ));
     }
 
     /// How far something is: a bar where its size is known.

@@ -137,11 +137,7 @@ pub(crate) fn parameters(run: &RunStarted, volume: Volume) -> Vec<String> {
             row("rollback", &format!("of run {undone}{by}"))
         }
     };
-    let mut lines = vec![
-        name,
-        what,
-        row("dry_run", &mode),
-    ];
+    let mut lines = vec![name, what, row("dry_run", &mode)];
     if run.course() != Course::Restore {
         lines.push(row("backup_first", &backup));
     }
