@@ -26,6 +26,11 @@ pub fn pg_dump_of(
         .env("PGUSER", server.user())
         .env("PGPASSWORD", server.password())
         .env("PGDATABASE", database)
+        // what a server's own settings would change in the text
+        .env(
+            "PGOPTIONS",
+            "-c standard_conforming_strings=on -c quote_all_identifiers=off",
+        )
         .args(arguments)
         .output()
         .unwrap();
