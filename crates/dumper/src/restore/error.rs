@@ -138,6 +138,7 @@ impl RestoreError {
     pub fn class(&self) -> &'static str {
         match &*self.failure {
             RestoreFailure::Usage(_) => "restore-usage",
+            RestoreFailure::Archive(error) if error.is_interrupted() => "restore-interrupted",
             RestoreFailure::Archive(error) => error.class(),
             RestoreFailure::Dump { .. } => "restore-dump-refused",
             RestoreFailure::Connect(_) => "restore-unreachable",

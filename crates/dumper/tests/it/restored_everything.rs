@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use dumper::{Compression, Format, Mode, Owners, Privileges, ZstdLevel, verify};
+use dumper::{Compression, Format, Mode, Owners, Privileges, ZstdLevel, examine};
 
 use crate::everything::{Everything, everything};
 use crate::same::{assert_same, assert_same_rows, pg_dump, plain};
@@ -31,6 +31,7 @@ impl There {
         let trip = Trip::to(self.fixture.server());
         let mut request = trip.request(archive);
         request.mode = mode;
+        let pg_restore = request.pg_restore.clone();
         let what = format!("{} {what} {mode:?}", trip.server.major());
         let restored = run_restore(&request).unwrap_or_else(|error| panic!("{what}: {error}"));
         assert_eq!(restored.database, trip.name);
@@ -47,10 +48,14 @@ impl There {
             }
             _ => assert_same(&what, &again, &self.plain),
         }
-        assert_eq!(restored.rows, verify(archive).unwrap().rows, "{what}");
+        assert_eq!(
+            restored.rows,
+            examine(archive, pg_restore.as_deref()).unwrap().rows,
+            "{what}"
+        );
     }
 
-    /// With the database's own settings, comment and privileges, which a manifest carries.
+    /// With the database's own settings, which a manifest carries.
     #[track_caller]
     fn check_database(&self, archive: &Path) {
         let trip = Trip::to(self.fixture.server());
@@ -63,7 +68,8 @@ impl There {
     }
 }
 
-/// The lines about the database, under one name.
+/// How the database is made and what is set for it, under one name. Its comment, connection limit and privileges are not
+/// carried.
 fn of_database(fixture: &Everything, name: &str) -> Vec<u8> {
     let sql = pg_dump(
         fixture.server(),
@@ -71,7 +77,8 @@ fn of_database(fixture: &Everything, name: &str) -> Vec<u8> {
         &["-Fp", "--create", "--schema-only"],
     );
     let sql = String::from_utf8_lossy(&sql).replace(name, "it");
-    let about = |line: &&str| line.contains("DATABASE it ") || line.starts_with("ALTER ROLE");
+    let about =
+        |line: &&str| line.starts_with("CREATE DATABASE") || line.contains("DATABASE it SET ");
     sql.lines()
         .filter(about)
         .collect::<Vec<_>>()

@@ -29,7 +29,7 @@ pub fn pg_dump_of(
         // what a server's own settings would change in the text
         .env(
             "PGOPTIONS",
-            "-c standard_conforming_strings=on -c quote_all_identifiers=off",
+            "-c standard_conforming_strings=on -c quote_all_identifiers=off -c bytea_output=hex -c timezone=UTC",
         )
         .args(arguments)
         .output()

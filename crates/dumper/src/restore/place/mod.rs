@@ -74,6 +74,8 @@ async fn maintenance(request: &RestoreRequest) -> Result<Session, RestoreFailure
         let target = session.target().to_owned();
         return Err(RestoreFailure::Pooler { target });
     }
+    // it waits for the whole load, and copies or drops a whole database
+    pgdriver::loading::without_limits(&session).await?;
     Ok(session)
 }
 
@@ -144,7 +146,6 @@ async fn make(
     properties: Option<&DatabaseProperties>,
 ) -> Result<String, RestoreFailure> {
     let (owner, stamp) = databases::owner_and_stamp(session, &request.into).await?;
-    let name = beside(&request.into, &format!("_restoring_{stamp}"));
     let version = session.server_version().unwrap_or_default();
     let major: u32 = version
         .split(|c: char| !c.is_ascii_digit())
@@ -152,7 +153,6 @@ async fn make(
         .and_then(|digits| digits.parse().ok())
         .unwrap_or(0);
     let new = NewDatabase {
-        name: &name,
         owner: owner.as_deref(),
         ..properties.map_or_else(NewDatabase::default, |like| NewDatabase {
             encoding: Some(&like.encoding),
@@ -164,8 +164,20 @@ async fn make(
             ..NewDatabase::default()
         })
     };
-    databases::create(session, &new).await?;
-    Ok(name)
+    let mut suffix = format!("_restoring_{stamp}");
+    for number in 2.. {
+        let name = beside(&request.into, &suffix);
+        let new = NewDatabase { name: &name, ..new };
+        match databases::create(session, &new).await {
+            Ok(()) => return Ok(name),
+            // another of this second, or what it left
+            Err(error) if error.sqlstate() == Some("42P04") && number < 100 => {
+                suffix = format!("_restoring_{stamp}_{number}");
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    unreachable!("the loop returns")
 }
 
 /// The name with something behind it, cut where it would be too long.
