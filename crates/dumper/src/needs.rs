@@ -204,7 +204,12 @@ impl Needs {
     }
 
     fn role(&mut self, purpose: As, name: &str) {
-        if name.is_empty() || name.starts_with("pg_") || self.made.contains(name) {
+        // quoted, it is everybody all the same: gram.y's RoleSpec
+        if name.is_empty()
+            || name == "public"
+            || name.starts_with("pg_")
+            || self.made.contains(name)
+        {
             return;
         }
         let of_purpose = match purpose {

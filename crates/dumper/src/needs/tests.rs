@@ -69,6 +69,7 @@ fn grantees() {
         "grantee:R 1",
     );
     check(&["REVOKE ALL ON SCHEMA public FROM PUBLIC"], "");
+    check(&["GRANT ALL ON SCHEMA \"public\" TO \"public\""], "");
     check(
         &["REVOKE ALL ON SCHEMA public FROM a GRANTED BY b CASCADE"],
         "grantee:a grantee:b",
