@@ -16,6 +16,7 @@ mod interruption;
 mod locks;
 mod pg_dump;
 mod restore_broken;
+mod restore_choices;
 mod restore_engine;
 mod restore_side_by_side;
 mod restored_everything;

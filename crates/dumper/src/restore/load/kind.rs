@@ -250,6 +250,18 @@ fn create(mut words: Words<'_>) -> Kind {
     }
 }
 
+/// How much longer an index of this method takes than a btree on the same table, roughly: it is begun the earlier, so
+/// that it is not what everybody waits for in the end.
+pub(super) fn effort(statement: &str) -> u64 {
+    let mut words = Words::of(statement);
+    let method = words.seek("USING").then(|| words.name()).flatten();
+    match method.as_deref() {
+        Some("gin") => 8,
+        Some("gist" | "spgist" | "hnsw" | "ivfflat") => 4,
+        _ => 1,
+    }
+}
+
 fn database_or_plain(mut words: Words<'_>, keywords: &str) -> Kind {
     match words.eat(keywords) {
         true => Kind::Database,
@@ -426,6 +438,25 @@ mod tests {
         ];
         for (statement, kind) in cases {
             assert_eq!(shown(&Kind::of(statement, None)), kind, "{statement}");
+        }
+    }
+
+    #[test]
+    fn some_methods_take_longer() {
+        let cases = [
+            ("CREATE INDEX i ON public.t USING gin (a)", 8),
+            ("CREATE INDEX i ON public.t USING btree (a)", 1),
+            (
+                "ALTER TABLE ONLY public.t ADD CONSTRAINT e EXCLUDE USING gist (a WITH &&)",
+                4,
+            ),
+            (
+                "ALTER TABLE ONLY public.t ADD CONSTRAINT k PRIMARY KEY (\"USING gin\")",
+                1,
+            ),
+        ];
+        for (statement, times) in cases {
+            assert_eq!(effort(statement), times, "{statement}");
         }
     }
 

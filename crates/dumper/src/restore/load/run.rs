@@ -12,7 +12,7 @@ use super::super::error::RestoreFailure;
 use super::super::progress::Phase;
 use super::crew::Found;
 use super::drive::Drive;
-use super::kind::TableLock;
+use super::kind::{self, TableLock};
 use super::schedule::{Families, Schedule};
 use super::worker::Job;
 use crate::scan::TableName;
@@ -101,10 +101,9 @@ impl Drive<'_> {
     async fn side_by_side(&mut self, builds: Vec<Build>) -> Result<Vec<Job>, RestoreFailure> {
         let families = self.families().await?;
         let mut schedule = Schedule::new(builds.into_iter().map(|build| {
-            let weight = build
-                .locks
-                .first()
-                .map_or(0, |lock| self.tally.weight(&lock.table));
+            let table = build.locks.first();
+            let bytes = table.map_or(0, |lock| self.tally.weight(&lock.table));
+            let weight = bytes * kind::effort(&build.job.text);
             let locks = families.widen(&build.locks);
             (weight, locks, (build.job, build.label))
         }));
