@@ -169,8 +169,8 @@ fn the_report_says_all_of_it(shop: &Shop, told: &Told) {
             "### Rollback (if needed)",
             "migrate shop 0003_order",
             "does not bring back",
-            "gunzip -c",
-            "needs psql",
+            "django-migrate restore",
+            "rows written after the backup",
         ],
     );
     assert!(!report.contains("- [ ]"), "nothing is left open:\n{report}");
