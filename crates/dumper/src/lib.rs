@@ -24,6 +24,7 @@ mod password;
 mod pg_dump;
 mod pipeline;
 mod progress;
+pub mod prove;
 mod read;
 mod request;
 mod restore;

@@ -100,14 +100,19 @@ pub struct Setting {
     pub known: bool,
 }
 
-/// Begins a transaction in this session and exports its snapshot. The session stays in it.
-pub async fn export_snapshot(session: &Session) -> Result<Exported, QueryError> {
+/// Begins a transaction that sees one state of the database, and that no limit of the role ends.
+pub async fn begin(session: &Session) -> Result<(), QueryError> {
     if session.show("transaction_timeout").await?.is_some() {
         session
             .batch("lift a limit", NO_TRANSACTION_TIMEOUT)
             .await?;
     }
-    session.batch("begin a transaction", BEGIN).await?;
+    session.batch("begin a transaction", BEGIN).await
+}
+
+/// Begins a transaction in this session and exports its snapshot. The session stays in it.
+pub async fn export_snapshot(session: &Session) -> Result<Exported, QueryError> {
+    begin(session).await?;
     let row = SNAPSHOT.row(session, &[]).await?;
     let (id, taken_at, standby) = (row.get("id")?, row.get("taken_at")?, row.get("standby")?);
     let lsn = tentatively(session, WAL.row(session, &[])).await?;

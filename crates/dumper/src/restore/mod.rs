@@ -12,6 +12,7 @@ mod run;
 mod stop;
 
 pub use error::{Changed, Left, RestoreError, RestoreFailure};
+pub(crate) use place::beside;
 pub use progress::{Loading, Phase, RestoreProgress};
 pub use request::{
     Analyze, Mode, OldSessions, OnError, Owners, Privileges, RestoreRequest, Target, TypedName,
@@ -19,3 +20,5 @@ pub use request::{
 };
 pub use restored::{Difference, Restored, SkipReason, Skipped, StatementError, StatementPlace};
 pub use run::restore;
+pub(crate) use run::restore_until;
+pub(crate) use stop::Stop;

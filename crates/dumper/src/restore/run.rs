@@ -20,8 +20,17 @@ use crate::verify::verify_until;
 /// error.
 pub async fn restore(
     request: &RestoreRequest,
-    mut progress: impl FnMut(RestoreProgress),
+    progress: impl FnMut(RestoreProgress),
     stop: impl Future<Output = ()>,
+) -> Result<Restored, RestoreError> {
+    restore_until(request, progress, &mut Stop::new(stop)).await
+}
+
+/// [`restore`] as one of several steps that a word ends.
+pub(crate) async fn restore_until(
+    request: &RestoreRequest,
+    mut progress: impl FnMut(RestoreProgress),
+    stop: &mut Stop<impl Future<Output = ()>>,
 ) -> Result<Restored, RestoreError> {
     let begun = Instant::now();
     if request.mode == Mode::SingleTransaction && request.on_error == OnError::KeepGoing {
@@ -29,8 +38,7 @@ pub async fn restore(
             "a single transaction cannot keep going after an error: leave out one of the two",
         )));
     }
-    let mut stop = Stop::new(stop);
-    let known = known(request, &mut progress, &mut stop).await?;
+    let known = known(request, &mut progress, stop).await?;
     let properties = known
         .manifest
         .as_ref()
@@ -54,7 +62,7 @@ pub async fn restore(
         Ok(loaded) => loaded,
         Err(Broken { failure, stays }) => {
             let left = prepared.abandon(stays).await;
-            let failure = of_damage(request, &known, failure, &mut stop).await;
+            let failure = of_damage(request, &known, failure, stop).await;
             return Err(RestoreError::new(failure).leaving(left));
         }
     };
@@ -63,7 +71,7 @@ pub async fn restore(
         known.manifest.as_ref(),
         loaded,
         &mut progress,
-        &mut stop,
+        stop,
         begun,
     )
     .await

@@ -8,19 +8,19 @@ use super::error::RestoreFailure;
 
 /// The caller's future, and whether it has come.
 #[derive(Debug)]
-pub(super) struct Stop<F> {
-    pub(super) future: Pin<Box<F>>,
+pub(crate) struct Stop<F> {
+    pub(crate) future: Pin<Box<F>>,
 }
 
 impl<F: Future<Output = ()>> Stop<F> {
-    pub(super) fn new(future: F) -> Self {
+    pub(crate) fn new(future: F) -> Self {
         Self {
             future: Box::pin(future),
         }
     }
 
     /// The work, or the word to stop, whichever is first. After the word nothing is to be asked again.
-    pub(super) async fn or<T, E: Into<RestoreFailure>>(
+    pub(crate) async fn or<T, E: Into<RestoreFailure>>(
         &mut self,
         work: impl Future<Output = Result<T, E>>,
     ) -> Result<T, RestoreFailure> {

@@ -181,7 +181,7 @@ async fn make(
 }
 
 /// The name with something behind it, cut where it would be too long.
-fn beside(name: &str, suffix: &str) -> String {
+pub(crate) fn beside(name: &str, suffix: &str) -> String {
     let mut end = name.len().min(NAME - suffix.len());
     while !name.is_char_boundary(end) {
         end -= 1;
