@@ -5,14 +5,47 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use dumper::{Format, State, Writer, list, verify};
+use dumper::{
+    Analyze, Format, OldSessions, OnError, Owners, Privileges, RestoreRequest, State, Target,
+    Unfinished, Writer, list, verify,
+};
+use xtask::servers::Server;
 
 use crate::support::{BIG, Fixture, run};
+use crate::trip::{Trip, run_restore, sessions};
 
 /// In the child: the database to dump and the folder for it.
 const DATABASE: &str = "DUMPER_TEST_CHILD_DATABASE";
 const FOLDER: &str = "DUMPER_TEST_CHILD_FOLDER";
 const FORMAT: &str = "DUMPER_TEST_CHILD_FORMAT";
+/// In the child that restores: what.
+const ARCHIVE: &str = "DUMPER_TEST_CHILD_ARCHIVE";
+
+/// Not a test of its own: the child that is killed while it restores.
+#[test]
+fn child_that_restores() {
+    let Some(archive) = std::env::var_os(ARCHIVE) else {
+        return;
+    };
+    let told = std::env::var(DATABASE).unwrap();
+    let name = part(&told, 4);
+    let request = RestoreRequest {
+        archive: archive.into(),
+        connection: connection(&told).with_database("postgres"),
+        into: name,
+        target: Target::New,
+        sessions: OldSessions::Refuse,
+        mode: sessions(2),
+        owners: Owners::Keep,
+        privileges: Privileges::Keep,
+        on_error: OnError::Stop,
+        analyze: Analyze::No,
+        unfinished: Unfinished::Drop,
+        pg_restore: None,
+    };
+    run_restore(&request).unwrap();
+    unreachable!("it was to be killed");
+}
 
 /// Not a test of its own: the child that is killed.
 #[test]
@@ -35,15 +68,14 @@ fn child_that_dumps() {
 }
 
 /// `host port user password database`, a line each.
-fn told(fixture: &Fixture) -> String {
-    let server = fixture.server();
+fn told(server: &Server, database: &str) -> String {
     let port = server.port().to_string();
     [
         server.host(),
         &port,
         server.user(),
         server.password(),
-        fixture.database.name(),
+        database,
     ]
     .join("\n")
 }
@@ -69,15 +101,27 @@ fn connection(told: &str) -> pgdriver::ConnectOptions {
     pgdriver::ConnectOptions::parse_in(&dsn, &pgdriver::Environment::default()).unwrap()
 }
 
-struct Dumping(Child);
+struct Doomed(Child);
 
-impl Dumping {
-    fn start(fixture: &Fixture, format: &str) -> Self {
+impl Doomed {
+    fn dumping(fixture: &Fixture, format: &str) -> Self {
         let child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "faults_killed::child_that_dumps", "--nocapture"])
-            .env(DATABASE, told(fixture))
+            .env(DATABASE, told(fixture.server(), fixture.database.name()))
             .env(FOLDER, fixture.backups())
             .env(FORMAT, format)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        Self(child)
+    }
+
+    fn restoring(trip: &Trip<'_>, archive: &Path) -> Self {
+        let child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "faults_killed::child_that_restores"])
+            .env(DATABASE, told(trip.server, &trip.name))
+            .env(ARCHIVE, archive)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
@@ -112,7 +156,7 @@ fn partial(folder: &Path) -> Option<(PathBuf, u64)> {
 fn check_killed(format: &str) {
     let fixture = Fixture::new(BIG);
     let folder = fixture.backups();
-    Dumping::start(&fixture, format)
+    Doomed::dumping(&fixture, format)
         .killed_once(|| partial(&folder).is_some_and(|(_, bytes)| bytes > 200_000));
 
     // only what is named so is left, and it is no backup
@@ -155,4 +199,34 @@ fn kill_9_of_us_leaves_what_is_named_unfinished() {
 #[test]
 fn kill_9_of_us_leaves_a_custom_archive_that_is_named_unfinished() {
     check_killed("custom");
+}
+
+#[test]
+fn kill_9_of_us_leaves_a_database_that_is_named_unfinished() {
+    let fixture = Fixture::new(&format!("{BIG}; CREATE INDEX ON big (t)"));
+    let archive = run(&fixture.request()).unwrap();
+    let trip = Trip::to(fixture.server());
+    let running = format!(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname LIKE '{}\\_restoring%' AND query LIKE 'COPY %' AND state = 'active'",
+        trip.name
+    );
+    Doomed::restoring(&trip, &archive.path)
+        .killed_once(|| trip.server.scalar("postgres", &running).unwrap() != "0");
+    let [left] = &trip.databases()[..] else {
+        panic!("{:?}", trip.databases())
+    };
+    assert!(
+        left.starts_with(&format!("{}_restoring_", trip.name)),
+        "{left}"
+    );
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while trip.sessions() != 0 {
+        assert!(Instant::now() < deadline, "its sessions are still there");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+
+    // the next one is not in its way
+    let restored = run_restore(&trip.request(&archive.path)).unwrap();
+    assert_eq!(restored.rows, 300_000);
+    assert_eq!(trip.databases(), [trip.name.clone(), left.clone()]);
 }

@@ -150,7 +150,10 @@ fn success_with_a_part_written_is_a_failure() {
     let fixture = fixture();
     let error = run(&fixture.request_with("\"$REAL\" \"$@\" | head -c 500; exit 0")).unwrap_err();
     assert_eq!(error.class(), "backup-unverified");
-    assert!(error.to_string().contains("holds an incomplete dump"), "{error}");
+    assert!(
+        error.to_string().contains("holds an incomplete dump"),
+        "{error}"
+    );
     assert!(fixture.files().is_empty());
 }
 

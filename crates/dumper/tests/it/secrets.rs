@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use dumper::{Progress, dump};
+use dumper::{Format, Progress, RestoreProgress, dump, restore};
 
-use crate::support::{BIG, Fixture, block_on, skipped};
+use crate::support::{BIG, Fixture, block_on, run, skipped};
+use crate::trip::Trip;
 
 /// Every process below this one, of /proc.
 fn below(root: u32) -> Vec<u32> {
@@ -92,4 +93,33 @@ fn the_password_is_known_to_pg_dump_alone() {
     assert_eq!(know, BTreeSet::from(["pg_dump".to_owned()]));
     assert!(!format!("{words} {archive:?}").contains(&secret));
     check_files(&fixture.backups(), &secret);
+}
+
+#[test]
+fn the_password_is_known_to_no_child_of_a_restore() {
+    if !Path::new("/proc/self/environ").exists() {
+        skipped("no /proc");
+        return;
+    }
+    let fixture = Fixture::new(BIG);
+    let secret = fixture.server().password().to_owned();
+    let mut request = fixture.request();
+    request.format = Format::Custom;
+    let archive = run(&request).unwrap();
+    let trip = Trip::to(fixture.server());
+    let request = trip.request(&archive.path);
+    let (mut know, mut children) = (BTreeSet::new(), BTreeSet::new());
+    let mut words = format!("{request:?}");
+    let hear = |progress: RestoreProgress| {
+        know.append(&mut who_knows(&secret));
+        for pid in below(std::process::id()) {
+            let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+            children.insert(name.trim().to_owned());
+        }
+        words += &format!("{progress:?}\n");
+    };
+    let restored = block_on(restore(&request, hear, std::future::pending())).unwrap();
+    assert!(children.contains("pg_restore"), "{children:?}");
+    assert_eq!(know, BTreeSet::new());
+    assert!(!format!("{words} {restored:?}").contains(&secret));
 }
