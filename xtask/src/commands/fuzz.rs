@@ -85,14 +85,7 @@ fn triple_with_compiler() -> Option<String> {
 fn build(folder: &Path, triple: &str) -> Result<()> {
     process::show(
         cargo()
-            .args([
-                "build",
-                "--release",
-                "--quiet",
-                "--locked",
-                "--target",
-                triple,
-            ])
+            .args(["build", "--release", "--quiet", "--target", triple])
             .current_dir(folder)
             .env("CARGO_TARGET_DIR", folder.join("target"))
             .env("RUSTFLAGS", INSTRUMENTED),
