@@ -13,11 +13,11 @@ use super::settings;
 use super::sql::{Keep, Sql, Step};
 use super::statement::copy_from_stdin;
 
-/// As pg_dump and pg_dumpall write them after `--`, from version 7 to 18.
-const END_MARKERS: [&[u8]; 2] = [
-    b"PostgreSQL database dump complete",
-    b"PostgreSQL database cluster dump complete",
-];
+/// As pg_dump writes it after `--`, from version 7 to 18.
+const END_MARKER: &[u8] = b"PostgreSQL database dump complete";
+/// As pg_dumpall does. Inside stands what pg_dump writes for each database, with its end markers.
+const CLUSTER_MARKER: &[u8] = b"PostgreSQL database cluster dump";
+const CLUSTER_END_MARKER: &[u8] = b"PostgreSQL database cluster dump complete";
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Who hears what is in a dump. The data of COPY come through [`Data`].
@@ -41,6 +41,8 @@ pub(super) struct Lexer {
     restriction: Restriction,
     /// Bytes of a byte order mark that were seen, which psql too leaves out.
     mark: usize,
+    /// What the end will look like.
+    end_marker: &'static [u8],
     /// The end marker was the last thing of meaning.
     complete: bool,
     failed: Option<SplitError>,
@@ -61,6 +63,7 @@ impl Lexer {
             state: State::Sql,
             restriction: Restriction::default(),
             mark: 0,
+            end_marker: END_MARKER,
             complete: false,
             failed: None,
         }
@@ -155,7 +158,11 @@ impl Lexer {
             Step::Statement => self.statement(listener)?,
             Step::Comment => {
                 let text = self.sql.word.trim_ascii();
-                self.complete |= END_MARKERS.contains(&text);
+                if text == CLUSTER_MARKER {
+                    self.end_marker = CLUSTER_END_MARKER;
+                    self.complete = false;
+                }
+                self.complete |= text == self.end_marker;
                 listener.comment(self.sql.word_line, text);
             }
             Step::Meta => self.meta(listener)?,
@@ -247,9 +254,10 @@ impl Lexer {
             return incomplete(format!("it ends inside line {}", self.sql.word_line));
         }
         if !self.complete || !self.sql.is_between_statements() {
-            return incomplete(
-                "it has no end marker (`-- PostgreSQL database dump complete`)".to_owned(),
-            );
+            return incomplete(format!(
+                "it has no end marker (`-- {}`)",
+                String::from_utf8_lossy(self.end_marker)
+            ));
         }
         match self.restriction.line() {
             Some(line) => incomplete(format!(

@@ -148,6 +148,41 @@ fn an_incomplete_dump_is_noticed() {
     );
 }
 
+#[test]
+fn a_restriction_that_is_not_lifted_is_noticed() {
+    check(
+        &format!("{PREAMBLE}-- PostgreSQL database dump complete\n--\n\n"),
+        Err("no `\\unrestrict` for the `\\restrict` of line 5"),
+    );
+}
+
+/// Without a hash to compare with. What may be missing is the frame behind the end marker.
+#[test]
+fn every_cut_of_a_real_dump_is_noticed() {
+    let corpus = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/dump");
+    for name in [
+        "pg_dump-14.sql",
+        "pg_dump-18.sql",
+        "inserts-create-18.sql",
+        "pg_dumpall-18.sql",
+    ] {
+        let file = fs_err::read(corpus.join(name)).unwrap();
+        let dump = &file[1..]; // before it stands the fuzzer's byte
+        let is_whole = |length: usize| {
+            let mut scanner = Scanner::default();
+            scanner.feed(&dump[..length]);
+            scanner.finish().is_ok()
+        };
+        let end = dump.len();
+        assert!(is_whole(end), "{name}");
+        let meaning = dump.trim_ascii_end();
+        let meaning = meaning.strip_suffix(b"\n--").unwrap_or(meaning).len();
+        for length in (0..meaning).step_by(7).chain(meaning - 150..=meaning) {
+            assert!(!is_whole(length), "{name} cut at {length} of {end}");
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
