@@ -284,7 +284,7 @@ impl Sql {
         }
         self.count(byte);
         if !self.statement.is_empty() {
-            self.keep(&[byte])?;
+            self.keep_byte(byte)?;
         }
         Ok(Used::Yes)
     }
@@ -304,7 +304,7 @@ impl Sql {
             }
             self.count(byte);
             if !self.statement.is_empty() {
-                self.keep(&[byte])?;
+                self.keep_byte(byte)?;
             }
             return Ok(Used::Yes);
         }
@@ -343,7 +343,7 @@ impl Sql {
             _ => {}
         }
         self.begin();
-        self.keep(&[byte])?;
+        self.keep_byte(byte)?;
         Ok(Used::Yes)
     }
 
@@ -388,7 +388,7 @@ impl Sql {
     fn operator(&mut self, byte: u8) -> Result<(), SplitError> {
         self.ended = None;
         self.begin();
-        self.keep(&[byte])
+        self.keep_byte(byte)
     }
 
     /// At the line break, which in a statement may let a string go on.
@@ -410,7 +410,7 @@ impl Sql {
             (b"n" | b"N", b'\'') => self.quote(),
             (b"u" | b"U", b'&') => {
                 self.mode = Mode::UnicodePrefix;
-                self.keep(&[byte])?;
+                self.keep_byte(byte)?;
                 return Ok(Used::Yes);
             }
             _ => {
@@ -419,7 +419,7 @@ impl Sql {
             }
         };
         self.mode = Mode::String(quote);
-        self.keep(&[byte])?;
+        self.keep_byte(byte)?;
         Ok(Used::Yes)
     }
 
@@ -432,7 +432,7 @@ impl Sql {
             _ if begins_name(byte) => Mode::DollarTag,
             _ => return Ok(self.again()),
         };
-        self.keep(&[byte])?;
+        self.keep_byte(byte)?;
         Ok(Used::Yes)
     }
 
@@ -451,7 +451,7 @@ impl Sql {
             self.mode = Mode::Word;
             return Ok(Used::No);
         }
-        self.keep(&[byte])?;
+        self.keep_byte(byte)?;
         Ok(Used::Yes)
     }
 
@@ -486,6 +486,15 @@ impl Sql {
 
     fn count(&mut self, byte: u8) {
         self.line += u64::from(byte == b'\n');
+    }
+
+    fn keep_byte(&mut self, byte: u8) -> Result<(), SplitError> {
+        let (Keep::Whole(limit) | Keep::Beginning(limit)) = self.keep;
+        if byte == 0 || self.statement.len() >= limit {
+            return self.keep(&[byte]);
+        }
+        self.statement.push(byte);
+        Ok(())
     }
 
     fn keep(&mut self, bytes: &[u8]) -> Result<(), SplitError> {
