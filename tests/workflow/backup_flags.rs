@@ -406,3 +406,68 @@ fn an_interrupt_leaves_nothing_in_any_format() {
         no_backup_left(&blog.project);
     }
 }
+
+/// It comes back as it was, and the scratch database is gone.
+#[test]
+fn a_backup_is_proven_by_restoring_it() {
+    let blog = blog(|app| app);
+    let databases = || {
+        let sql = format!(
+            "SELECT count(*) FROM pg_database WHERE starts_with(datname, '{}')",
+            blog.database.name()
+        );
+        blog.scalar(&sql)
+    };
+    let before = databases();
+    for format in ["plain", "directory"] {
+        let document = taken(&blog, &["--backup-format", format, "--verify", "restored"]);
+        assert_eq!(document["verified"], "restored", "{document:#}");
+        let again = verified(&blog, &document, &["--verify", "restored"], 0);
+        assert_eq!(
+            (
+                &again["verified"],
+                &again["restored"]["tables"],
+                &again["restored"]["rows"]
+            ),
+            (&"restored".into(), &2.into(), &21.into()),
+            "{again:#}"
+        );
+        assert_eq!(databases(), before);
+    }
+    let list = support::cli(&blog.project)
+        .args(["backup", "list"])
+        .run()
+        .expect(0);
+    in_order(&list.stdout, &["restored", "restored"]);
+}
+
+/// A proof that cannot be made is no proof.
+#[test]
+fn a_proof_needs_a_role_that_may_make_databases() {
+    let blog = blog(|app| app);
+    let server = blog.database.server();
+    let role = format!("prover_{}", blog.database.name());
+    server
+        .create_role(&role, "PASSWORD 'proves'")
+        .expect("a role");
+    let document = taken(&blog, &[]);
+    let dsn = server.dsn_as(&role, "proves", "postgres");
+    let refused = verified(
+        &blog,
+        &document,
+        &["--verify", "restored", "--dsn", &dsn],
+        41,
+    );
+    server
+        .execute("postgres", &format!("DROP ROLE {role}"))
+        .expect("dropped");
+    assert_eq!(
+        (&refused["error"]["class"], &refused["changed"]),
+        (&"backup-not-proven".into(), &"no".into()),
+        "{refused:#}"
+    );
+    assert!(
+        text(&refused["error"]["message"]).contains("is not proven"),
+        "{refused:#}"
+    );
+}

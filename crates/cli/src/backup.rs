@@ -4,8 +4,10 @@
 //! older ones. Absent here: restoring (see [`crate::restore`]).
 
 mod kept;
+mod proven;
 mod told;
 
+pub(crate) use proven::{Proving, restored};
 pub(crate) use told::counted;
 
 use std::path::{Path, PathBuf};
@@ -98,25 +100,24 @@ pub(crate) async fn take(
             message: message.clone(),
         });
     }
-    let finished = told::finished(&archive, &request.selection);
+    let mut finished = told::finished(&archive, &request.selection);
+    if request.proof == Verified::Restored {
+        let proving = Proving {
+            archive: &archive.path,
+            login: plan.reach.options(),
+            pg_dump: Some(request.pg_dump.clone()),
+            pg_restore: None,
+            jobs: plan.settings.jobs,
+            reporter: plan.reporter,
+            signals: plan.signals,
+        };
+        proven::restored(&proving).await?;
+        finished.verified = Verified::Restored.as_str().to_owned();
+    }
     plan.reporter
         .emit(EventKind::BackupFinished(finished.clone()));
-    if request.proof == Verified::Restored && archive.verified < Verified::Restored {
-        return Err(not_restored(&finished));
-    }
     kept::prune(plan, &request, &archive);
     Ok(finished)
-}
-
-/// More was asked for than was proven: nothing goes on, and nothing older goes.
-fn not_restored(backup: &BackupFinished) -> Failure {
-    let message = format!(
-        "{} is whole (`{}`), but it was not restored for a proof",
-        backup.file, backup.verified
-    );
-    Failure::new(Class::BackupNotProven, message).hint(
-        "--verify counts asks for less; `django-migrate restore FILE --into NAME` tries it by hand",
-    )
 }
 
 fn request(pg_dump: PgDump, plan: &BackupPlan<'_>) -> DumpRequest {

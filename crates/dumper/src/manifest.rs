@@ -2,15 +2,16 @@
 //!
 //! Absent: anything secret, and anything needed to restore. The archive stands alone; the manifest lets it be checked.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use crate::archive::{Format, Snapshot, TableProof, TableRows, Verified};
 use crate::error::VerifyError;
-use crate::folder::with_suffix;
+use crate::folder::{self, with_suffix};
 use crate::needs::Needs;
 use crate::pg_dump::Version;
 use crate::request::Selection;
@@ -139,6 +140,31 @@ impl Manifest {
     /// Every COPY block, without the server's say.
     pub fn table_rows(&self) -> Vec<TableRows> {
         self.tables.iter().map(TableProof::table_rows).collect()
+    }
+
+    /// Writes into the manifest of this archive that it was restored, compared, and the same.
+    pub fn mark_restored(archive: &Path) -> io::Result<()> {
+        let manifest = Self::of(archive).map_err(io::Error::other)?;
+        let Some(mut manifest) = manifest else {
+            return Ok(());
+        };
+        manifest.verified = Verified::Restored;
+        let path = Self::path_of(archive);
+        let partial = with_suffix(&path, ".partial");
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&partial)?;
+        let written = manifest
+            .write(&file)
+            .and_then(|()| std::fs::rename(&partial, &path));
+        if written.is_err() {
+            let _ = std::fs::remove_file(&partial);
+        }
+        written?;
+        path.parent().map_or(Ok(()), folder::sync)
     }
 
     pub(crate) fn write(&self, mut file: &File) -> io::Result<()> {

@@ -12,6 +12,7 @@ use dumper::{Manifest, RestoreFailure, RestoreRequest};
 
 pub(crate) use history::{Compared, compare};
 pub(crate) use server::{Standing, Stands};
+pub(crate) use told::{Totals, tell};
 
 use crate::event::{EventKind, NoteLevel, RestoreErred, RestoreFinished};
 use crate::exit::{Changed, Class};

@@ -18,14 +18,14 @@ use crate::ui;
 
 /// What the manifest says of the whole.
 #[derive(Debug, Default)]
-pub(super) struct Totals {
+pub(crate) struct Totals {
     tables: Option<u64>,
     rows: Option<u64>,
     raw_bytes: Option<u64>,
 }
 
 impl Totals {
-    pub(super) fn of(manifest: Option<&Manifest>) -> Self {
+    pub(crate) fn of(manifest: Option<&Manifest>) -> Self {
         Self {
             tables: manifest.map(|m| m.tables.len() as u64),
             rows: manifest.map(|m| m.rows),
@@ -79,7 +79,7 @@ fn options(request: &RestoreRequest) -> Vec<String> {
     options
 }
 
-pub(super) fn tell(progress: &Progress, totals: &Totals, reporter: &Reporter) {
+pub(crate) fn tell(progress: &Progress, totals: &Totals, reporter: &Reporter) {
     let working = |what: String| EventKind::Working { what };
     reporter.emit(match progress {
         Progress::Warning(message) => EventKind::Note {

@@ -2,15 +2,19 @@
 //!
 //! Absent here: taking another.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use dumper::prove::Proof;
 use dumper::{Format as Kind, Manifest, Summary, Verified};
+use pgdriver::ConnectOptions;
 use serde::Serialize;
 
-use crate::args::{Format, VerifyArgs};
-use crate::backup::counted;
+use crate::args::{DjangoArgs, Format, VerifyArgs};
+use crate::backup::{Proving, counted, restored};
 use crate::commands::Context;
+use crate::commands::restore::Place;
+use crate::database::{connect_failure, query_failure};
 use crate::event::{BackupFinished, EventKind, RestorePhase, RestoreProgress};
 use crate::exit::Class;
 use crate::failure::Failure;
@@ -29,20 +33,25 @@ pub(super) async fn verify(
         file,
         verify,
         pg_restore,
-        django: _,
+        django,
         format,
     } = args;
     let wanted = verify.map(|text| settings::grade(&text)).transpose()?;
     let pg_restore = settings::pg_restore(pg_restore, &mut layers)?;
     let began = Instant::now();
     let summary = read(&file, pg_restore.as_deref(), context).await?;
+    if wanted == Some(Verified::Restored) {
+        let proof = prove(&file, pg_restore, django, &mut layers, context).await?;
+        tell(&summary, Verified::Restored, Some(&proof), began, format);
+        return Ok(0);
+    }
     let reached = by_manifest(summary.manifest.as_ref());
     let grade = match wanted {
         None => reached,
         Some(wanted) if wanted <= reached => wanted,
         Some(wanted) => return Err(not_proven(&file, wanted, summary.manifest.as_ref())),
     };
-    tell(&summary, grade, began, format);
+    tell(&summary, grade, None, began, format);
     Ok(0)
 }
 
@@ -82,6 +91,41 @@ async fn read(
     })
 }
 
+/// Into a scratch database of the server that a restore would go to.
+async fn prove(
+    file: &Path,
+    pg_restore: Option<PathBuf>,
+    django: DjangoArgs,
+    layers: &mut Layers,
+    context: &Context,
+) -> Result<Proof, Failure> {
+    let jobs = settings::jobs(None, layers)?;
+    let place = Place::find(django, layers, context).await?;
+    let listener: Box<dyn Listener> = Box::new(Terminal::new(context.volume));
+    let reporter = Reporter::new(vec![listener]);
+    let version = context.signals.or_stop(version(&place.login)).await?;
+    let proving = Proving {
+        archive: file,
+        login: &place.login,
+        // without one the definitions are not compared, and that is said
+        pg_dump: dumper::find_pg_dump(None, version).ok(),
+        pg_restore,
+        jobs,
+        reporter: &reporter,
+        signals: &context.signals,
+    };
+    restored(&proving).await
+}
+
+async fn version(login: &ConnectOptions) -> Result<u32, Failure> {
+    let session = Box::pin(pgdriver::connect_observer(login))
+        .await
+        .map_err(|e| connect_failure(&e))?;
+    let facts = pgdriver::server::facts(&session).await;
+    session.close().await;
+    Ok(facts.map_err(|e| query_failure(&e))?.version_num)
+}
+
 /// What reading the file proves, since its rows are those of the manifest.
 fn by_manifest(manifest: Option<&Manifest>) -> Verified {
     match manifest {
@@ -106,22 +150,50 @@ fn not_proven(file: &Path, wanted: Verified, manifest: Option<&Manifest>) -> Fai
 }
 
 #[derive(Debug, Serialize)]
-struct Document {
+struct Document<'a> {
     schema_version: u32,
     command: &'static str,
     #[serde(flatten)]
     backup: BackupFinished,
     /// Whether there is a manifest that it was compared with.
     manifest: bool,
+    /// What was compared after it was restored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    restored: Option<Restored<'a>>,
 }
 
-fn tell(summary: &Summary, grade: Verified, began: Instant, format: Format) {
+#[derive(Debug, Serialize)]
+struct Restored<'a> {
+    tables: u64,
+    rows: u64,
+    /// Tables whose content was compared with that of the dumped snapshot.
+    checksums: u64,
+    definitions: Option<u64>,
+    notes: &'a [String],
+    seconds: f64,
+}
+
+impl<'a> From<&'a Proof> for Restored<'a> {
+    fn from(proof: &'a Proof) -> Self {
+        Self {
+            tables: proof.tables,
+            rows: proof.rows,
+            checksums: proof.checksums,
+            definitions: proof.definitions,
+            notes: &proof.notes,
+            seconds: proof.seconds,
+        }
+    }
+}
+
+fn tell(summary: &Summary, grade: Verified, proof: Option<&Proof>, began: Instant, format: Format) {
     let done = finished(summary, grade, began.elapsed().as_secs_f64());
     match format {
         Format::Json => out::document(&Document {
             schema_version: 1,
             command: "backup",
             manifest: summary.manifest.is_some(),
+            restored: proof.map(Restored::from),
             backup: done,
         }),
         Format::Text => {
@@ -139,12 +211,30 @@ fn tell(summary: &Summary, grade: Verified, began: Instant, format: Format) {
             ));
             out::answer(against);
             out::answer(format!("proof {}", report::proof(&done)));
+            if let Some(proof) = proof {
+                out::answer(compared(proof));
+            }
             if let Some(left_out) = report::left_out(&done) {
                 out::answer(left_out);
             }
             out::answer(format!("sha256 {}", done.sha256));
         }
     }
+}
+
+/// `compared: 12 tables, 3,456 rows, content of 12 tables, 87 definitions, in 3.2 s`
+fn compared(proof: &Proof) -> String {
+    let mut parts = vec![count(proof.tables, "table"), count(proof.rows, "row")];
+    parts.push(format!(
+        "the content of {}",
+        count(proof.checksums, "table")
+    ));
+    parts.extend(proof.definitions.map(|n| count(n, "definition")));
+    format!(
+        "restored into a scratch database and compared: {}, in {}",
+        parts.join(", "),
+        seconds(proof.seconds)
+    )
 }
 
 fn finished(summary: &Summary, grade: Verified, seconds: f64) -> BackupFinished {
