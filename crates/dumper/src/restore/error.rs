@@ -63,7 +63,7 @@ pub enum RestoreFailure {
     },
     /// A statement failed, and the first error ends a restore.
     #[error("{0}")]
-    Statement(StatementError),
+    Statement(Box<StatementError>),
     /// The connection broke.
     #[error("the connection to the server was lost{}: {message}", at_line(*.line))]
     ConnectionLost {

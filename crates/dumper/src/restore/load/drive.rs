@@ -396,7 +396,7 @@ impl<'a> Drive<'a> {
             Fault::Refused(error) => error,
         };
         if self.load_stops() {
-            return Err(RestoreFailure::Statement(error));
+            return Err(RestoreFailure::Statement(Box::new(error)));
         }
         self.board.say(RestoreProgress::Failed(error.clone()));
         self.tally.errors.push(error);

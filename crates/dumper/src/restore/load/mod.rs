@@ -149,7 +149,7 @@ fn first(failure: RestoreFailure, others: Vec<Fault>) -> RestoreFailure {
             && other.line < known.line
             && other.sqlstate != "57014"
         {
-            first = RestoreFailure::Statement(other);
+            first = RestoreFailure::Statement(Box::new(other));
         }
     }
     first

@@ -50,7 +50,7 @@ fn read(
     board: &Board,
 ) -> Result<(), RestoreFailure> {
     let mut splitter = Splitter::new(STATEMENT);
-    let refused = |error| refused(path, error);
+    let refused = |error: SplitError| refused(path, &error);
     while filler.is_wanted() {
         let Some(block) = reading.block()? else {
             splitter.finish().map_err(refused)?;
@@ -84,7 +84,7 @@ fn same(path: &Path, written: Option<&Digested>, found: &Digested) -> Result<(),
     .into())
 }
 
-fn refused(path: &Path, error: SplitError) -> RestoreFailure {
+fn refused(path: &Path, error: &SplitError) -> RestoreFailure {
     let reason = error.refusal.to_string();
     match error.line {
         Some(line) => RestoreFailure::Dump { line, reason },
