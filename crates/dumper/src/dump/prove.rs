@@ -75,6 +75,8 @@ async fn read<S: Future<Output = ()>>(
                 .is_ok()
         })
         .map_err(failed)?;
+    // once at least, however fast it is
+    progress(Progress::Verifying { read: 0, bytes });
     let mut beat = beat();
     loop {
         tokio::select! {
