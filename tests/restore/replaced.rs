@@ -19,7 +19,7 @@ impl Scene {
     #[track_caller]
     fn is_as_it_was(&self) {
         assert_eq!(self.scalar("SELECT n FROM public.old"), "1");
-        assert_eq!(self.databases(), [self.into.clone()]);
+        assert_eq!(self.databases(), [self.into.as_str()]);
     }
 }
 

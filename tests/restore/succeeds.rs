@@ -31,7 +31,7 @@ fn each_format_comes_back_into_a_new_database() {
         assert!(document["statements"].as_u64() > Some(5), "{document:#}");
         assert!(document["seconds"].as_f64() > Some(0.0), "{document:#}");
         assert!(document.get("error").is_none() && document.get("changed").is_none());
-        assert_eq!(scene.databases(), [scene.into.clone()], "{format}");
+        assert_eq!(scene.databases(), [scene.into.as_str()], "{format}");
         scene.is_the_same();
     }
 }

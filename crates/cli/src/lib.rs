@@ -117,7 +117,7 @@ async fn dispatch(cli: Cli) -> Result<u8, Failure> {
                 Err(failure) => commands::never_began(failure, format),
             }
         }
-        Command::Check(args) => Box::pin(commands::check(args, layers, &context)).await,
+        Command::Check(args) => Box::pin(commands::check(*args, layers, &context)).await,
         Command::Status(args) => Box::pin(commands::status(args, layers, &context)).await,
         Command::Preview(args) => Box::pin(commands::preview(args, layers, &context)).await,
         Command::Locks(args) => Box::pin(commands::locks(*args, layers, &context)).await,

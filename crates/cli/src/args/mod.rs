@@ -58,7 +58,7 @@ pub(crate) enum Command {
     /// The whole workflow; a dry run with a backup unless told otherwise
     Run(Box<RunArgs>),
     /// Project, Django checks, connection, graph, history, the server's state, blockers, pg_dump; renders no SQL
-    Check(CheckArgs),
+    Check(Box<CheckArgs>),
     /// Applied, pending, missing, squashed, out of order
     Status(StatusArgs),
     /// SQL of every pending migration with locks and hazards

@@ -94,7 +94,9 @@ impl Folding {
                 report.project_facts = Some(facts.clone());
             }
             EventKind::Planned(planned) => self.plan(planned),
-            EventKind::BackupFinished(backup) => report.backup = BackupState::Taken(backup.clone()),
+            EventKind::BackupFinished(backup) => {
+                report.backup = BackupState::Taken(Box::new(backup.clone()));
+            }
             EventKind::BackupSkipped { why } => {
                 report.backup = BackupState::Skipped { why: why.clone() }
             }

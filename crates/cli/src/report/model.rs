@@ -96,7 +96,7 @@ pub(crate) enum MigrationProgress {
 #[derive(Debug, Clone, Serialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub(crate) enum BackupState {
-    Taken(BackupFinished),
+    Taken(Box<BackupFinished>),
     Skipped {
         why: String,
     },

@@ -159,7 +159,7 @@ pub(super) fn broken(
 pub(super) fn tell(
     outcome: Outcome,
     place: &Place,
-    history: History,
+    history: &History,
     format: Format,
 ) -> Result<u8, Failure> {
     let Outcome { restored, failure } = outcome;
@@ -177,7 +177,7 @@ pub(super) fn tell(
             skipped: &restored.skipped,
             differences: &restored.differences,
             notes: &restored.notes,
-            history: match &history {
+            history: match history {
                 History::Read(compared) => Some(compared),
                 _ => None,
             },
@@ -196,7 +196,7 @@ pub(super) fn tell(
             for error in listed(&restored.errors) {
                 out::answer(error);
             }
-            for line in migrations(&history) {
+            for line in migrations(history) {
                 out::answer(wrapped("", &line));
             }
         }

@@ -78,7 +78,7 @@ pub(crate) async fn restore(
         place.history(&outcome.restored.database),
     )
     .await;
-    answer::tell(outcome, &place, history, format)
+    answer::tell(outcome, &place, &history, format)
 }
 
 /// Before anything is asked of a server.
