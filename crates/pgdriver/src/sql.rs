@@ -20,6 +20,8 @@ impl Sql {
         text: &'static str,
         types: &'static [Type],
     ) -> Self {
+        // a session's server encoding may be any, and the server translates comments, too
+        assert!(text.is_ascii(), "a query that not every encoding has");
         Self { what, text, types }
     }
 

@@ -1,4 +1,4 @@
--- What ALTER DATABASE … SET and ALTER ROLE … IN DATABASE … SET say of this database. `known` is false for an application's
+-- What ALTER DATABASE ... SET and ALTER ROLE ... IN DATABASE ... SET say of this database. `known` is false for an application's
 -- own settings, and for those of a library that is not loaded here.
 -- Privileges: none.
 SELECT r.rolname::text AS role,

@@ -1,5 +1,5 @@
 -- Settings ($1) as a new session of this role would have them, and which place says so: default, configuration file,
--- command line, global (ALTER ROLE ALL), database, user, database user (ALTER ROLE … IN DATABASE), client (options=-c …).
+-- command line, global (ALTER ROLE ALL), database, user, database user (ALTER ROLE ... IN DATABASE), client (options=-c ...).
 -- Where this session has set one for itself, it is put back for the length of this statement; pg_settings would say
 -- `session` otherwise.
 -- Privileges: none; the file and its line need pg_read_all_settings.
