@@ -77,6 +77,11 @@ pub enum SwapError {
     Unknown(String),
 }
 
+/// As SQL needs a name.
+pub(crate) fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
 /// `4 sessions of shop (gunicorn) from 10.0.0.7`
 pub fn described(clients: &[Clients]) -> String {
     let one = |c: &Clients| {

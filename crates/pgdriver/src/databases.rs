@@ -2,26 +2,29 @@
 //!
 //! Absent: what a database holds. Commands on databases run alone, outside of any transaction.
 
+mod needs;
+
 use postgres_protocol::escape::{escape_identifier, escape_literal};
+
+pub use needs::{Lack, Wanted, Why, lacks};
 
 use crate::query_error::QueryError;
 use crate::session::Session;
 use crate::sql::{Sql, sql};
 
-const MISSING: Sql = sql!(
-    "look for what the dump needs",
-    "restore_missing.sql",
-    TEXT_ARRAY,
-    TEXT_ARRAY,
-    TEXT_ARRAY
-);
-const OBJECTS: Sql = sql!("see whether the database is empty", "restore_objects.sql");
-const SESSIONS: Sql = sql!("list the database's sessions", "restore_sessions.sql", TEXT);
-const END_SESSIONS: Sql = sql!(
-    "end the database's sessions",
-    "restore_end_sessions.sql",
+const STANDING: Sql = sql!(
+    "look at the database of that name",
+    "restore_standing.sql",
+    TEXT,
     TEXT
 );
+const SETTINGS_OF: Sql = sql!(
+    "read the database's settings",
+    "restore_settings_of.sql",
+    TEXT
+);
+const ANALYZED: Sql = sql!("list the tables to analyze", "restore_analyzed.sql");
+const OBJECTS: Sql = sql!("see whether the database is empty", "restore_objects.sql");
 const OWNER: Sql = sql!("ask for the database's owner", "restore_owner.sql", TEXT);
 const SUBSCRIPTIONS: Sql = sql!("list the subscriptions", "restore_subscriptions.sql");
 
@@ -46,15 +49,15 @@ pub struct NewDatabase<'a> {
     pub icu_rules: Option<&'a str>,
 }
 
-/// Sessions of one user and program.
+/// A database that stands under a name, and what is left of loads into others of its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Connected {
-    /// The role.
-    pub user: String,
-    /// application_name
-    pub application: String,
-    /// How many.
-    pub sessions: u64,
+pub struct Standing {
+    /// This role may rename and drop it.
+    pub mine: bool,
+    /// Others are made from it.
+    pub template: bool,
+    /// Databases whose name begins as those of unfinished loads do.
+    pub unfinished: Vec<String>,
 }
 
 /// What a database holds that its users made.
@@ -66,21 +69,36 @@ pub struct Objects {
     pub first: String,
 }
 
-/// Those of the names that the server has not, each as `role shop`.
-pub async fn missing(
+/// What stands under a name; `unfinished` is what names of unfinished loads begin with.
+pub async fn standing(
     session: &Session,
-    roles: &[&str],
-    extensions: &[&str],
-    tablespaces: &[&str],
-) -> Result<Vec<String>, QueryError> {
-    let rows = MISSING
-        .rows(session, &[&roles, &extensions, &tablespaces])
-        .await?;
-    let named = rows.iter().map(|row| {
-        let (kind, name) = (row.get::<&str>("kind")?, row.get::<&str>("name")?);
-        Ok(format!("{kind} {name}"))
-    });
-    named.collect()
+    name: &str,
+    unfinished: &str,
+) -> Result<Standing, QueryError> {
+    let row = STANDING.row(session, &[&name, &unfinished]).await?;
+    Ok(Standing {
+        mine: row.get("mine")?,
+        template: row.get("template")?,
+        unfinished: row.get("unfinished")?,
+    })
+}
+
+/// What sessions of a database begin with: for whom, the name, the value.
+pub async fn settings_of(
+    session: &Session,
+    database: &str,
+) -> Result<Vec<(Option<String>, String, String)>, QueryError> {
+    let rows = SETTINGS_OF.rows(session, &[&database]).await?;
+    let settings = rows
+        .iter()
+        .map(|row| Ok((row.get("role")?, row.get("name")?, row.get("value")?)));
+    settings.collect()
+}
+
+/// What is to be analyzed in the session's database, quoted, the largest first.
+pub async fn to_analyze(session: &Session) -> Result<Vec<String>, QueryError> {
+    let rows = ANALYZED.rows(session, &[]).await?;
+    rows.iter().map(|row| row.get("name")).collect()
 }
 
 /// What users have made in the session's database.
@@ -91,25 +109,6 @@ pub async fn objects(session: &Session) -> Result<Objects, QueryError> {
         count: u64::try_from(count).unwrap_or(0),
         first: row.get("first")?,
     })
-}
-
-/// Who is connected to a database, this session left out.
-pub async fn connected(session: &Session, name: &str) -> Result<Vec<Connected>, QueryError> {
-    let rows = SESSIONS.rows(session, &[&name]).await?;
-    let connected = rows.iter().map(|row| {
-        let sessions: i64 = row.get("sessions")?;
-        Ok(Connected {
-            user: row.text("username")?.unwrap_or_default(),
-            application: row.text("application")?.unwrap_or_default(),
-            sessions: u64::try_from(sessions).unwrap_or(0),
-        })
-    });
-    connected.collect()
-}
-
-/// Ends all sessions of a database.
-pub async fn end_sessions(session: &Session, name: &str) -> Result<(), QueryError> {
-    END_SESSIONS.row(session, &[&name]).await.map(drop)
 }
 
 /// Whose a database is; none where there is none. And the server's time in UTC, `20261123_083000`.
@@ -154,25 +153,6 @@ pub async fn rename(session: &Session, from: &str, to: &str) -> Result<(), Query
         escape_identifier(to)
     );
     session.batch("rename the database", &sql).await
-}
-
-/// Whether a database lets anybody in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Door {
-    /// It does.
-    Open,
-    /// Nobody new.
-    Closed,
-}
-
-/// Opens or closes a database for new sessions.
-pub async fn set_door(session: &Session, name: &str, door: Door) -> Result<(), QueryError> {
-    let allowed = door == Door::Open;
-    let sql = format!(
-        "ALTER DATABASE {} ALLOW_CONNECTIONS {allowed}",
-        escape_identifier(name)
-    );
-    session.batch("open or close the database", &sql).await
 }
 
 /// Drops a database and ends the sessions on it.

@@ -194,7 +194,7 @@ impl ProofError {
         if let Some((name, _)) = &self.scratch {
             return Some(format!(
                 "drop it yourself: DROP DATABASE {}",
-                scratch::quoted(name)
+                crate::swap::quoted(name)
             ));
         }
         match &self.failure {

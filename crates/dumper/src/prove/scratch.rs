@@ -2,12 +2,12 @@
 //!
 //! Absent: looking into it.
 
-use pgdriver::{ConnectOptions, databases};
+use pgdriver::ConnectOptions;
 
 use super::{ProofFailure, ProofProgress, ProofRequest};
 use crate::restore::{
     Analyze, Mode, OldSessions, OnError, Owners, Privileges, RestoreFailure, RestoreRequest,
-    Restored, Stop, Target, Unfinished, beside, restore_until,
+    Restored, Stop, Target, Unfinished, beside, drop_whole, restore_until,
 };
 
 /// The name of a scratch database says what it is, of what and from when.
@@ -19,7 +19,6 @@ pub fn scratch_name(database: &str, timestamp: &str) -> String {
 pub(super) struct Scratch {
     pub(super) options: ConnectOptions,
     connection: ConnectOptions,
-    name: String,
     pub(super) restored: Restored,
     /// Whether owners and privileges are in it.
     pub(super) owners: Owners,
@@ -42,9 +41,10 @@ impl Scratch {
                 Ok(restored) => break restored,
                 // roles are not in a dump, and another server need not have them
                 Err(error) if owners == Owners::Keep => match error.failure() {
-                    RestoreFailure::Missing { missing } => {
+                    RestoreFailure::Missing { missing, .. } => {
                         notes.push(format!(
-                            "owners and privileges were left out and not compared: the scratch database's server lacks {}",
+                            "owners and privileges were left out and not compared, for the scratch database's server lacks \
+                             {}",
                             missing.join(", ")
                         ));
                         owners = Owners::Skip;
@@ -58,7 +58,6 @@ impl Scratch {
         Ok(Self {
             options: request.connection.clone().with_database(&restored.database),
             connection: request.connection.clone(),
-            name: restored.database.clone(),
             restored,
             owners,
             notes,
@@ -69,14 +68,10 @@ impl Scratch {
     pub(super) async fn drop_it(self) -> Result<(), String> {
         let session = pgdriver::connect(&self.connection).await;
         let session = session.map_err(|error| error.to_string())?;
-        let dropped = databases::drop_database(&session, &self.name).await;
+        let dropped = drop_whole(&session, &self.options).await;
         session.close().await;
         dropped.map_err(|error| error.to_string())
     }
-}
-
-pub(super) fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 fn asked(request: &ProofRequest, owners: Owners) -> RestoreRequest {

@@ -50,6 +50,8 @@ pub enum RestoreFailure {
     Missing {
         /// `role shop_owner`, `extension postgis`, `tablespace fast`.
         missing: Vec<String>,
+        /// What to do, one thing a line: statements to paste, flags, packages.
+        remedies: Vec<String>,
     },
     /// The target is not what the request says; nothing was run.
     #[error("{reason}")]
@@ -159,10 +161,7 @@ impl RestoreError {
             RestoreFailure::Pooler { .. } => {
                 Some("name the server itself: its own host and port".to_owned())
             }
-            RestoreFailure::Missing { .. } => Some(
-                "create them first; --no-owner and --no-privileges leave out what needs roles"
-                    .to_owned(),
-            ),
+            RestoreFailure::Missing { remedies, .. } => Some(remedies.join("\n")),
             RestoreFailure::Target { hint, .. } => hint.clone(),
             RestoreFailure::Statement(error) => error.hint.clone(),
             RestoreFailure::ConnectionLost { .. } => Some(

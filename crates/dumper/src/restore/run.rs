@@ -14,6 +14,7 @@ use super::stop::Stop;
 use crate::compress::Digested;
 use crate::manifest::Manifest;
 use crate::needs::Needs;
+use crate::swap::quoted;
 use crate::verify::verify_until;
 
 /// Brings an archive back. Up to the moment when the database takes its name, `stop` ends it; what is left then is in the
@@ -45,6 +46,9 @@ pub(crate) async fn restore_until(
         .and_then(|manifest| manifest.properties.as_ref());
     // never dropped half way: nobody would know of the database that it makes
     let prepared = place::prepare(request, &known.needs, properties).await?;
+    for note in prepared.notes() {
+        progress(RestoreProgress::Warning(note.clone()));
+    }
     let database = prepared.name().to_owned();
     progress(RestoreProgress::Into { database });
     let into = prepared.options();
@@ -159,26 +163,30 @@ async fn end(
     if request.analyze == Analyze::Yes {
         progress(RestoreProgress::Analyzing);
         let options = prepared.options();
-        if let Err(failure) = stop.or(place::analyze(&options)).await {
+        if let Err(failure) = stop.or(place::analyze(&options, prepared.sessions())).await {
             return Err(give_up(prepared, failure, "the dump is whole in it").await);
         }
     }
-    if let Some(properties) = manifest.and_then(|manifest| manifest.properties.as_ref()) {
+    let replaces = matches!(request.target, Target::Replace(_));
+    // one that takes another's place takes over what that one had
+    if let Some(properties) = manifest.and_then(|manifest| manifest.properties.as_ref())
+        && !replaces
+    {
         notes.extend(place::settings(prepared.session(), prepared.name(), properties).await);
     }
-    let replaces = matches!(request.target, Target::Replace(_));
     if replaces && !(loaded.errors.is_empty() && differences.is_empty()) {
         notes.push(format!(
             "\"{}\" was left as it was: what was restored is not whole, and stays beside it as \"{}\"",
             request.into,
             prepared.name()
         ));
-    } else if let Err(failure) = take_name(&mut prepared, progress).await {
-        let left = Left::Part {
-            database: prepared.name().to_owned(),
-            holds: "the dump is whole in it, but it did not get its name".to_owned(),
-        };
-        return Err(RestoreError::new(failure).leaving(left));
+    } else {
+        match take_name(&mut prepared, progress).await {
+            Ok(told) => notes.extend(told),
+            Err(failure) => {
+                return Err(RestoreError::new(failure).leaving(nameless(&prepared)));
+            }
+        }
     }
     Ok(Restored {
         database: prepared.name().to_owned(),
@@ -196,12 +204,30 @@ async fn end(
 async fn take_name(
     prepared: &mut Prepared<'_>,
     progress: &mut impl FnMut(RestoreProgress),
-) -> Result<(), RestoreFailure> {
+) -> Result<Vec<String>, RestoreFailure> {
     let database = prepared.request().into.clone();
     if prepared.name() != database {
         progress(RestoreProgress::Renaming { database });
     }
     prepared.finish().await
+}
+
+/// Nothing is lost but the name: what gives it to the database is said.
+fn nameless(prepared: &Prepared<'_>) -> Left {
+    let request = prepared.request();
+    let rename =
+        |from: &str, to: &str| format!("ALTER DATABASE {} RENAME TO {};", quoted(from), quoted(to));
+    let what_to_do = match request.target {
+        Target::Replace(_) => format!(
+            "\"{}\" is as it was; drop this one and run it again, or exchange the two by hand",
+            request.into
+        ),
+        _ => rename(prepared.name(), &request.into),
+    };
+    Left::Part {
+        database: prepared.name().to_owned(),
+        holds: format!("the dump is whole in it, but it did not get its name: {what_to_do}"),
+    }
 }
 
 async fn give_up(prepared: Prepared<'_>, failure: RestoreFailure, holds: &str) -> RestoreError {

@@ -15,6 +15,7 @@ mod forms;
 mod interruption;
 mod locks;
 mod pg_dump;
+mod place;
 mod prove;
 mod restore_broken;
 mod restore_choices;

@@ -26,7 +26,7 @@ fn owners_and_privileges_are_left_out_and_counted() {
         let archive = place.dump(sql);
         let mut request = place.request(&archive, mode(count));
         let error = run(&request).unwrap_err();
-        let RestoreFailure::Missing { missing } = error.failure() else {
+        let RestoreFailure::Missing { missing, .. } = error.failure() else {
             panic!("{error:?}")
         };
         assert_eq!(missing, &["role nobody_here", "role nobody_there"]);

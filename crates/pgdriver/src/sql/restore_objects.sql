@@ -19,6 +19,13 @@ WITH own AS (
    WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND t.typtype IN ('d', 'e', 'r') AND t.typrelid = 0
   UNION ALL
   SELECT 'large object', l.oid::text, l.oid, 'pg_largeobject'::regclass FROM pg_largeobject_metadata l
+  UNION ALL
+  SELECT 'event trigger', quote_ident(e.evtname), e.oid, 'pg_event_trigger'::regclass FROM pg_event_trigger e
+  UNION ALL
+  SELECT 'publication', quote_ident(p.pubname), p.oid, 'pg_publication'::regclass FROM pg_publication p
+  UNION ALL
+  SELECT 'subscription', quote_ident(s.subname), s.oid, 'pg_subscription'::regclass
+    FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid AND d.datname = current_database()
 ), kept AS (
   SELECT o.kind, o.name
     FROM own o

@@ -2,7 +2,11 @@
 //!
 //! Absent: repairing what is found.
 
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use pgdriver::{ConnectOptions, QueryError, Session, databases};
+use tokio::task::JoinSet;
 
 use super::super::error::RestoreFailure;
 use super::super::restored::Difference;
@@ -37,11 +41,52 @@ pub(in super::super) fn compare(manifest: &Manifest, tables: &[TableRows]) -> Ve
     differences
 }
 
-/// The planner's statistics, which no dump before 18 holds.
-pub(in super::super) async fn analyze(options: &ConnectOptions) -> Result<(), RestoreFailure> {
+/// The planner's statistics, which no dump before 18 holds, over several sessions.
+pub(in super::super) async fn analyze(
+    options: &ConnectOptions,
+    sessions: usize,
+) -> Result<(), RestoreFailure> {
     let session = pgdriver::connect(options).await?;
+    let tables = databases::to_analyze(&session).await?;
+    session.close().await;
+    let queue = Arc::new(Mutex::new(rounds(&tables, sessions)));
+    let mut working = JoinSet::new();
+    for _ in 0..sessions.max(1) {
+        working.spawn(analyze_some(options.clone(), Arc::clone(&queue)));
+    }
+    while let Some(done) = working.join_next().await {
+        done.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))?;
+    }
+    Ok(())
+}
+
+type Rounds = VecDeque<Vec<String>>;
+
+/// The largest alone, the small ones together: each statement has its price.
+fn rounds(tables: &[String], sessions: usize) -> Rounds {
+    const TOGETHER: usize = 50;
+    let (large, small) = tables.split_at(tables.len().min(sessions * 8));
+    let large = large.iter().map(|table| vec![table.clone()]);
+    large
+        .chain(small.chunks(TOGETHER).map(<[String]>::to_vec))
+        .collect()
+}
+
+async fn analyze_some(
+    options: ConnectOptions,
+    queue: Arc<Mutex<Rounds>>,
+) -> Result<(), RestoreFailure> {
+    let session = pgdriver::connect(&options).await?;
     pgdriver::loading::without_limits(&session).await?;
-    session.execute("ANALYZE").await?;
+    loop {
+        let next = queue
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop_front();
+        let Some(tables) = next else { break };
+        let sql = format!("ANALYZE {}", tables.join(", "));
+        session.execute(&sql).await?;
+    }
     session.close().await;
     Ok(())
 }

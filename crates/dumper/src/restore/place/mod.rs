@@ -6,18 +6,20 @@
 //! Absent: loading.
 
 mod after;
+mod make;
+mod needs;
 mod swap;
 
-use pgdriver::databases::{self, NewDatabase};
-use pgdriver::{ConnectOptions, Session, tables};
+use pgdriver::{ConnectOptions, QueryError, Session, databases, renaming, tables};
 
 pub(super) use after::{analyze, compare, settings};
 
 use super::error::{Left, RestoreFailure};
 use super::load::Stays;
-use super::request::{OldSessions, Owners, Privileges, RestoreRequest, Target, Unfinished};
+use super::request::{Mode, RestoreRequest, Target, Unfinished};
 use crate::manifest::DatabaseProperties;
 use crate::needs::Needs;
+use crate::swap::{described, quoted};
 
 /// The longest name that PostgreSQL does not cut.
 const NAME: usize = 63;
@@ -30,6 +32,8 @@ pub(super) struct Prepared<'a> {
     session: Session,
     /// What is being filled.
     name: String,
+    /// What the user should know before it is.
+    notes: Vec<String>,
 }
 
 /// Looks at everything that can be known before, then makes the database.
@@ -40,25 +44,63 @@ pub(super) async fn prepare<'a>(
 ) -> Result<Prepared<'a>, RestoreFailure> {
     let session = maintenance(request).await?;
     let exists = tables::database_exists(&session, &request.into).await?;
-    has_all(&session, request, needs).await?;
-    let name = match &request.target {
-        Target::New if exists => return Err(taken(request)),
+    let mut notes = Vec::new();
+    match &request.target {
+        Target::New if exists => return Err(taken(&session, request).await),
         Target::ExistingEmpty | Target::Replace(_) if !exists => return Err(absent(request)),
         Target::ExistingEmpty => {
             is_empty(request).await?;
-            request.into.clone()
+            notes.extend(others(&session, &request.into).await?);
         }
-        Target::Replace(_) if request.sessions == OldSessions::Refuse => {
-            swap::nobody(&session, &request.into).await?;
-            make(&session, request, properties).await?
-        }
-        Target::New | Target::Replace(_) => make(&session, request, properties).await?,
+        Target::Replace(_) => swap::allowed(&session, request).await?,
+        Target::New => {}
+    }
+    notes.extend(left_over(&session, request).await?);
+    needs::met(&session, request, needs).await?;
+    let name = match request.target {
+        Target::ExistingEmpty => request.into.clone(),
+        Target::New | Target::Replace(_) => make::make(&session, request, properties).await?,
     };
     Ok(Prepared {
         request,
         session,
         name,
+        notes,
     })
+}
+
+/// Whoever is on a database that is about to be filled sees it half done.
+async fn others(session: &Session, name: &str) -> Result<Option<String>, QueryError> {
+    let clients = renaming::clients(session, name).await?;
+    let said = || {
+        format!(
+            "others are on database \"{name}\" while it is filled: {}",
+            described(&clients)
+        )
+    };
+    Ok((!clients.is_empty()).then(said))
+}
+
+/// What an earlier restore left: nobody else knows what it is.
+async fn left_over(
+    session: &Session,
+    request: &RestoreRequest,
+) -> Result<Option<String>, QueryError> {
+    let begins = beside(&request.into, make::UNFINISHED);
+    let unfinished = databases::standing(session, &request.into, &begins)
+        .await?
+        .unfinished;
+    let said = || {
+        let drops: Vec<String> = unfinished
+            .iter()
+            .map(|name| format!("DROP DATABASE {};", quoted(name)))
+            .collect();
+        format!(
+            "an earlier restore did not finish, or one is under way; where it is not: {}",
+            drops.join(" ")
+        )
+    };
+    Ok((!unfinished.is_empty()).then(said))
 }
 
 /// A session on a database that stays what it is.
@@ -79,33 +121,21 @@ async fn maintenance(request: &RestoreRequest) -> Result<Session, RestoreFailure
     Ok(session)
 }
 
-async fn has_all(
-    session: &Session,
-    request: &RestoreRequest,
-    needs: &Needs,
-) -> Result<(), RestoreFailure> {
-    let mut roles: Vec<&str> = needs.others.iter().map(String::as_str).collect();
-    if request.owners == Owners::Keep {
-        roles.extend(needs.owners.iter().map(String::as_str));
-    }
-    if request.privileges == Privileges::Keep {
-        roles.extend(needs.grantees.iter().map(String::as_str));
-    }
-    roles.sort_unstable();
-    roles.dedup();
-    let extensions: Vec<&str> = needs.extensions.iter().map(String::as_str).collect();
-    let tablespaces: Vec<&str> = needs.tablespaces.iter().map(String::as_str).collect();
-    let missing = databases::missing(session, &roles, &extensions, &tablespaces).await?;
-    match missing.is_empty() {
-        true => Ok(()),
-        false => Err(RestoreFailure::Missing { missing }),
-    }
-}
-
-fn taken(request: &RestoreRequest) -> RestoreFailure {
+async fn taken(session: &Session, request: &RestoreRequest) -> RestoreFailure {
+    let name = &request.into;
+    // what can be seen from outside; it may also be nothing
+    let size = tables::database_bytes(session, name).await.ok().flatten();
+    let size = size.map_or_else(String::new, |bytes| {
+        format!(", {} MB", bytes.div_ceil(1 << 20))
+    });
+    let clients = renaming::clients(session, name).await.unwrap_or_default();
+    let used = match clients.is_empty() {
+        true => String::new(),
+        false => format!(", in use by {}", described(&clients)),
+    };
     RestoreFailure::Target {
         class: "restore-target-exists",
-        reason: format!("there is a database \"{}\" already", request.into),
+        reason: format!("there is a database \"{name}\" already{size}{used}"),
         hint: Some("restore into another name, and compare or swap the two".to_owned()),
     }
 }
@@ -139,47 +169,6 @@ async fn is_empty(request: &RestoreRequest) -> Result<(), RestoreFailure> {
     })
 }
 
-/// Makes a database under a name of passage.
-async fn make(
-    session: &Session,
-    request: &RestoreRequest,
-    properties: Option<&DatabaseProperties>,
-) -> Result<String, RestoreFailure> {
-    let (owner, stamp) = databases::owner_and_stamp(session, &request.into).await?;
-    let version = session.server_version().unwrap_or_default();
-    let major: u32 = version
-        .split(|c: char| !c.is_ascii_digit())
-        .next()
-        .and_then(|digits| digits.parse().ok())
-        .unwrap_or(0);
-    let new = NewDatabase {
-        owner: owner.as_deref(),
-        ..properties.map_or_else(NewDatabase::default, |like| NewDatabase {
-            encoding: Some(&like.encoding),
-            collate: Some(&like.collate),
-            ctype: Some(&like.ctype),
-            provider: Some(like.provider.as_str()).filter(|it| *it != "libc" || major >= 15),
-            locale: like.locale.as_deref(),
-            icu_rules: like.icu_rules.as_deref(),
-            ..NewDatabase::default()
-        })
-    };
-    let mut suffix = format!("_restoring_{stamp}");
-    for number in 2.. {
-        let name = beside(&request.into, &suffix);
-        let new = NewDatabase { name: &name, ..new };
-        match databases::create(session, &new).await {
-            Ok(()) => return Ok(name),
-            // another of this second, or what it left
-            Err(error) if error.sqlstate() == Some("42P04") && number < 100 => {
-                suffix = format!("_restoring_{stamp}_{number}");
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
-    unreachable!("the loop returns")
-}
-
 /// The name with something behind it, cut where it would be too long.
 pub(crate) fn beside(name: &str, suffix: &str) -> String {
     let mut end = name.len().min(NAME - suffix.len());
@@ -203,22 +192,36 @@ impl<'a> Prepared<'a> {
         &self.name
     }
 
+    /// To be said before the load.
+    pub(super) fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
     pub(super) fn session(&self) -> &Session {
         &self.session
     }
 
-    /// It takes its name.
-    pub(super) async fn finish(&mut self) -> Result<(), RestoreFailure> {
-        let Self { request, name, .. } = &*self;
-        match request.target {
-            Target::ExistingEmpty => return Ok(()),
-            Target::New => databases::rename(&self.session, name, &request.into).await?,
-            Target::Replace(_) => {
-                swap::swap(&self.session, name, &request.into, request.sessions).await?;
-            }
+    /// Sessions that may work at once.
+    pub(super) fn sessions(&self) -> usize {
+        match self.request.mode {
+            Mode::SingleTransaction => 1,
+            Mode::Sessions(count) => count.get().into(),
         }
+    }
+
+    /// It takes its name. What else is to be known.
+    pub(super) async fn finish(&mut self) -> Result<Vec<String>, RestoreFailure> {
+        let Self { request, name, .. } = &*self;
+        let notes = match &request.target {
+            Target::ExistingEmpty => Vec::new(),
+            Target::New => {
+                databases::rename(&self.session, name, &request.into).await?;
+                Vec::new()
+            }
+            Target::Replace(typed) => swap::swap(&self.session, request, typed, name).await?,
+        };
         self.name.clone_from(&request.into);
-        Ok(())
+        Ok(notes)
     }
 
     /// What becomes of a database that is not whole.
@@ -256,14 +259,23 @@ impl<'a> Prepared<'a> {
             }
             false => &self.session,
         };
-        if databases::drop_database(session, &self.name).await.is_ok() {
-            return Ok(());
-        }
-        let inside = pgdriver::connect(&self.options()).await?;
-        databases::drop_subscriptions(&inside).await?;
-        inside.close().await;
-        Ok(databases::drop_database(session, &self.name).await?)
+        Ok(drop_whole(session, &self.options()).await?)
     }
+}
+
+/// Drops a database of ours, with the subscriptions that a dump has made in it.
+pub(crate) async fn drop_whole(
+    session: &Session,
+    database: &ConnectOptions,
+) -> Result<(), RestoreFailure> {
+    let name = database.database();
+    if databases::drop_database(session, name).await.is_ok() {
+        return Ok(());
+    }
+    let inside = pgdriver::connect(database).await?;
+    databases::drop_subscriptions(&inside).await?;
+    inside.close().await;
+    Ok(databases::drop_database(session, name).await?)
 }
 
 #[cfg(test)]

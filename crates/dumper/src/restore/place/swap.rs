@@ -1,89 +1,142 @@
-//! One database takes the place of another of the same name.
+//! A restored database takes the place of another of the same name, which is dropped.
 //!
-//! The old one is renamed, then the new one, and only then is the old one dropped; where a step fails the steps before it
-//! are undone, so that the name always stands for a whole database.
+//! The exchange itself is one transaction ([`crate::swap`]): whatever breaks, the name stands for a whole database. What
+//! comes after it is no failure of the restore: the old database is then there still, under a name that says so.
 //!
 //! Absent: asking. Its name was typed.
 
-use pgdriver::databases::{self, Door};
+use pgdriver::databases;
 use pgdriver::{QueryError, Session};
 
 use super::super::error::RestoreFailure;
-use super::super::request::OldSessions;
+use super::super::request::{OldSessions, RestoreRequest, TypedName};
 use super::beside;
+use super::make::UNFINISHED;
+use crate::swap::{self, SwapError, SwapRequest, described, quoted};
 
-/// Refuses where anybody is connected.
-pub(super) async fn nobody(session: &Session, name: &str) -> Result<(), RestoreFailure> {
-    let connected = databases::connected(session, name).await?;
-    let count: u64 = connected.iter().map(|one| one.sessions).sum();
-    if count == 0 {
-        return Ok(());
-    }
-    let who: String = connected
-        .iter()
-        .map(|one| {
-            let program = match one.application.as_str() {
-                "" => "no name",
-                application => application,
-            };
-            format!("\n  {} × {} ({program})", one.sessions, one.user)
-        })
-        .collect();
-    let sessions = if count == 1 {
-        "session is"
-    } else {
-        "sessions are"
-    };
-    Err(RestoreFailure::Target {
-        class: "restore-target-in-use",
-        reason: format!("{count} {sessions} on database \"{name}\":{who}"),
-        hint: Some("stop what uses it".to_owned()),
-    })
-}
+/// Databases that a server has by itself.
+const THE_SERVERS: [&str; 3] = ["postgres", "template0", "template1"];
 
-/// The new one gets the old one's name, and the old one is dropped.
-pub(super) async fn swap(
+/// What would make the exchange fail, found before anything is loaded.
+pub(super) async fn allowed(
     session: &Session,
-    new: &str,
-    name: &str,
-    sessions: OldSessions,
+    request: &RestoreRequest,
 ) -> Result<(), RestoreFailure> {
-    let (_, stamp) = databases::owner_and_stamp(session, name).await?;
-    let aside = beside(name, &format!("_replaced_{stamp}"));
-    databases::set_door(session, name, Door::Closed).await?;
-    let moved = move_in(session, new, name, &aside, sessions).await;
-    if let Err(failure) = moved {
-        // whichever name the old one has now
-        let _ = databases::set_door(session, name, Door::Open).await;
-        return Err(failure);
+    let name = &request.into;
+    let standing = databases::standing(session, name, &beside(name, UNFINISHED)).await?;
+    if standing.template || THE_SERVERS.contains(&name.as_str()) {
+        return Err(refused(
+            "restore-target-protected",
+            format!("database \"{name}\" is one of the server's own and is not replaced"),
+            "restore into a database of another name",
+        ));
     }
-    // with a subscription it cannot be dropped, and it is nobody's business here to break one off
-    databases::drop_database(session, &aside).await.map_err(|error| RestoreFailure::Target {
-        class: "restore-old-not-dropped",
-        reason: format!(
-            "\"{name}\" is the restored database, but the one before it could not be dropped: it is \"{aside}\" now ({})",
-            error.message()
-        ),
-        hint: Some(format!("drop \"{aside}\" when nothing holds it any more")),
-    })
-}
-
-async fn move_in(
-    session: &Session,
-    new: &str,
-    name: &str,
-    aside: &str,
-    sessions: OldSessions,
-) -> Result<(), RestoreFailure> {
-    match sessions {
-        OldSessions::Refuse => nobody(session, name).await?,
-        OldSessions::Terminate => databases::end_sessions(session, name).await?,
+    if !standing.mine {
+        return Err(refused(
+            "restore-target-not-owned",
+            format!(
+                "database \"{name}\" belongs to another role, and {} can neither rename nor drop it",
+                request.connection.user()
+            ),
+            "restore as its owner or as a superuser; or into another name",
+        ));
     }
-    databases::rename(session, name, aside).await?;
-    let renamed: Result<(), QueryError> = databases::rename(session, new, name).await;
-    if let Err(error) = renamed {
-        databases::rename(session, aside, name).await?;
-        return Err(error.into());
+    if request.sessions == OldSessions::Refuse {
+        let clients = pgdriver::renaming::clients(session, name).await?;
+        if !clients.is_empty() {
+            let database = name.clone();
+            return Err(of(SwapError::InUse { database, clients }));
+        }
     }
     Ok(())
+}
+
+/// The new one gets the old one's name, owner, rights and settings, and the old one is dropped. What else is to be known.
+pub(super) async fn swap(
+    session: &Session,
+    request: &RestoreRequest,
+    name: &TypedName,
+    new: &str,
+) -> Result<Vec<String>, RestoreFailure> {
+    let mut notes = settings(session, name.as_str(), new).await?;
+    let (_, stamp) = databases::owner_and_stamp(session, name.as_str()).await?;
+    let asked = SwapRequest {
+        connection: request.connection.clone(),
+        name: name.clone(),
+        by: new.to_owned(),
+        kept_as: beside(name.as_str(), &format!("_before_{stamp}")),
+        sessions: request.sessions,
+    };
+    let swapped = swap::swap(&asked).await.map_err(of)?;
+    if swapped.ended > 0 {
+        let sessions = if swapped.ended == 1 {
+            "session"
+        } else {
+            "sessions"
+        };
+        notes.push(format!(
+            "{} {sessions} on the database before it were ended",
+            swapped.ended
+        ));
+    }
+    // with a subscription it cannot be dropped, and it is nobody's business here to break one off
+    if let Err(error) = databases::drop_database(session, &swapped.kept_as).await {
+        notes.push(format!(
+            "the database before it could not be dropped, and is \"{}\" now: {}. When nothing holds it any more: DROP \
+             DATABASE {}",
+            swapped.kept_as,
+            error.message(),
+            quoted(&swapped.kept_as)
+        ));
+    }
+    Ok(notes)
+}
+
+/// What sessions of the old database begin with, those of the new one do, too: among it may be what no manifest holds.
+async fn settings(session: &Session, old: &str, new: &str) -> Result<Vec<String>, RestoreFailure> {
+    let mut notes = Vec::new();
+    for (role, setting, value) in databases::settings_of(session, old).await? {
+        let set = (setting.as_str(), value.as_str());
+        let done: Result<(), QueryError> =
+            databases::set_for_database(session, new, role.as_deref(), set).await;
+        if let Err(error) = done {
+            notes.push(format!(
+                "the setting {setting} of the database before it could not be carried over: {}",
+                error.message()
+            ));
+        }
+    }
+    Ok(notes)
+}
+
+fn refused(class: &'static str, reason: String, hint: &str) -> RestoreFailure {
+    RestoreFailure::Target {
+        class,
+        reason,
+        hint: Some(hint.to_owned()),
+    }
+}
+
+fn of(error: SwapError) -> RestoreFailure {
+    let reason = error.to_string();
+    match error {
+        SwapError::Connect(error) => error.into(),
+        SwapError::Query(error) => error.into(),
+        SwapError::InUse { database, clients } => refused(
+            "restore-target-in-use",
+            format!("database \"{database}\" is in use: {}", described(&clients)),
+            "stop what uses it; --terminate-sessions ends its sessions at the swap; or restore into another name",
+        ),
+        SwapError::Unknown(_) => refused(
+            "restore-swap-unknown",
+            reason,
+            "list the databases: the one that was restored is named so until it has the name; ALTER DATABASE … RENAME TO … \
+             ends what is not done, and ALTER DATABASE … ALLOW_CONNECTIONS true opens one that is closed",
+        ),
+        SwapError::Missing(_) | SwapError::Name { .. } => refused(
+            "restore-swap-refused",
+            reason,
+            "somebody else renames databases here at the same time: run it again",
+        ),
+    }
 }
