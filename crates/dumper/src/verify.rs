@@ -217,7 +217,7 @@ pub(crate) fn read_through(
         scanner.feed(&block);
     }
     let Digested { bytes, sha256 } = reading.finish()?;
-    if scanner.bytes() == 0 {
+    if scanner.raw_bytes() == 0 {
         return Err(VerifyError::Empty {
             path: path.to_owned(),
         });

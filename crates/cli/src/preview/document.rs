@@ -58,7 +58,7 @@ pub(crate) fn document(preview: &Preview, database: Described) -> Document<'_> {
 }
 
 /// The same for a plan that goes back: `rollback --format json`.
-pub(crate) fn back_document(preview: &Preview, database: Described) -> Value {
+pub(crate) fn back_document(preview: &Preview, database: &Described) -> Value {
     let migrations = preview.migrations.iter().map(|m| {
         json!({
             "app": m.id.app,

@@ -80,7 +80,7 @@ impl Judged {
         let id = &cut.id;
         match cut.past {
             Past::Applied => {
-                self.note(format!("{id} is not recorded any more: it is back already"))
+                self.note(format!("{id} is not recorded any more: it is back already"));
             }
             _ if cut.atomic => self.note(format!(
                 "{id} began in run {run} and is not recorded: it was rolled back then"

@@ -47,7 +47,7 @@ fn check_scanner(text: &[u8], size: usize, split: &Result<Scan, SplitError>) {
     let mut scanner = Scanner::default();
     for chunk in text.chunks(size) {
         scanner.feed(chunk);
-        assert!(scanner.bytes() <= text.len() as u64);
+        assert!(scanner.raw_bytes() <= text.len() as u64);
     }
     let scanned = scanner.finish();
     if let Err(error) = split

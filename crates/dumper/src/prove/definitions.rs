@@ -278,13 +278,13 @@ fn read_archive(
     let mut reading = open_watched(path, pg_restore, watch)?;
     let mut side = Side::new(owners, tell);
     while let Some(block) = reading.block()? {
-        side.feed(&block).map_err(|error| refused(path, error))?;
+        side.feed(&block).map_err(|error| refused(path, &error))?;
     }
     reading.finish()?;
-    side.finish().map_err(|error| refused(path, error))
+    side.finish().map_err(|error| refused(path, &error))
 }
 
-fn refused(path: &Path, error: SplitError) -> ProofFailure {
+fn refused(path: &Path, error: &SplitError) -> ProofFailure {
     let source = io::Error::other(error.refusal.to_string());
     let path = path.to_owned();
     VerifyError::Read { path, source }.into()

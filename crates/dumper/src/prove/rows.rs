@@ -142,34 +142,34 @@ fn judge(expected: &[TableProof], held: &BTreeMap<Name, Held>) -> Found {
     }
     for ((schema, table), (rows, checksum)) in &wanted {
         let Some(is) = held.get(&(schema.clone(), table.clone())) else {
-            found.differ(format!("table {schema}.{table}"), "there", "missing");
+            found.differ(format!("table {schema}.{table}"), &"there", &"missing");
             continue;
         };
         if let Some(why) = &is.refused {
             // nobody else is on the scratch database: there is no harmless reason
             let found_instead = format!("cannot be counted ({why})");
-            found.differ(format!("rows of {schema}.{table}"), rows, found_instead);
+            found.differ(format!("rows of {schema}.{table}"), rows, &found_instead);
             continue;
         }
         found.tables += 1;
         found.rows += is.rows;
         if is.rows != *rows {
-            found.differ(format!("rows of {schema}.{table}"), rows, is.rows);
+            found.differ(format!("rows of {schema}.{table}"), rows, &is.rows);
             continue;
         }
         match (checksum, is.sum) {
             (Some(then), Some(now)) if then.0 == now => found.checksums += 1,
             (Some(then), Some(now)) => found.differ(
                 format!("content of {schema}.{table}"),
-                format!("checksum {then}"),
-                format!("checksum {}", Checksum(now)),
+                &format!("checksum {then}"),
+                &format!("checksum {}", Checksum(now)),
             ),
             _ => unsummed += 1,
         }
     }
     for ((schema, table), is) in held.iter().filter(|(name, _)| !wanted.contains_key(*name)) {
         if is.rows > 0 {
-            found.differ(format!("rows of {schema}.{table}"), "none", is.rows);
+            found.differ(format!("rows of {schema}.{table}"), &"none", &is.rows);
         }
     }
     if unsummed > 0 {
@@ -182,7 +182,7 @@ fn judge(expected: &[TableProof], held: &BTreeMap<Name, Held>) -> Found {
 }
 
 impl Found {
-    fn differ(&mut self, what: String, expected: impl ToString, found: impl ToString) {
+    fn differ(&mut self, what: String, expected: &dyn ToString, found: &dyn ToString) {
         self.differences.push(Difference {
             what,
             expected: expected.to_string(),

@@ -77,7 +77,7 @@ impl Scanner {
     }
 
     /// Bytes so far.
-    pub(crate) fn bytes(&self) -> u64 {
+    pub(crate) fn raw_bytes(&self) -> u64 {
         self.tally.raw_bytes
     }
 

@@ -106,6 +106,7 @@ mod tests {
     use super::*;
 
     #[track_caller]
+    #[allow(clippy::needless_pass_by_value)]
     fn check(statement: &str, expected: Option<Setting>) {
         assert_eq!(of(statement.as_bytes()), expected, "{statement}");
     }

@@ -8,7 +8,7 @@ use crate::pg_dump::Version;
 /// `Name: shop_order; Type: TABLE; Schema: public; Owner: shop`, `Data for Name: …`, `Statistics for Name: …`
 pub(super) fn entry(line: u64, comment: &[u8]) -> Option<TocEntry> {
     if !comment.starts_with(b"Name: ")
-        && !memchr::memmem::find(comment, b" for Name: ").is_some_and(|at| at < 20)
+        && memchr::memmem::find(comment, b" for Name: ").is_none_or(|at| at >= 20)
     {
         return None;
     }

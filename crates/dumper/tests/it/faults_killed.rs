@@ -57,7 +57,7 @@ fn child_that_dumps() {
     let database = std::env::var(DATABASE).unwrap();
     request.connection = connection(&database);
     request.environment = environment(&database);
-    request.password = Some(dumper::Password::new(&part(&database, 3)));
+    request.password = Some(dumper::Password::new(part(&database, 3)));
     request.database = part(&database, 4);
     request.directory = folder.into();
     if std::env::var(FORMAT).unwrap() == "custom" {

@@ -309,7 +309,7 @@ fn a_file_that_is_cut_never_comes_under_its_final_name() {
 #[test]
 fn a_nul_byte_is_refused_by_line() {
     let dump = Dump::new();
-    let text = dump.text.replace("2\trow 2\n", "2\trow\02\n");
+    let text = dump.text.replace("2\trow 2\n", "2\trow\x002\n");
     let line = text[..text.find('\0').unwrap()].matches('\n').count() as u64 + 1;
     let file = dump.write(&text);
     for mode in MODES {
@@ -477,7 +477,7 @@ fn a_stop_anywhere_leaves_no_database_and_no_session() {
                     check_gone(&trip, &error);
                     stopped += 1;
                 }
-                Ok(_) => assert_eq!(trip.databases(), [trip.name.clone()]),
+                Ok(_) => assert_eq!(trip.databases(), std::slice::from_ref(&trip.name)),
             }
         }
     }
@@ -654,7 +654,7 @@ fn a_name_that_is_taken_is_refused_untouched() {
             "{error:?}"
         );
         assert_eq!(*error.left(), Left::Nothing);
-        assert_eq!(trip.databases(), [trip.name.clone()]);
+        assert_eq!(trip.databases(), std::slice::from_ref(&trip.name));
         crate::same::assert_same("untouched", &plain(trip.server, &trip.name), &before);
     }
     // its own database is no place for maintenance either where it is the target

@@ -43,10 +43,10 @@ impl Patient {
         let length = fs_err::metadata(file).unwrap().len() as usize;
         for place in places(length, near.min(length / 2), between) {
             self.check_changed(file, &format!("cut to {place}"), |bytes| {
-                bytes.truncate(place)
+                bytes.truncate(place);
             });
             self.check_changed(file, &format!("byte {place} flipped"), |bytes| {
-                bytes[place] ^= 1 << (place % 8)
+                bytes[place] ^= 1 << (place % 8);
             });
         }
         self.check_changed(file, "a byte more", |bytes| bytes.push(b'\n'));

@@ -144,9 +144,9 @@ fn names_may_be_as_long_and_odd_as_they_are() {
         assert_eq!(restored.unwrap().database, named.name);
         let into = into.into_inner();
         assert!(into.len() <= 63 && into.contains("ü_restoring_2"), "{into}");
-        assert_eq!(named.all(), [named.name.clone()]);
+        assert_eq!(named.all(), std::slice::from_ref(&named.name));
         run(&replacing(request)).unwrap();
-        assert_eq!(named.all(), [named.name.clone()]);
+        assert_eq!(named.all(), std::slice::from_ref(&named.name));
         assert_eq!(
             server.scalar(&named.name, "SELECT id FROM new").unwrap(),
             "1"
@@ -194,7 +194,7 @@ fn one_that_takes_another_s_place_takes_its_owner_rights_and_settings() {
         let restored = run(&replacing(to(&place, &named, ONE))).unwrap();
         assert_eq!(restored.notes, [""; 0]);
         assert_eq!(is(), before, "{major}");
-        assert_eq!(named.all(), [named.name.clone()]);
+        assert_eq!(named.all(), std::slice::from_ref(&named.name));
         assert_eq!(
             server.scalar(&named.name, "SELECT id FROM new").unwrap(),
             "1"
@@ -316,7 +316,7 @@ fn somebody_who_comes_during_the_load_keeps_the_old_database() {
             ["1 session on the database before it were ended"]
         );
         assert!(runtime.block_on(session.query_text("SELECT 1")).is_err());
-        assert_eq!(named.all(), [named.name.clone()]);
+        assert_eq!(named.all(), std::slice::from_ref(&named.name));
     }
 }
 

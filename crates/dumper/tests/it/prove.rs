@@ -86,8 +86,8 @@ impl Proven {
     }
 }
 
-fn proof(request: &ProofRequest) -> Result<Proof, ProofError> {
-    block_on(restored(request, |_| {}, pending()))
+fn proof(request: &ProofRequest) -> Result<Proof, Box<ProofError>> {
+    block_on(restored(request, |_| {}, pending())).map_err(Box::new)
 }
 
 fn said(proof: &Proof) -> Vec<String> {

@@ -40,11 +40,11 @@ impl There {
             (&vec![], &vec![]),
             "{what}"
         );
-        assert_eq!(trip.databases(), [trip.name.clone()], "{what}");
+        assert_eq!(trip.databases(), std::slice::from_ref(&trip.name), "{what}");
         let again = plain(trip.server, &trip.name);
         match mode {
             Mode::Sessions(number) if number.get() > 1 => {
-                assert_same_rows(&what, &again, &self.plain)
+                assert_same_rows(&what, &again, &self.plain);
             }
             _ => assert_same(&what, &again, &self.plain),
         }

@@ -50,7 +50,7 @@ pub(super) fn document(
         name: server.database.clone(),
         server_version: server.version_num,
     };
-    let mut document = preview::back_document(preview, database);
+    let mut document = preview::back_document(preview, &database);
     let more = json!({
         "of": found.undone.id(),
         "run": run.folder.id,

@@ -259,7 +259,7 @@ impl<'a> Prepared<'a> {
             }
             false => &self.session,
         };
-        Ok(drop_whole(session, &self.options()).await?)
+        drop_whole(session, &self.options()).await
     }
 }
 
