@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use dumper::{Format, Progress, RestoreProgress, dump, restore};
 
@@ -42,6 +43,11 @@ fn contains(bytes: &[u8], secret: &str) -> bool {
         .any(|window| window == secret.as_bytes())
 }
 
+fn comm(pid: u32) -> String {
+    let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    name.trim().to_owned()
+}
+
 /// The programs that have the password in their environment; on a command line nobody may.
 fn who_knows(secret: &str) -> BTreeSet<String> {
     let mut know = BTreeSet::new();
@@ -51,8 +57,7 @@ fn who_knows(secret: &str) -> BTreeSet<String> {
             "on a command line"
         );
         if has(&format!("/proc/{pid}/environ"), secret) {
-            let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-            know.insert(name.trim().to_owned());
+            know.insert(comm(pid));
         }
     }
     know
@@ -108,17 +113,24 @@ fn the_password_is_known_to_no_child_of_a_restore() {
     let archive = run(&request).unwrap();
     let trip = Trip::to(fixture.server());
     let request = trip.request(&archive.path);
-    let (mut know, mut children) = (BTreeSet::new(), BTreeSet::new());
     let mut words = format!("{request:?}");
-    let hear = |progress: RestoreProgress| {
-        know.append(&mut who_knows(&secret));
-        for pid in below(std::process::id()) {
-            let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-            children.insert(name.trim().to_owned());
-        }
-        words += &format!("{progress:?}\n");
-    };
-    let restored = block_on(restore(&request, hear, std::future::pending())).unwrap();
+    let hear = |progress: RestoreProgress| words += &format!("{progress:?}\n");
+    let done = AtomicBool::new(false);
+    // pg_restore may be through before the first word of progress: /proc is looked at without a pause
+    let (restored, know, children) = std::thread::scope(|scope| {
+        let watcher = scope.spawn(|| {
+            let (mut know, mut children) = (BTreeSet::new(), BTreeSet::new());
+            while !done.load(Ordering::Relaxed) {
+                know.append(&mut who_knows(&secret));
+                children.extend(below(std::process::id()).into_iter().map(comm));
+            }
+            (know, children)
+        });
+        let restored = block_on(restore(&request, hear, std::future::pending()));
+        done.store(true, Ordering::Relaxed);
+        let (know, children) = watcher.join().unwrap();
+        (restored.unwrap(), know, children)
+    });
     assert!(children.contains("pg_restore"), "{children:?}");
     assert_eq!(know, BTreeSet::new());
     assert!(!format!("{words} {restored:?}").contains(&secret));
