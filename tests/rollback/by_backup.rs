@@ -62,9 +62,13 @@ impl Scene {
             .execute("postgres", &format!("CREATE DATABASE \"{name}\""))
             .expect("a database");
         let path = self.blog.project.folder().join(&self.file);
+        // the server's own, where there is one
+        let psql = server.bin_dir().join("psql");
+        let psql = if psql.exists() { psql } else { "psql".into() };
         let load = format!(
-            "gunzip -c '{}' | psql -qX -v ON_ERROR_STOP=1 '{}'",
+            "gunzip -c '{}' | '{}' -qX -v ON_ERROR_STOP=1 '{}'",
             path.display(),
+            psql.display(),
             server.dsn(&name)
         );
         let done = Command::new("sh")
