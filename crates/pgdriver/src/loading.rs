@@ -1,5 +1,5 @@
 //! What a session that loads a dump needs beside its statements: no limits, a commit that need not wait, who descends
-//! from whom.
+//! from whom, and which types the columns of a table have.
 //!
 //! Absent: the dump, and the order of its statements.
 
@@ -10,6 +10,12 @@ use crate::sql::{Sql, sql};
 const NO_LIMITS: Sql = sql!("take off the session's limits", "load_no_limits.sql");
 const FLUSH: Sql = sql!("make the load durable", "load_flush.sql");
 const DESCENT: Sql = sql!("list the partitions", "load_descent.sql");
+const COLUMNS: Sql = sql!(
+    "list the columns of a table",
+    "load_columns.sql",
+    TEXT,
+    TEXT
+);
 
 /// A partition or an inheriting table, and one of those that it descends from. Names as in the catalog.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +24,17 @@ pub struct Descent {
     pub parent: (String, String),
     /// Schema and name.
     pub child: (String, String),
+}
+
+/// A column that rows are copied into.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoadColumn {
+    /// As in the catalog.
+    pub name: String,
+    /// `typname` of PostgreSQL's own types, and of those that a domain restricts; `enum` for any enum; none for others.
+    pub type_name: Option<String>,
+    /// `typelem`: of an array type, the type of its elements; 0 without.
+    pub element: u32,
 }
 
 /// Takes off the time limits that a role or database puts on its sessions.
@@ -50,4 +67,21 @@ pub async fn descents(session: &Session) -> Result<Vec<Descent>, QueryError> {
         })
     });
     descents.collect()
+}
+
+/// The columns of a table, none where there is no such table.
+pub async fn columns(
+    session: &Session,
+    schema: &str,
+    table: &str,
+) -> Result<Vec<LoadColumn>, QueryError> {
+    let rows = COLUMNS.rows(session, &[&schema, &table]).await?;
+    let columns = rows.iter().map(|row| {
+        Ok(LoadColumn {
+            name: row.get("name")?,
+            type_name: row.get("type")?,
+            element: row.get("element")?,
+        })
+    });
+    columns.collect()
 }

@@ -17,6 +17,7 @@ mod locks;
 mod pg_dump;
 mod place;
 mod prove;
+mod restore_binary;
 mod restore_broken;
 mod restore_choices;
 mod restore_engine;

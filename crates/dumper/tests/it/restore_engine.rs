@@ -102,7 +102,7 @@ pub(crate) fn run(request: &RestoreRequest) -> Result<Restored, RestoreError> {
 }
 
 #[track_caller]
-fn statement(error: &RestoreError) -> &StatementError {
+pub(crate) fn statement(error: &RestoreError) -> &StatementError {
     match error.failure() {
         RestoreFailure::Statement(error) => error,
         other => panic!("{other:?}"),

@@ -5,6 +5,7 @@
 //!
 //! Absent: which database that is, and whether what it holds afterwards is right.
 
+mod binary;
 mod board;
 mod crew;
 mod drive;

@@ -13,6 +13,7 @@ use super::super::progress::Phase;
 use super::crew::Found;
 use super::drive::Drive;
 use super::fault::Fault;
+use super::words::Words;
 use super::worker::{Block, Chunk, Job, Worker};
 use crate::scan::{CopyStart, Rows, TableName};
 
@@ -126,11 +127,15 @@ impl Drive<'_> {
 
     fn share(&mut self) {
         let shared = self.is_split();
+        // rows in another encoding are for the server to translate
+        let foreign = self.encoding.is_some();
         if let Some(open) = &mut self.open {
+            let columns = columns(&open.job.text).filter(|_| !foreign);
             open.block = Some(Arc::new(Block {
                 job: open.job.clone(),
                 table: open.name.clone(),
                 shared,
+                columns,
             }));
         }
     }
@@ -191,6 +196,7 @@ impl Drive<'_> {
             job: open.job,
             table: open.name,
             shared: false,
+            columns: None, // to ask for its types would take longer
         });
         let (table, bytes, held) = (open.table, open.bytes, open.held);
         let at = Some(block.table.to_string());
@@ -286,6 +292,24 @@ impl Drive<'_> {
     }
 }
 
+/// Those that a `COPY t (a, b) FROM stdin` without options names.
+fn columns(statement: &str) -> Option<Vec<String>> {
+    let mut words = Words::of(statement);
+    if !words.eat("COPY") {
+        return None;
+    }
+    words.table()?;
+    if !words.eat_symbol('(') {
+        return None;
+    }
+    let mut names = vec![words.name()?];
+    while words.eat_symbol(',') {
+        names.push(words.name()?);
+    }
+    let plain = words.eat_symbol(')') && words.eat("FROM stdin") && words.next().is_none();
+    plain.then_some(names)
+}
+
 /// `COPY … FROM stdin` whose rows are in another encoding than the session.
 fn in_encoding(statement: &str, encoding: &str) -> Option<String> {
     let plain = statement.trim_end();
@@ -297,6 +321,23 @@ fn in_encoding(statement: &str, encoding: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_columns_of_a_plain_copy_are_known() {
+        let found = |statement| columns(statement).map(|names| names.join("|"));
+        assert_eq!(
+            found("COPY public.\"T\" (a, \"B c\", ü) FROM stdin").as_deref(),
+            Some("a|B c|ü")
+        );
+        for other in [
+            "COPY public.t FROM stdin",
+            "COPY t (a) FROM stdin",
+            "COPY public.t (a) FROM stdin WITH (ENCODING 'LATIN1')",
+            "COPY public.t (a) FROM '/etc/passwd'",
+        ] {
+            assert_eq!(found(other), None, "{other}");
+        }
+    }
 
     #[test]
     fn rows_of_another_encoding_say_so() {

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use pgdriver::{ConnectError, ConnectOptions, CopyIn, QueryError, Session, loading};
 
 use super::super::error::RestoreFailure;
+use super::binary::Translator;
 use super::fault::{Fault, LineMap};
 use super::settings::Settings;
 use crate::scan::TableName;
@@ -54,6 +55,8 @@ pub(super) struct Block {
     pub(super) table: TableName,
     /// Several sessions share it, each in a transaction, so that all of its rows stay or none.
     pub(super) shared: bool,
+    /// Those that the COPY names, where its rows are worth translating.
+    pub(super) columns: Option<Vec<String>>,
 }
 
 /// A piece of a block's rows.
@@ -68,6 +71,7 @@ pub(super) struct Chunk {
 
 struct Copying {
     block: Arc<Block>,
+    translator: Option<Translator>,
     command: Option<Command>,
     /// Of the commands that are done.
     rows: u64,
@@ -81,8 +85,16 @@ impl std::fmt::Debug for Copying {
 
 struct Command {
     sink: CopyIn,
+    format: Format,
     bytes: u64,
     lines: LineMap,
+}
+
+/// Of the rows of a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Format {
+    Text,
+    Binary,
 }
 
 impl Worker {
@@ -155,13 +167,22 @@ impl Worker {
             Some(copying) => copying,
             None => self.begin(block).await?,
         };
+        let binary = copying.translated(&chunk);
+        let format = match binary {
+            Some(_) => Format::Binary,
+            None => Format::Text,
+        };
         let mut command = match copying.command.take() {
-            Some(command) => command,
-            None => self.command(block).await?,
+            Some(command) if command.format == format => command,
+            Some(command) => {
+                copying.rows += command.finish(block).await?;
+                self.command(block, format).await?
+            }
+            None => self.command(block, format).await?,
         };
         command.lines.add(chunk.line, chunk.rows);
         command.bytes += chunk.bytes.len() as u64;
-        let sent = command.sink.send(chunk.bytes).await;
+        let sent = command.sink.send(binary.unwrap_or(chunk.bytes)).await;
         sent.map_err(|error| of_rows(&error, block, &command.lines))?;
         if command.bytes >= COPY_BYTES && chunk.ends_row {
             copying.rows += command.finish(block).await?;
@@ -180,21 +201,48 @@ impl Worker {
         }
         Ok(Copying {
             block: Arc::clone(block),
+            translator: self.translator(block).await?,
             command: None,
             rows: 0,
         })
     }
 
-    async fn command(&mut self, block: &Block) -> Result<Command, Fault> {
-        let sink = self.session.copy_in(&block.job.text).await;
-        let sink = sink.map_err(|error| {
+    async fn translator(&self, block: &Block) -> Result<Option<Translator>, Fault> {
+        let Some(names) = &block.columns else {
+            return Ok(None);
+        };
+        let TableName { schema, name } = &block.table;
+        let columns = loading::columns(&self.session, schema, name).await;
+        let columns = columns.map_err(|error| {
+            let Job { line, text, .. } = &block.job;
+            Fault::of_statement(&error, *line, text)
+        })?;
+        Ok(Translator::new(names, &columns))
+    }
+
+    async fn command(&mut self, block: &Block, format: Format) -> Result<Command, Fault> {
+        let text = &block.job.text;
+        let sink = match format {
+            Format::Text => self.session.copy_in(text).await,
+            Format::Binary => {
+                let binary = format!("{text} WITH (FORMAT binary)");
+                self.session.copy_in(&binary).await
+            }
+        };
+        let mut sink = sink.map_err(|error| {
             self.unfit = true;
             of_rows(&error, block, &LineMap::default())
         })?;
+        let lines = LineMap::default();
+        if format == Format::Binary {
+            let sent = sink.send(Translator::header()).await;
+            sent.map_err(|error| of_rows(&error, block, &lines))?;
+        }
         Ok(Command {
             sink,
+            format,
             bytes: 0,
-            lines: LineMap::default(),
+            lines,
         })
     }
 
@@ -222,7 +270,7 @@ impl Worker {
     ) -> Result<u64, Fault> {
         if rows.is_empty() {
             let mut copying = self.begin(block).await?;
-            copying.command = Some(self.command(block).await?);
+            copying.command = Some(self.command(block, Format::Text).await?);
             self.copying = Some(copying);
         }
         for chunk in rows {
@@ -257,9 +305,35 @@ impl Worker {
     }
 }
 
+impl Copying {
+    /// The rows of a piece in the binary format, where they have one. A command that has once been given text goes on
+    /// with it: half of a row may be in it, and what is not translated comes in heaps.
+    fn translated(&self, chunk: &Chunk) -> Option<Bytes> {
+        let in_text = self
+            .command
+            .as_ref()
+            .is_some_and(|command| command.format == Format::Text);
+        if in_text || !chunk.ends_row {
+            return None;
+        }
+        self.translator
+            .as_ref()?
+            .translate(&chunk.bytes, chunk.rows)
+    }
+}
+
 impl Command {
     async fn finish(self, block: &Block) -> Result<u64, Fault> {
-        let Self { sink, lines, .. } = self;
+        let Self {
+            mut sink,
+            format,
+            lines,
+            ..
+        } = self;
+        if format == Format::Binary {
+            let sent = sink.send(Translator::trailer()).await;
+            sent.map_err(|error| of_rows(&error, block, &lines))?;
+        }
         let rows = sink.finish().await;
         rows.map_err(|error| of_rows(&error, block, &lines))
     }
