@@ -9,7 +9,7 @@ use dumper::{Archive, DumpError, Format, Grade, Manifest, Progress, Verified, Ve
 use xtask::env::Env;
 use xtask::servers::{PoolMode, Pooler, TempServer, available};
 
-use crate::support::{BIG, Fixture, block_on, run, run_and, skipped};
+use crate::support::{BIG, Fixture, block_on, eventually, run, run_and, skipped};
 
 /// Every kind of table that holds rows, and some that hold none themselves.
 const KINDS: &str = "\
@@ -307,11 +307,7 @@ fn nothing_of_it_is_left_in_the_server() {
     run(&fixture.request()).unwrap();
     let name = fixture.database.name();
     let sql = format!("SELECT count(*) FROM pg_stat_activity WHERE datname = '{name}'");
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while fixture.server().scalar("postgres", &sql).unwrap() != "0" {
-        assert!(Instant::now() < deadline, "a session stayed");
-        thread::sleep(Duration::from_millis(20));
-    }
+    eventually(|| fixture.server().scalar("postgres", &sql).unwrap() == "0");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use dumper::{
 };
 use xtask::servers::Server;
 
-use crate::support::{BIG, Fixture, run};
+use crate::support::{BIG, Fixture, eventually, run};
 use crate::trip::{Trip, run_restore, sessions};
 
 /// In the child: the database to dump and the folder for it.
@@ -177,11 +177,7 @@ fn check_killed(format: &str) {
         "SELECT count(*) FROM pg_stat_activity WHERE datname = '{}' AND application_name <> 'xtask'",
         fixture.database.name()
     );
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while fixture.server().scalar("postgres", &others).unwrap() != "0" {
-        assert!(Instant::now() < deadline, "its sessions are still there");
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    eventually(|| fixture.server().scalar("postgres", &others).unwrap() == "0");
 
     // the next one does not stumble
     let archive = run(&fixture.request()).unwrap();
@@ -219,11 +215,7 @@ fn kill_9_of_us_leaves_a_database_that_is_named_unfinished() {
         left.starts_with(&format!("{}_restoring_", trip.name)),
         "{left}"
     );
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while trip.sessions() != 0 {
-        assert!(Instant::now() < deadline, "its sessions are still there");
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    eventually(|| trip.sessions() == 0);
 
     // the next one is not in its way
     let restored = run_restore(&trip.request(&archive.path)).unwrap();

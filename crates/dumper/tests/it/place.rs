@@ -13,7 +13,7 @@ use pgdriver::{ConnectOptions, Environment, Session};
 use xtask::servers::{Server, available};
 
 use crate::restore_engine::{Place, run, sessions};
-use crate::support::{Fixture, block_on, skipped};
+use crate::support::{Fixture, block_on, eventually, skipped};
 
 const ONE: &str = "CREATE TABLE public.new (id int);\nCOPY public.new (id) FROM stdin;\n1\n\\.\n";
 
@@ -426,6 +426,12 @@ fn an_empty_database_is_one_without_anything_of_a_user() {
         .unwrap();
     let mut request = to(&place, &named, ONE);
     request.target = Target::ExistingEmpty;
+    // the session that put it there may still be going
+    let sessions = format!(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = '{}'",
+        named.name
+    );
+    eventually(|| server.scalar("postgres", &sessions).unwrap() == "0");
     block_on(async {
         let there = open(server, &named.name).await;
         let mut told = Vec::new();

@@ -7,6 +7,7 @@ use std::num::NonZeroU8;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use dumper::{
     Archive, DumpError, DumpRequest, Format, Password, PgDump, Progress, Selection, Verified,
@@ -249,5 +250,15 @@ impl SmallDisk {
 impl Drop for SmallDisk {
     fn drop(&mut self) {
         let _ = Command::new("umount").arg(self.path()).status();
+    }
+}
+
+/// Waits until it is so, for a while.
+#[track_caller]
+pub fn eventually(is: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !is() {
+        assert!(Instant::now() < deadline, "it never came to be");
+        std::thread::sleep(Duration::from_millis(20));
     }
 }
