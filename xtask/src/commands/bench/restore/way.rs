@@ -114,7 +114,9 @@ impl Way {
                 &format!("CREATE DATABASE {INTO} TEMPLATE template0"),
             )?;
         }
-        let dsn = server.dsn("postgres");
+        // the password stands in the environment, where no process list shows it
+        let (user, host, port) = (server.user(), server.host(), server.port());
+        let dsn = format!("postgresql://{user}@{host}:{port}/postgres");
         let common = ["--into", INTO, "--no-analyze", "--dsn", &dsn];
         let taken = match self {
             Self::TwoSessions => ours(
@@ -175,7 +177,9 @@ fn pg_restore(bulk: &Bulk, archives: &Archives) -> Result<Taken> {
 fn ours(bulk: &Bulk, archives: &Archives, command: &[&str], flags: &[&str]) -> Result<Taken> {
     let file = archives.gzip.to_str().context("a file's name")?;
     let arguments = [command, &[file], flags].concat();
-    let (cost, output, memory) = measure_with_peak(&mut bulk.ours(Of::Data, &arguments))?;
+    let mut command_line = bulk.ours(Of::Data, &arguments);
+    command_line.env("PGPASSWORD", bulk.server().password());
+    let (cost, output, memory) = measure_with_peak(&mut command_line)?;
     ensure!(
         output.status.success(),
         "{} ended with {}\n{}",
