@@ -163,8 +163,15 @@ async fn end(
     if request.analyze == Analyze::Yes {
         progress(RestoreProgress::Analyzing);
         let options = prepared.options();
-        if let Err(failure) = stop.or(place::analyze(&options, prepared.sessions())).await {
-            return Err(give_up(prepared, failure, "the dump is whole in it").await);
+        let analyzed = place::analyze(&options, prepared.sessions());
+        match stop
+            .or(async { Ok::<_, RestoreFailure>(analyzed.await) })
+            .await
+        {
+            Ok(told) => notes.extend(told),
+            Err(failure) => {
+                return Err(give_up(prepared, failure, "the dump is whole in it").await);
+            }
         }
     }
     let replaces = matches!(request.target, Target::Replace(_));

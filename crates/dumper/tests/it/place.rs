@@ -671,3 +671,52 @@ fn statistics_are_made_of_everything_on_several_sessions() {
         assert_ne!(server.scalar(&named.name, sql).unwrap(), "0");
     }
 }
+
+/// Rows and keys are all there: neither a full server nor a function that fails under ANALYZE is a reason to drop them.
+#[test]
+fn a_database_is_not_lost_for_want_of_statistics() {
+    let place = Place::new();
+    let server = place.database.server();
+    let named = Named::new(server, unique("place_unanalyzed_"));
+    let role = unique("place_few_");
+    // one session makes the database, and two are left
+    server
+        .create_role(&role, "CREATEDB CONNECTION LIMIT 3 PASSWORD 'x'")
+        .unwrap();
+    let mut request = to(
+        &place,
+        &named,
+        "CREATE FUNCTION public.f(i int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN\n\
+         IF pg_catalog.current_query() ~ '^ANALYZE' THEN RAISE 'not now'; END IF; RETURN i; END $$;\n\
+         CREATE TABLE public.bad (id int);\nCREATE TABLE public.new (id int);\n\
+         COPY public.bad (id) FROM stdin;\n1\n2\n\\.\n\nCOPY public.new (id) FROM stdin;\n1\n\\.\n\n\
+         CREATE INDEX i ON public.bad USING btree (public.f(id));\n",
+    );
+    request.connection = as_role(server, &role);
+    request.mode = sessions(8);
+    request.analyze = Analyze::Yes;
+    let restored = run(&request).unwrap();
+    assert_eq!(
+        (restored.database.as_str(), restored.rows),
+        (&*named.name, 3)
+    );
+    assert_eq!(restored.notes.len(), 2, "{:?}", restored.notes);
+    assert!(
+        restored.notes[0].starts_with("the server has room for 2 of 8 sessions: "),
+        "{:?}",
+        restored.notes
+    );
+    assert!(
+        restored.notes[1].starts_with("the planner's statistics of public.bad were not made: ")
+            && restored.notes[1].contains("not now"),
+        "{:?}",
+        restored.notes
+    );
+    let analyzed = "SELECT reltuples FROM pg_class WHERE relname = 'new'";
+    assert_eq!(server.scalar(&named.name, analyzed).unwrap(), "1");
+    let all = named.name.clone();
+    drop(named);
+    server
+        .execute("postgres", &format!("DROP ROLE {role}"))
+        .unwrap_or_else(|error| panic!("{all}: {error}"));
+}

@@ -4,14 +4,19 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use pgdriver::{ConnectOptions, QueryError, Session, databases};
+use pgdriver::{ConnectError, ConnectErrorKind, ConnectOptions, QueryError, Session, databases};
 use tokio::task::JoinSet;
 
 use super::super::error::RestoreFailure;
 use super::super::restored::Difference;
 use crate::archive::TableRows;
 use crate::manifest::{DatabaseProperties, Manifest};
+
+/// How long room for a session is waited for.
+const ROOM: Duration = Duration::from_secs(5);
+const AGAIN: Duration = Duration::from_millis(50);
 
 /// Rows that the server took against rows that the manifest has. Of a dump without a manifest its own end marker and
 /// checksums have said that it is whole.
@@ -41,23 +46,53 @@ pub(in super::super) fn compare(manifest: &Manifest, tables: &[TableRows]) -> Ve
     differences
 }
 
-/// The planner's statistics, which no dump before 18 holds, over several sessions.
-pub(in super::super) async fn analyze(
+/// The planner's statistics, which no dump before 18 holds, over several sessions. What could not be made: the data are
+/// whole without it, so it is no failure.
+pub(in super::super) async fn analyze(options: &ConnectOptions, sessions: usize) -> Vec<String> {
+    match analyze_all(options, sessions).await {
+        Ok(notes) => notes,
+        Err(failure) => vec![unmade("the database", &failure.to_string())],
+    }
+}
+
+async fn analyze_all(
     options: &ConnectOptions,
     sessions: usize,
-) -> Result<(), RestoreFailure> {
-    let session = pgdriver::connect(options).await?;
+) -> Result<Vec<String>, RestoreFailure> {
+    let session = connected(options).await?;
     let tables = databases::to_analyze(&session).await?;
-    session.close().await;
     let queue = Arc::new(Mutex::new(rounds(&tables, sessions)));
     let mut working = JoinSet::new();
-    for _ in 0..sessions.max(1) {
-        working.spawn(analyze_some(options.clone(), Arc::clone(&queue)));
+    for _ in 1..sessions {
+        // a server that has no room for it has some for the first
+        let Ok(another) = pgdriver::connect(options).await else {
+            break;
+        };
+        working.spawn(analyze_some(another, Arc::clone(&queue)));
     }
+    let mut notes = analyze_some(session, Arc::clone(&queue)).await?;
     while let Some(done) = working.join_next().await {
-        done.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))?;
+        notes.extend(done.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))?);
     }
-    Ok(())
+    Ok(notes)
+}
+
+/// The places of the sessions that have just said goodbye are free soon.
+async fn connected(options: &ConnectOptions) -> Result<Session, ConnectError> {
+    let begun = Instant::now();
+    loop {
+        match pgdriver::connect(options).await {
+            Err(error)
+                if error.kind() == ConnectErrorKind::TooManyConnections
+                    && begun.elapsed() < ROOM => {}
+            other => return other,
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+}
+
+fn unmade(what: &str, why: &str) -> String {
+    format!("the planner's statistics of {what} were not made: {why}. When that is mended: ANALYZE")
 }
 
 type Rounds = VecDeque<Vec<String>>;
@@ -73,22 +108,28 @@ fn rounds(tables: &[String], sessions: usize) -> Rounds {
 }
 
 async fn analyze_some(
-    options: ConnectOptions,
+    session: Session,
     queue: Arc<Mutex<Rounds>>,
-) -> Result<(), RestoreFailure> {
-    let session = pgdriver::connect(&options).await?;
+) -> Result<Vec<String>, RestoreFailure> {
+    let lock = || queue.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut notes = Vec::new();
     pgdriver::loading::without_limits(&session).await?;
     loop {
-        let next = queue
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop_front();
+        let next = lock().pop_front();
         let Some(tables) = next else { break };
-        let sql = format!("ANALYZE {}", tables.join(", "));
-        session.execute(&sql).await?;
+        let done = session
+            .execute(&format!("ANALYZE {}", tables.join(", ")))
+            .await;
+        match (done, tables.as_slice()) {
+            (Ok(()), _) => {}
+            (Err(error), _) if error.is_connection_lost() => return Err(error.into()),
+            (Err(error), [table]) => notes.push(unmade(table, &error.message())),
+            // which of them it was
+            (Err(_), _) => lock().extend(tables.into_iter().map(|table| vec![table])),
+        }
     }
     session.close().await;
-    Ok(())
+    Ok(notes)
 }
 
 /// `ALTER DATABASE … SET` as it was; each that the server refuses is a note.
