@@ -32,8 +32,15 @@ pub(super) fn copy_from_stdin(statement: &[u8]) -> Option<Result<TableName, &'st
     if !words.next()?.is("stdin") {
         return None;
     }
-    if words.any(|word| word.is("binary")) {
-        return Some(Err("COPY in binary format is not in lines"));
+    for word in words {
+        if word.is("binary") {
+            return Some(Err("COPY in binary format is not in lines"));
+        }
+        if word.is("csv") || word.is("header") {
+            return Some(Err(
+                "COPY in CSV format or with a header has rows that are no lines; pg_dump writes none",
+            ));
+        }
     }
     let name = parts.pop()?;
     let schema = parts.pop().unwrap_or_default();
@@ -75,7 +82,14 @@ mod tests {
             "COPY \"S 1\".\"a \"\"b\"\".c\" (x) FROM stdin",
             Some(Ok("S 1.a \"b\".c")),
         );
-        check("COPY a FROM stdin WITH (FORMAT csv, HEADER)", Some(Ok("a")));
+        check(
+            "COPY a (header, csv) FROM stdin WITH NULL AS 'csv'",
+            Some(Ok("a")),
+        );
+        for options in ["WITH (FORMAT csv)", "CSV", "WITH (HEADER true)"] {
+            let refused = "COPY in CSV format or with a header has rows that are no lines; pg_dump writes none";
+            check(&format!("COPY a FROM stdin {options}"), Some(Err(refused)));
+        }
         check(
             "COPY a FROM stdin (FORMAT binary)",
             Some(Err("COPY in binary format is not in lines")),

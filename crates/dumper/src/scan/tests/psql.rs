@@ -36,7 +36,7 @@ const FILES: [&str; 24] = [
     "SELECT 1e'x\\'; SELECT 1.e'x\\'; SELECT 1; SELECT a.e'\\';'; SELECT 1..e'\\';'; SELECT 0x1f'\\'; SELECT 1_0'\\'; SELECT 1;",
     "SELECT :name, :'name', :\"name\", a[1:2], 'x'::text, :'na me;', b[:x]; SELECT 1;",
     "COPY a FROM stdin;\n1;\n'\n\\\\.\n\\.\nSELECT 1;\ncopy \"S\".\"T \"\"\" (\"from\") FROM STDIN (FORMAT text);\n\\.\nSELECT 2;",
-    "COPY a FROM stdin WITH CSV;\n1\n'\n\\.\nSELECT 1;\nCOPY a\nFROM\nstdin\n;\nx\n\\.\nSELECT 3;",
+    "COPY a FROM stdin WITH NULL 'csv';\n1\n'\n\\.\nSELECT 1;\nCOPY a\nFROM\nstdin\n;\nx\n\\.\nSELECT 3;",
     "\u{feff}SELECT 1;\r\nSELECT '\r\n;' -- x\r\n;\r\nCOPY a FROM stdin;\r\n1\r\n\\.\r\nSELECT 2;\r\n",
     "SELECT 'a'\n';b', 'c' -- x\n';d', 'e' /* y */\n';f'; SELECT 1;",
     "SELECT 1 \u{b} ; SELECT é;\u{a0}SELECT 2; SELECT ~!@#^&|`?;SELECT <-- ;\n1; SELECT @/* ; */ 1;",
