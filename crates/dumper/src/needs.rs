@@ -50,6 +50,25 @@ enum As {
 }
 
 impl Needs {
+    /// Why a dump with these needs is not one database's: what pg_dumpall writes changes the roles and passwords of the
+    /// whole server, and fills databases that nobody named.
+    pub(crate) fn of_a_server(&self) -> Option<String> {
+        let listed =
+            |names: &BTreeSet<String>| names.iter().cloned().collect::<Vec<_>>().join(", ");
+        if self.databases.len() > 1 {
+            return Some(format!(
+                "the dump holds more than one database ({}), as pg_dumpall writes them",
+                listed(&self.databases)
+            ));
+        }
+        (!self.made.is_empty()).then(|| {
+            format!(
+                "the dump makes roles or tablespaces of the whole server ({}), as pg_dumpall's does",
+                listed(&self.made)
+            )
+        })
+    }
+
     /// Takes in one statement, or its beginning.
     pub(crate) fn read(&mut self, statement: &[u8]) {
         let end = statement

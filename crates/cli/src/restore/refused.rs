@@ -58,7 +58,7 @@ fn class(error: &RestoreError) -> Class {
         F::Usage(_) => Class::Usage,
         F::Archive(error) if error.is_unopened() => Class::Usage,
         F::Archive(_) => Class::BackupUnverified,
-        F::Dump { .. } => Class::RestoreDumpRefused,
+        F::Dump { .. } | F::OfAServer(_) => Class::RestoreDumpRefused,
         // before anything was loaded it is a connection like any other
         F::Connect(connect) if error.changed() == dumper::Changed::No => {
             gates::connect_class(connect.kind())

@@ -34,6 +34,9 @@ pub enum RestoreFailure {
         /// What is wrong with it.
         reason: String,
     },
+    /// It is no dump of one database; nothing was run.
+    #[error("{0}")]
+    OfAServer(String),
     /// No session could be opened.
     #[error("{0}")]
     Connect(#[from] ConnectError),
@@ -142,7 +145,7 @@ impl RestoreError {
             RestoreFailure::Usage(_) => "restore-usage",
             RestoreFailure::Archive(error) if error.is_interrupted() => "restore-interrupted",
             RestoreFailure::Archive(error) => error.class(),
-            RestoreFailure::Dump { .. } => "restore-dump-refused",
+            RestoreFailure::Dump { .. } | RestoreFailure::OfAServer(_) => "restore-dump-refused",
             RestoreFailure::Connect(_) => "restore-unreachable",
             RestoreFailure::Pooler { .. } => "restore-through-pooler",
             RestoreFailure::Missing { .. } => "restore-needs-missing",
@@ -158,6 +161,10 @@ impl RestoreError {
     pub fn hint(&self) -> Option<String> {
         match &*self.failure {
             RestoreFailure::Connect(error) => error.hint().map(str::to_owned),
+            RestoreFailure::OfAServer(_) => Some(
+                "psql restores a whole server; for one database of it, dump that one alone"
+                    .to_owned(),
+            ),
             RestoreFailure::Pooler { .. } => {
                 Some("name the server itself: its own host and port".to_owned())
             }

@@ -117,6 +117,9 @@ async fn known(
     let hear = |read| progress(RestoreProgress::Verifying { read, bytes });
     let pg_restore = request.pg_restore.as_deref();
     let found = verify_until(&request.archive, pg_restore, hear, stop.future.as_mut()).await?;
+    if let Some(reason) = found.needs.of_a_server() {
+        return Err(RestoreFailure::OfAServer(reason));
+    }
     Ok(Known {
         manifest: found.manifest,
         needs: found.needs,
