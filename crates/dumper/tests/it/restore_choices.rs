@@ -117,18 +117,82 @@ fn the_database_of_a_dump_with_create_is_ours_to_choose() {
             "{preamble}SELECT 1;\n\\connect third\n\nSELECT 2;\n"
         ));
         let error = run(&place.request(&archive, mode(count))).unwrap_err();
-        let (line, reason) = dump_refused(&error);
-        assert_eq!(line, 7);
-        assert!(reason.contains("\"other\" and \"third\""), "{reason}");
+        assert_eq!(
+            (error.class(), error.changed()),
+            ("restore-dump-refused", Changed::No)
+        );
+        let words =
+            "the dump holds more than one database (other, third), as pg_dumpall writes them";
+        assert_eq!(error.to_string(), words);
     }
+}
+
+/// Its statements are about the whole server: the password of whoever restores would be another afterwards.
+#[test]
+fn a_dump_of_a_whole_server_is_refused_before_its_first_statement() {
+    let place = Place::new();
+    let role = format!("choices_made_{}", std::process::id());
+    let archive = place.dump(&format!(
+        "CREATE ROLE {role};\nALTER ROLE {role} WITH LOGIN PASSWORD 'geheim';\n\\connect template1\n\nSELECT 1;\n"
+    ));
+    let error = run(&place.request(&archive, sessions(2))).unwrap_err();
+    let there = format!("SELECT count(*) FROM pg_roles WHERE rolname = '{role}'");
+    let made = place.scalar(&there);
+    let server = place.database.server();
+    server
+        .execute("postgres", &format!("DROP ROLE IF EXISTS {role}"))
+        .unwrap();
+    assert_eq!(
+        (error.class(), error.changed()),
+        ("restore-dump-refused", Changed::No)
+    );
+    assert_eq!(made, "0");
+    assert!(error.to_string().contains(&role), "{error}");
+}
+
+/// The server would take it back with the session, and psql would not say so either.
+#[test]
+fn a_transaction_without_an_end_is_no_success() {
+    let place = Place::new();
+    let archive = place.dump("SELECT 1;\nBEGIN;\nCREATE TABLE public.a (id int);\n");
+    let error = run(&place.request(&archive, sessions(2))).unwrap_err();
+    let (line, reason) = dump_refused(&error);
+    assert_eq!(
+        (line, reason),
+        (2, "the transaction that begins there has no end")
+    );
+    // ours has one
+    run(&place.request(&archive, mode(0))).unwrap();
+    assert_eq!(place.scalar("SELECT count(*) FROM a"), "0");
+}
+
+/// Every piece of the rows would lose its first line as the header.
+#[test]
+fn rows_that_are_no_lines_are_refused_by_line() {
+    let place = Place::new();
+    let archive = place.dump(
+        "CREATE TABLE public.a (id int);\nCOPY public.a (id) FROM stdin WITH (FORMAT csv, HEADER);\nid\n1\n\\.\n",
+    );
+    let error = run(&place.request(&archive, sessions(2))).unwrap_err();
+    assert_eq!(
+        (error.class(), error.changed()),
+        ("backup-not-restorable", Changed::No),
+        "{error}"
+    );
 }
 
 #[test]
 fn another_encoding_is_translated() {
+    for strings in ["on", "off"] {
+        check_encoding(&format!("SET standard_conforming_strings = {strings};\n"));
+    }
+}
+
+fn check_encoding(setting: &str) {
     let latin: &[u8] = b"SET client_encoding = 'LATIN1';\nCREATE TABLE public.\"\xe4\" (t text DEFAULT '\xf6');\nCOPY public.\"\xe4\" (t) FROM stdin;\n\xfc\n\\.\n\nINSERT INTO public.\"\xe4\" DEFAULT VALUES;\n\n--\n-- PostgreSQL database dump complete\n--\n\n";
     for count in MODES {
         let place = Place::new();
-        let archive = place.dump_of(latin);
+        let archive = place.dump_of(&[setting.as_bytes(), latin].concat());
         run(&place.request(&archive, mode(count))).unwrap();
         assert_eq!(
             place.scalar("SELECT string_agg(t, ',' ORDER BY t DESC) FROM \"ä\""),

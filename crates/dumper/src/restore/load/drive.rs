@@ -46,8 +46,8 @@ pub(super) struct Drive<'a> {
 enum Transaction {
     /// Nobody's: each statement is one.
     Each,
-    /// The dump has begun one.
-    Theirs,
+    /// The dump has begun one, at this line.
+    Theirs(u64),
     /// Ours, around everything but the preamble; not begun yet.
     OursToCome,
     Ours,
@@ -105,6 +105,11 @@ impl<'a> Drive<'a> {
         }
         self.end_run().await?;
         self.settle().await?;
+        if let Transaction::Theirs(line) = self.transaction {
+            // with the session's end all of it would be gone
+            let reason = "the transaction that begins there has no end".to_owned();
+            return Err(RestoreFailure::Dump { line, reason });
+        }
         if self.transaction == Transaction::Ours {
             self.transaction = Transaction::Committing;
             let line = 0; // behind the last
@@ -147,7 +152,7 @@ impl<'a> Drive<'a> {
                 RestoreFailure::Statement(_) => Stays::Nothing,
                 _ => Stays::Unknown,
             },
-            Transaction::Each | Transaction::Theirs | Transaction::Committed => {
+            Transaction::Each | Transaction::Theirs(_) | Transaction::Committed => {
                 match self.tally.statements {
                     0 => Stays::Nothing,
                     _ => Stays::Part(self.tally.holds()),
@@ -252,7 +257,7 @@ impl<'a> Drive<'a> {
             }
             Kind::Begin => {
                 self.plain(line, text).await?;
-                self.transaction = Transaction::Theirs;
+                self.transaction = Transaction::Theirs(line);
                 Ok(())
             }
             Kind::End => {
@@ -480,7 +485,10 @@ impl<'a> Drive<'a> {
         self.settle().await?;
         let worker = self.free_first().await?;
         let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        let sql = format!("SELECT pg_catalog.convert_from('\\x{hex}', '{encoding}')");
+        // without a backslash, which the dump may have made an escape
+        let sql = format!(
+            "SELECT pg_catalog.convert_from(pg_catalog.decode('{hex}', 'hex'), '{encoding}')"
+        );
         let answer = worker.session().query_text(&sql).await;
         self.crew.put(worker);
         let text = match answer {
