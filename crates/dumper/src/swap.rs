@@ -1,20 +1,30 @@
 //! A restored database takes the name of the live one, which stays whole under another name.
 //!
 //! Both renames, the owner and the rights are one transaction of the server: there is no moment without a database of that
-//! name, but that nobody is let in while it lasts. Absent: making databases, dropping them, asking anybody.
+//! name, but that whoever wants in waits while it lasts. Nothing is committed before, so that a swap that is killed at any
+//! moment leaves both databases as they were, and open.
+//!
+//! Absent: making databases, dropping them, asking anybody.
 
+use std::collections::BTreeSet;
+use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
-use pgdriver::renaming::{self, Allow, Clients, Like};
+use pgdriver::activity::backend_exists;
+use pgdriver::renaming::{self, Clients, Like};
 use pgdriver::{ConnectError, ConnectOptions, QueryError, Session, tables};
 
 use crate::restore::{OldSessions, TypedName};
 
 /// How long ended sessions may take to go.
 const GONE: Duration = Duration::from_secs(15);
+/// How long sessions that have said goodbye may take to go.
+const GOING: Duration = Duration::from_secs(5);
 const AGAIN: Duration = Duration::from_millis(50);
 /// Databases that servers have by themselves: one to work from.
 const ALWAYS_THERE: [&str; 2] = ["postgres", "template1"];
+/// object_in_use
+const IN_USE: &str = "55006";
 /// NAMEDATALEN - 1.
 const LONGEST: usize = 63;
 
@@ -111,40 +121,30 @@ pub async fn clients(
     Ok(clients)
 }
 
-/// Exchanges the names. Whatever fails, the old database lets its users in again.
+/// Exchanges the names.
 pub async fn swap(request: &SwapRequest) -> Result<Swapped, SwapError> {
-    let name = request.name.as_str();
-    let session = outside(&request.connection, &[name, &request.by, &request.kept_as]).await?;
+    let (connection, name) = (&request.connection, request.name.as_str());
+    let none_of = [name, &request.by, &request.kept_as];
+    let session = outside(connection, &none_of).await?;
     let like = checked(&session, request).await?;
     if request.sessions == OldSessions::Refuse {
         unused(&session, name).await?;
     }
-    unused(&session, &request.by).await?;
-    renaming::allow_connections(&session, name, Allow::No).await?;
-    let done = closed(&session, request, &like).await;
-    let now = match &done {
-        Ok(_) => request.kept_as.as_str(),
-        Err(_) => name,
+    left(&session, &request.by).await?;
+    let watch = outside(connection, &none_of).await?;
+    let mut ended = BTreeSet::new();
+    let done = exchanged(&session, &watch, request, &like, &mut ended).await;
+    let done = match done {
+        Err(error) if session.is_closed() => what_came(error, session.pid(), request).await,
+        other => other,
     };
-    let opened = reopened(&session, &request.connection, request, now, like.allow).await;
     session.close().await;
-    match (done, opened) {
-        (Ok(swapped), _) => Ok(swapped),
-        // the answer of the commit was lost, not the commit
-        (Err(_), Ok(Names::Exchanged)) => Ok(Swapped {
-            database: name.to_owned(),
-            kept_as: request.kept_as.clone(),
-            ended: 0,
-        }),
-        (Err(error), Ok(Names::AsBefore)) => Err(error),
-        (Err(error), Err(why)) => Err(SwapError::Unknown(format!("{error}; {why}"))),
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Names {
-    AsBefore,
-    Exchanged,
+    watch.close().await;
+    done.map(|()| Swapped {
+        database: name.to_owned(),
+        kept_as: request.kept_as.clone(),
+        ended: ended.len() as u64,
+    })
 }
 
 /// A session that is on none of these databases.
@@ -196,53 +196,81 @@ async fn unused(session: &Session, database: &str) -> Result<(), SwapError> {
     })
 }
 
-/// Nobody new gets in: those that are there go, then the names change hands.
-async fn closed(
-    session: &Session,
-    request: &SwapRequest,
-    like: &Like,
-) -> Result<Swapped, SwapError> {
-    let name = request.name.as_str();
-    let mut ended = 0;
-    if request.sessions == OldSessions::Terminate {
-        ended = renaming::end_sessions(session, name).await?.0;
-    }
+/// Those that have just said goodbye are waited for.
+async fn left(session: &Session, database: &str) -> Result<(), SwapError> {
     let begun = Instant::now();
-    while let Err(in_use) = unused(session, name).await {
-        if begun.elapsed() > GONE || request.sessions == OldSessions::Refuse {
-            return Err(in_use);
+    loop {
+        match unused(session, database).await {
+            Err(SwapError::InUse { .. }) if begun.elapsed() < GOING => {}
+            other => return other,
         }
         tokio::time::sleep(AGAIN).await;
     }
-    renaming::exchange(session, name, &request.by, &request.kept_as, like).await?;
-    Ok(Swapped {
-        database: name.to_owned(),
-        kept_as: request.kept_as.clone(),
-        ended,
-    })
 }
 
-/// Opens the old database again, whatever it is called, over a new session where this one is gone.
-async fn reopened(
+/// Once the server has begun with it nobody new gets in. Those that are there go, where they may be ended; over another
+/// session, since this one waits for them.
+async fn exchanged(
     session: &Session,
-    connection: &ConnectOptions,
+    watch: &Session,
     request: &SwapRequest,
-    now: &str,
-    allow: Allow,
-) -> Result<Names, SwapError> {
-    let names = |now: &str| match now == request.kept_as {
-        true => Names::Exchanged,
-        false => Names::AsBefore,
-    };
-    if !session.is_closed() {
-        renaming::allow_connections(session, now, allow).await?;
-        return Ok(names(now));
+    like: &Like,
+    ended: &mut BTreeSet<i32>,
+) -> Result<(), SwapError> {
+    let (name, by) = (request.name.as_str(), request.by.as_str());
+    let begun = Instant::now();
+    loop {
+        if request.sessions == OldSessions::Terminate {
+            ended.extend(renaming::end_sessions(watch, name).await?.0);
+        }
+        let exchange = renaming::exchange(session, name, by, &request.kept_as, like);
+        let done = tokio::select! {
+            biased;
+            done = exchange => done,
+            never = ending(watch, request, ended) => match never {},
+        };
+        let Err(error) = done else { return Ok(()) };
+        if error.sqlstate() != Some(IN_USE) {
+            return Err(error.into());
+        }
+        if request.sessions == OldSessions::Refuse || begun.elapsed() > GONE {
+            unused(watch, name).await?;
+            unused(watch, by).await?;
+            return Err(error.into()); // a prepared transaction, or somebody who has gone this moment
+        }
     }
-    let name = request.name.as_str();
-    let other = outside(connection, &[name, &request.by, &request.kept_as]).await?;
-    let exchanged = tables::database_exists(&other, &request.kept_as).await?;
-    let now = if exchanged { &request.kept_as } else { name };
-    renaming::allow_connections(&other, now, allow).await?;
-    other.close().await;
-    Ok(names(now))
+}
+
+/// What comes in before the exchange has its lock is ended, too. A refusal is the exchange's to tell.
+async fn ending(watch: &Session, request: &SwapRequest, ended: &mut BTreeSet<i32>) -> Infallible {
+    loop {
+        tokio::time::sleep(AGAIN).await;
+        if request.sessions == OldSessions::Terminate
+            && let Ok((told, _)) = renaming::end_sessions(watch, request.name.as_str()).await
+        {
+            ended.extend(told);
+        }
+    }
+}
+
+/// The answer was lost, and perhaps not the commit: what the server has when nobody is at work on it any more.
+async fn what_came(error: SwapError, pid: i32, request: &SwapRequest) -> Result<(), SwapError> {
+    let found = async {
+        let none_of = [request.name.as_str(), &request.by, &request.kept_as];
+        let session = outside(&request.connection, &none_of).await?;
+        let begun = Instant::now();
+        while backend_exists(&session, pid).await? && begun.elapsed() < GONE {
+            tokio::time::sleep(AGAIN).await;
+        }
+        let is_there = tables::database_exists(&session, &request.kept_as).await?;
+        let at_work = backend_exists(&session, pid).await?;
+        session.close().await;
+        Ok::<_, SwapError>((is_there, at_work))
+    };
+    match found.await {
+        Ok((true, _)) => Ok(()),
+        Ok((false, false)) => Err(error),
+        Ok((false, true)) => Err(SwapError::Unknown(error.to_string())),
+        Err(why) => Err(SwapError::Unknown(format!("{error}; {why}"))),
+    }
 }

@@ -1,4 +1,4 @@
-//! Databases that change their names: who is on them, closing them to others, the exchange itself.
+//! Databases that change their names: who is on them, ending them, the exchange itself.
 //!
 //! Absent: whether it may be done.
 
@@ -52,42 +52,18 @@ pub async fn clients(session: &Session, database: &str) -> Result<Vec<Clients>, 
     clients.collect()
 }
 
-/// Ends the clients of a database: how many were told to, and how many could not be.
-pub async fn end_sessions(session: &Session, database: &str) -> Result<(u64, u64), QueryError> {
-    let row = END.row(session, &[&database]).await?;
-    let count = |name: &str| row.get::<i64>(name).map(i64::unsigned_abs);
-    Ok((count("told")?, count("not_told")?))
-}
-
-/// Lets nobody in any more, or lets them in again.
-pub async fn allow_connections(
+/// Ends the clients of a database: the pids that were told to, and how many could not be.
+pub async fn end_sessions(
     session: &Session,
     database: &str,
-    allow: Allow,
-) -> Result<(), QueryError> {
-    let database = quoted(database);
-    let word = match allow {
-        Allow::Yes => "true",
-        Allow::No => "false",
-    };
-    let sql = format!("ALTER DATABASE {database} WITH ALLOW_CONNECTIONS {word}");
-    session.batch("close or open a database", &sql).await
-}
-
-/// Whether others may connect.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Allow {
-    /// They may.
-    Yes,
-    /// They may not.
-    No,
+) -> Result<(Vec<i32>, u64), QueryError> {
+    let row = END.row(session, &[&database]).await?;
+    Ok((row.get("told")?, row.get::<i64>("not_told")?.unsigned_abs()))
 }
 
 /// A database but for its contents.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Like {
-    /// Whether it lets anybody in.
-    pub allow: Allow,
     /// What gives another its owner, limit and rights.
     statements: Vec<String>,
 }
@@ -104,16 +80,13 @@ pub async fn like(
         return Ok(None);
     };
     Ok(Some(Like {
-        allow: match row.get("allows_connections")? {
-            true => Allow::Yes,
-            false => Allow::No,
-        },
         statements: row.get("statements")?,
     }))
 }
 
 /// `by` becomes `like` the old one, the old one takes the name `kept_as`, and `by` takes its name: one transaction, all or
-/// nothing. Nobody may be on either.
+/// nothing. Nobody may be on either: the server waits five seconds for those that are (`CountOtherDBBackends`), and whoever
+/// wants to get in meanwhile waits for the end of the transaction.
 pub async fn exchange(
     session: &Session,
     database: &str,

@@ -175,3 +175,91 @@ async fn whatever_is_refused_leaves_both_as_they_were() {
     drop(held);
     two.as_before();
 }
+
+/// Killed at the longest moment of it: what is not committed is gone, and nobody is locked out.
+#[tokio::test]
+async fn a_swap_that_is_cut_off_leaves_both_open() {
+    let two = Two::on(15);
+    let name = two.live.name();
+    // the server waits for it before it renames a database
+    two.live
+        .execute("BEGIN; CREATE TABLE held (); PREPARE TRANSACTION 'held'")
+        .unwrap();
+    let request = two.request(OldSessions::Terminate);
+    let renaming = format!(
+        "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%RENAME TO \"{}\"%' \
+         AND pid <> pg_backend_pid()",
+        two.kept
+    );
+    let is_renaming = || two.server().scalar("postgres", &renaming).unwrap() == "1";
+    {
+        let mut swapping = std::pin::pin!(swap(&request));
+        let begun = std::time::Instant::now();
+        while !is_renaming() {
+            let step = std::time::Duration::from_millis(20);
+            let done = tokio::time::timeout(step, &mut swapping).await;
+            assert!(done.is_err(), "it did not wait: {done:?}");
+            assert!(begun.elapsed().as_secs() < 30);
+        }
+    }
+    crate::support::eventually(|| !is_renaming());
+    let open = format!("SELECT datallowconn FROM pg_database WHERE datname = '{name}'");
+    let open = two.server().scalar("postgres", &open).unwrap();
+    two.run(&format!("ALTER DATABASE \"{name}\" ALLOW_CONNECTIONS true"));
+    two.live.execute("ROLLBACK PREPARED 'held'").unwrap();
+    assert_eq!(open, "t");
+    two.as_before();
+}
+
+/// An application's pool opens its connections again as soon as they are ended.
+#[tokio::test]
+async fn sessions_that_come_again_and_again_do_not_keep_it_off() {
+    let two = Two::on(15);
+    let mut pool = tokio::task::JoinSet::new();
+    for _ in 0..4 {
+        let connection = two.connection();
+        pool.spawn(async move {
+            loop {
+                // refused for a moment where the name changes hands
+                let Ok(session) = pgdriver::connect(&connection).await else {
+                    continue;
+                };
+                let asked = session.query_text("SELECT name FROM who").await;
+                if asked.is_ok_and(|rows| rows == [[Some("restored".to_owned())]]) {
+                    return;
+                }
+                session.closed().await;
+            }
+        });
+    }
+    while clients(&two.connection(), two.live.name())
+        .await
+        .unwrap()
+        .is_empty()
+    {
+        tokio::task::yield_now().await;
+    }
+    let swapped = swap(&two.request(OldSessions::Terminate)).await.unwrap();
+    assert!(swapped.ended >= 1, "{swapped:?}");
+    while let Some(came_back) = pool.join_next().await {
+        came_back.unwrap();
+    }
+    assert_eq!(two.who(&two.kept).as_deref(), Some("live"));
+}
+
+/// Sessions of ours that have just said goodbye are nobody who uses the database.
+#[tokio::test]
+async fn a_session_that_is_about_to_go_is_waited_for() {
+    let two = Two::on(15);
+    let held = pgdriver::connect(&two.connection().with_database(&two.restored))
+        .await
+        .unwrap();
+    let request = two.request(OldSessions::Refuse);
+    let mut swapping = std::pin::pin!(swap(&request));
+    let a_moment = std::time::Duration::from_millis(500);
+    let done = tokio::time::timeout(a_moment, &mut swapping).await;
+    assert!(done.is_err(), "it did not wait: {done:?}");
+    held.close().await;
+    swapping.await.unwrap();
+    assert_eq!(two.who(two.live.name()).as_deref(), Some("restored"));
+}

@@ -9,7 +9,6 @@ SELECT array_remove(ARRAY[
                        CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END,
                        CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)
            FROM aclexplode(d.datacl) a
-          ORDER BY 1) AS statements,
-       d.datallowconn AS allows_connections
+          ORDER BY 1) AS statements
   FROM pg_database d
  WHERE d.datname = $1::text

@@ -131,7 +131,7 @@ fn of(error: SwapError) -> RestoreFailure {
             "restore-swap-unknown",
             reason,
             "list the databases: the one that was restored is named so until it has the name; ALTER DATABASE … RENAME TO … \
-             ends what is not done, and ALTER DATABASE … ALLOW_CONNECTIONS true opens one that is closed",
+             ends what is not done",
         ),
         SwapError::Missing(_) | SwapError::Name { .. } => refused(
             "restore-swap-refused",

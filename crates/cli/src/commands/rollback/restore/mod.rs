@@ -281,7 +281,7 @@ fn refused(error: &SwapError) -> Failure {
         SwapError::Unknown(_) => (
             Class::RestoreConnectionLost,
             Changed::Unknown,
-            "look at the names with \\l, and let the old one's users in: ALTER DATABASE … WITH ALLOW_CONNECTIONS true",
+            "list the databases before you do anything else: either both have their names still, or both have the new ones",
         ),
     };
     Failure::new(class, error.to_string())
