@@ -97,6 +97,29 @@ pub struct DatabaseProperties {
     pub settings: Vec<DatabaseSetting>,
 }
 
+/// But for its settings.
+impl From<pgdriver::dumped::Database> for DatabaseProperties {
+    fn from(made: pgdriver::dumped::Database) -> Self {
+        let pgdriver::dumped::Database {
+            encoding,
+            collate,
+            ctype,
+            provider,
+            locale,
+            icu_rules,
+        } = made;
+        Self {
+            encoding,
+            collate,
+            ctype,
+            provider,
+            locale,
+            icu_rules,
+            settings: Vec::new(),
+        }
+    }
+}
+
 /// A setting that sessions of the database begin with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DatabaseSetting {

@@ -160,23 +160,13 @@ async fn union(session: &Session, patterns: &[String]) -> Result<HashSet<u32>, Q
 }
 
 async fn properties(session: &Session) -> Result<DatabaseProperties, QueryError> {
-    let dumped::Database {
-        encoding,
-        collate,
-        ctype,
-        provider,
-        locale,
-        icu_rules,
-    } = dumped::database(session).await?;
-    let settings = dumped::settings(session).await?;
+    let settings = {
+        let settings = dumped::settings(session).await?;
+        settings.into_iter().map(setting).collect()
+    };
     Ok(DatabaseProperties {
-        encoding,
-        collate,
-        ctype,
-        provider,
-        locale,
-        icu_rules,
-        settings: settings.into_iter().map(setting).collect(),
+        settings,
+        ..dumped::database(session).await?.into()
     })
 }
 

@@ -20,7 +20,7 @@ pub use watched::{Copying, backends, copies, locked, measured};
 const SNAPSHOT: Sql = sql!("export a snapshot", "dump_snapshot.sql");
 const WAL: Sql = sql!("ask where the log stands", "dump_wal_position.sql");
 const TABLES: Sql = sql!("list the tables of a snapshot", "dump_tables.sql");
-const DATABASE: Sql = sql!("ask how the database was made", "dump_database.sql");
+const DATABASE: Sql = sql!("ask how the database was made", "dump_database.sql", TEXT);
 const SETTINGS: Sql = sql!("read the database's settings", "dump_database_settings.sql");
 
 /// As pg_dump's own transaction. Limits of the role or the database are none of ours; but no lock is waited for: whoever
@@ -176,7 +176,18 @@ fn table(row: &Row) -> Result<Table, QueryError> {
 
 /// How the session's database was made.
 pub async fn database(session: &Session) -> Result<Database, QueryError> {
-    let row = aside(session, DATABASE.row(session, &[])).await?;
+    let own: Option<&str> = None;
+    let row = aside(session, DATABASE.row(session, &[&own])).await?;
+    made(&row)
+}
+
+/// How another database of the server was made.
+pub async fn database_named(session: &Session, name: &str) -> Result<Database, QueryError> {
+    let row = DATABASE.row(session, &[&name]).await?;
+    made(&row)
+}
+
+fn made(row: &Row) -> Result<Database, QueryError> {
     Ok(Database {
         encoding: row.get("encoding")?,
         collate: row.text("collate")?.unwrap_or_default(),

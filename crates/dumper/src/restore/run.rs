@@ -177,6 +177,9 @@ async fn end(
             }
         }
     }
+    if let Err(failure) = prepared.refresh().await {
+        return Err(RestoreError::new(failure).leaving(nameless(&prepared)));
+    }
     let replaces = matches!(request.target, Target::Replace(_));
     // one that takes another's place takes over what that one had
     if let Some(properties) = manifest.and_then(|manifest| manifest.properties.as_ref())

@@ -720,3 +720,94 @@ fn a_database_is_not_lost_for_want_of_statistics() {
         .execute("postgres", &format!("DROP ROLE {role}"))
         .unwrap_or_else(|error| panic!("{all}: {error}"));
 }
+
+#[test]
+fn a_role_that_makes_no_databases_learns_it_with_everything_else() {
+    for major in [14, 18] {
+        let place = Place::on(major);
+        let server = place.database.server();
+        let named = Named::new(server, unique("place_uncreated_"));
+        let role = unique("place_poor_");
+        server.create_role(&role, "PASSWORD 'x'").unwrap();
+        let sql =
+            "CREATE TABLE public.a (id int);\nGRANT SELECT ON TABLE public.a TO reader_gone;\n";
+        let mut request = to(&place, &named, sql);
+        request.connection = as_role(server, &role);
+        let error = refused(run(&request), "restore-needs-missing");
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "the server lacks what the dump needs\n  attribute CREATEDB: {role} may not make a database\n  \
+                 role reader_gone"
+            )
+        );
+        let remedy = format!("ALTER ROLE \"{role}\" CREATEDB; as a superuser, ");
+        assert!(error.hint().unwrap().starts_with(&remedy), "{error}");
+        named.run(&format!("DROP ROLE {role}"));
+    }
+}
+
+/// A dump without a manifest says nothing of its database: text is to sort as it did before.
+#[test]
+fn what_takes_another_s_place_sorts_as_that_one_did() {
+    for major in [14, 18] {
+        let place = Place::on(major);
+        let server = place.database.server();
+        let named = Named::new(server, unique("place_sorts_"));
+        named.run(&format!(
+            "CREATE DATABASE {} TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'",
+            named.name
+        ));
+        run(&replacing(to(&place, &named, ONE))).unwrap();
+        let is = format!(
+            "SELECT pg_encoding_to_char(encoding) || ' ' || datcollate || ' ' || datctype FROM pg_database \
+             WHERE datname = '{}'",
+            named.name
+        );
+        assert_eq!(server.scalar("postgres", &is).unwrap(), "LATIN1 C C");
+    }
+}
+
+/// It has had nothing to do for hours, and a firewall forgets such connections.
+#[test]
+fn a_session_that_is_lost_while_it_waits_for_the_load_is_opened_again() {
+    let place = Place::new();
+    let server = place.database.server();
+    for unfinished in [false, true] {
+        let named = Named::new(server, unique("place_idle_"));
+        let role = unique("place_idler_");
+        server.create_role(&role, "CREATEDB PASSWORD 'x'").unwrap();
+        let sql = match unfinished {
+            false => ONE,
+            true => "CREATE TABLE public.a (id int);\nSELECT 1 / 0;\n",
+        };
+        let mut request = to(&place, &named, sql);
+        request.connection = as_role(server, &role);
+        let there =
+            format!("FROM pg_stat_activity WHERE usename = '{role}' AND datname = 'postgres'");
+        let cut = Cell::new(false);
+        let restored = heard(&request, |word| {
+            if matches!(word, RestoreProgress::Into { .. }) {
+                named.run(&format!("SELECT pg_terminate_backend(pid) {there}"));
+                let count = format!("SELECT count(*) {there}");
+                eventually(|| server.scalar("postgres", &count).unwrap() == "0");
+                cut.set(true);
+            }
+        });
+        assert!(cut.get());
+        match unfinished {
+            false => assert_eq!(restored.unwrap().database, named.name),
+            true => assert_eq!(restored.unwrap_err().left(), &Left::Nothing),
+        }
+        let expected = if unfinished {
+            &[][..]
+        } else {
+            std::slice::from_ref(&named.name)
+        };
+        assert_eq!(named.all(), expected);
+        drop(named);
+        server
+            .execute("postgres", &format!("DROP ROLE {role}"))
+            .unwrap();
+    }
+}

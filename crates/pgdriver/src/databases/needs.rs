@@ -12,7 +12,8 @@ const NEEDS: Sql = sql!(
     TEXT_ARRAY,
     TEXT_ARRAY,
     TEXT_ARRAY,
-    TEXT_ARRAY
+    TEXT_ARRAY,
+    BOOL
 );
 
 /// What a dump wants to find.
@@ -26,12 +27,14 @@ pub struct Wanted<'a> {
     pub extensions: Vec<&'a str>,
     /// Tablespaces.
     pub tablespaces: Vec<&'a str>,
+    /// A database is made for it.
+    pub database: bool,
 }
 
 /// What stands in the way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lack {
-    /// `role`, `extension`, `tablespace`
+    /// `role`, `extension`, `tablespace`; `attribute` of this role
     pub kind: String,
     /// Its name.
     pub name: String,
@@ -52,6 +55,8 @@ pub enum Why {
     Superuser,
     /// This role may not make anything there.
     Privilege,
+    /// This role may not make databases.
+    NoCreatedb,
 }
 
 /// Everything that stands in the way, by kind and name.
@@ -61,9 +66,10 @@ pub async fn lacks(session: &Session, wanted: &Wanted<'_>) -> Result<Vec<Lack>, 
         roles,
         extensions,
         tablespaces,
+        database,
     } = wanted;
     let rows = NEEDS
-        .rows(session, &[owners, roles, extensions, tablespaces])
+        .rows(session, &[owners, roles, extensions, tablespaces, database])
         .await?;
     let lacks = rows.iter().map(|row| {
         Ok(Lack {
@@ -73,6 +79,7 @@ pub async fn lacks(session: &Session, wanted: &Wanted<'_>) -> Result<Vec<Lack>, 
                 "not-a-member" => Why::NotAMember,
                 "superuser" => Why::Superuser,
                 "privilege" => Why::Privilege,
+                "no-createdb" => Why::NoCreatedb,
                 _ => Why::Missing,
             },
             installed: row.get("installed")?,

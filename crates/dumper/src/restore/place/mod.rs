@@ -10,7 +10,7 @@ mod make;
 mod needs;
 mod swap;
 
-use pgdriver::{ConnectOptions, QueryError, Session, databases, renaming, tables};
+use pgdriver::{ConnectOptions, QueryError, Session, databases, dumped, renaming, tables};
 
 pub(super) use after::{analyze, compare, settings};
 
@@ -59,7 +59,21 @@ pub(super) async fn prepare<'a>(
     needs::met(&session, request, needs).await?;
     let name = match request.target {
         Target::ExistingEmpty => request.into.clone(),
-        Target::New | Target::Replace(_) => make::make(&session, request, properties).await?,
+        Target::New => make::make(&session, request, properties).await?,
+        Target::Replace(_) => {
+            let before;
+            let properties = match properties {
+                Some(_) => properties,
+                // of a dump that does not say what it was in, the database before does
+                None => {
+                    before = dumped::database_named(&session, &request.into)
+                        .await?
+                        .into();
+                    Some(&before)
+                }
+            };
+            make::make(&session, request, properties).await?
+        }
     };
     Ok(Prepared {
         request,
@@ -209,19 +223,50 @@ impl<'a> Prepared<'a> {
         }
     }
 
+    /// The session has had nothing to do during the whole load, and whatever stands between may have cut it off.
+    pub(super) async fn refresh(&mut self) -> Result<(), RestoreFailure> {
+        let fresh = maintenance(self.request).await?;
+        std::mem::replace(&mut self.session, fresh).close().await;
+        Ok(())
+    }
+
     /// It takes its name. What else is to be known.
     pub(super) async fn finish(&mut self) -> Result<Vec<String>, RestoreFailure> {
         let Self { request, name, .. } = &*self;
         let notes = match &request.target {
             Target::ExistingEmpty => Vec::new(),
             Target::New => {
-                databases::rename(&self.session, name, &request.into).await?;
+                self.rename().await?;
                 Vec::new()
             }
             Target::Replace(typed) => swap::swap(&self.session, request, typed, name).await?,
         };
         self.name.clone_from(&request.into);
         Ok(notes)
+    }
+
+    async fn rename(&self) -> Result<(), RestoreFailure> {
+        let Self {
+            request,
+            session,
+            name,
+            ..
+        } = self;
+        let Err(error) = databases::rename(session, name, &request.into).await else {
+            return Ok(());
+        };
+        if session.is_closed() && self.is_renamed().await.unwrap_or(false) {
+            return Ok(()); // the answer was lost, and nothing else
+        }
+        Err(error.into())
+    }
+
+    async fn is_renamed(&self) -> Result<bool, RestoreFailure> {
+        let session = maintenance(self.request).await?;
+        let has_old_name = tables::database_exists(&session, &self.name).await?;
+        let has_name = tables::database_exists(&session, &self.request.into).await?;
+        session.close().await;
+        Ok(has_name && !has_old_name)
     }
 
     /// What becomes of a database that is not whole.
@@ -251,15 +296,15 @@ impl<'a> Prepared<'a> {
 
     async fn remove(&self) -> Result<(), RestoreFailure> {
         // the connection may be what broke
-        let again;
-        let session = match self.session.is_closed() {
-            true => {
-                again = maintenance(self.request).await?;
-                &again
+        match maintenance(self.request).await {
+            Err(_) if !self.session.is_closed() => drop_whole(&self.session, &self.options()).await,
+            Err(failure) => Err(failure),
+            Ok(session) => {
+                let dropped = drop_whole(&session, &self.options()).await;
+                session.close().await;
+                dropped
             }
-            false => &self.session,
-        };
-        drop_whole(session, &self.options()).await
+        }
     }
 }
 

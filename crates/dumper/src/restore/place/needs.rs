@@ -30,7 +30,7 @@ pub(super) async fn met(
             .iter()
             .map(|it| said(it, &request.connection))
             .collect(),
-        remedies: remedies(&lacks, needs),
+        remedies: remedies(&lacks, needs, (request.connection.user(), &request.into)),
     })
 }
 
@@ -50,6 +50,7 @@ fn wanted<'a>(request: &RestoreRequest, needs: &'a Needs) -> Wanted<'a> {
         roles: needs.others.iter().map(String::as_str).collect(),
         extensions: needs.extensions.iter().map(String::as_str).collect(),
         tablespaces: needs.tablespaces.iter().map(String::as_str).collect(),
+        database: request.target != Target::ExistingEmpty,
         ..Wanted::default()
     };
     if request.owners == Owners::Keep {
@@ -75,11 +76,12 @@ fn said(lack: &Lack, connection: &ConnectOptions) -> String {
         }
         Why::Superuser => format!("{kind} {name}: only a superuser may make it"),
         Why::Privilege => format!("{kind} {name}: {user} may not make anything in it"),
+        Why::NoCreatedb => format!("{kind} {name}: {user} may not make a database"),
     }
 }
 
 /// What makes each of them go away, in the order in which one would do it.
-fn remedies(lacks: &[Lack], needs: &Needs) -> Vec<String> {
+fn remedies(lacks: &[Lack], needs: &Needs, (user, into): (&str, &str)) -> Vec<String> {
     let of = |kind: &str, why: Why| {
         let found = lacks
             .iter()
@@ -87,6 +89,13 @@ fn remedies(lacks: &[Lack], needs: &Needs) -> Vec<String> {
         found.map(|it| it.name.as_str()).collect::<Vec<_>>()
     };
     let mut remedies = Vec::new();
+    if lacks.iter().any(|it| it.why == Why::NoCreatedb) {
+        let (user, into) = (quoted(user), quoted(into));
+        remedies.push(format!(
+            "ALTER ROLE {user} CREATEDB; as a superuser, or let one make it empty (CREATE DATABASE {into} OWNER {user} \
+             TEMPLATE template0;) and restore into that"
+        ));
+    }
     let missing = of("role", Why::Missing);
     for role in &missing {
         remedies.push(format!("CREATE ROLE {};", quoted(role)));
@@ -94,8 +103,9 @@ fn remedies(lacks: &[Lack], needs: &Needs) -> Vec<String> {
     let no_member = of("role", Why::NotAMember);
     for role in &no_member {
         remedies.push(format!(
-            "GRANT {} TO CURRENT_USER; as a superuser, or restore as one",
-            quoted(role)
+            "GRANT {} TO {}; as a superuser, or restore as one",
+            quoted(role),
+            quoted(user)
         ));
     }
     let roles: Vec<&str> = missing.iter().chain(&no_member).copied().collect();
@@ -161,7 +171,7 @@ mod tests {
             lack("tablespace", "fast", Why::Missing),
         ];
         assert_eq!(
-            remedies(&lacks, &needs),
+            remedies(&lacks, &needs, ("ann", "shop")),
             [
                 "CREATE ROLE \"b\"\"c\";",
                 "or leave out what needs them: --no-owner",
@@ -170,13 +180,17 @@ mod tests {
                 "CREATE TABLESPACE \"fast\" LOCATION '…';",
             ]
         );
-        let only = remedies(&[lack("role", "a", Why::NotAMember)], &needs);
+        let only = remedies(
+            &[lack("role", "a", Why::NotAMember)],
+            &needs,
+            ("ann", "shop"),
+        );
         assert_eq!(
             only[1],
             "or leave out what needs them: --no-owner --no-privileges"
         );
         // a role in a policy is needed whatever is left out
-        let policy = remedies(&[lack("role", "p", Why::Missing)], &needs);
+        let policy = remedies(&[lack("role", "p", Why::Missing)], &needs, ("ann", "shop"));
         assert_eq!(policy, ["CREATE ROLE \"p\";"]);
     }
 }
