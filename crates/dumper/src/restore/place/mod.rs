@@ -10,6 +10,8 @@ mod make;
 mod needs;
 mod swap;
 
+use std::time::{Duration, Instant};
+
 use pgdriver::{ConnectOptions, QueryError, Session, databases, dumped, renaming, tables};
 
 pub(super) use after::{analyze, compare, settings};
@@ -21,6 +23,9 @@ use crate::manifest::DatabaseProperties;
 use crate::needs::Needs;
 use crate::swap::{described, quoted};
 
+/// How long sessions that have said goodbye may take to go.
+const GOING: Duration = Duration::from_secs(1);
+const AGAIN: Duration = Duration::from_millis(50);
 /// The longest name that PostgreSQL does not cut.
 const NAME: usize = 63;
 
@@ -83,9 +88,15 @@ pub(super) async fn prepare<'a>(
     })
 }
 
-/// Whoever is on a database that is about to be filled sees it half done.
+/// Whoever is on a database that is about to be filled sees it half done. Sessions that looked whether it is empty, and
+/// have said goodbye, are not meant.
 async fn others(session: &Session, name: &str) -> Result<Option<String>, QueryError> {
-    let clients = renaming::clients(session, name).await?;
+    let begun = Instant::now();
+    let mut clients = renaming::clients(session, name).await?;
+    while !clients.is_empty() && begun.elapsed() < GOING {
+        tokio::time::sleep(AGAIN).await;
+        clients = renaming::clients(session, name).await?;
+    }
     let said = || {
         format!(
             "others are on database \"{name}\" while it is filled: {}",
