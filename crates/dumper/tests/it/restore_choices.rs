@@ -212,6 +212,22 @@ fn what_no_transaction_takes_is_told_by_its_line() {
     run(&place.request(&archive, sessions(2))).unwrap();
 }
 
+/// It has no effect, and is no error either: rights are not as the dump has them.
+#[test]
+fn what_the_server_only_warns_of_is_told() {
+    let sql = "CREATE TABLE public.a (id int);\n\
+               DO $$ BEGIN RAISE WARNING 'not as you think'; RAISE NOTICE 'never mind'; END $$;\n";
+    for count in MODES {
+        let place = Place::new();
+        let archive = place.dump(sql);
+        let restored = run(&place.request(&archive, mode(count))).unwrap();
+        assert_eq!(
+            restored.notes,
+            ["the server warned: not as you think (SQLSTATE 01000)"]
+        );
+    }
+}
+
 #[test]
 fn a_subscription_s_password_is_in_no_error() {
     let sql = "CREATE SUBSCRIPTION s CONNECTION 'host=x password=geheim' PUBLICATION p WITH (nix = true);\n";

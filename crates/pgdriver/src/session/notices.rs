@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio_postgres::error::DbError;
+use tokio_postgres::error::{DbError, Severity};
 
 const KEPT: usize = 100;
 
@@ -14,6 +14,8 @@ const KEPT: usize = 100;
 pub struct Notice {
     /// `WARNING`, `NOTICE`, …, in the server's language.
     pub severity: String,
+    /// It is a WARNING, whatever the server's language: something was not done as it was asked for.
+    pub is_warning: bool,
     /// Five characters.
     pub sqlstate: String,
     /// The message.
@@ -39,6 +41,7 @@ impl Notices {
         }
         heard.last.push_back(Notice {
             severity: said.severity().to_owned(),
+            is_warning: said.parsed_severity() == Some(Severity::Warning),
             sqlstate: said.code().code().to_owned(),
             message: said.message().to_owned(),
         });

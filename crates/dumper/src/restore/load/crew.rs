@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use pgdriver::{CancelToken, ConnectOptions};
+use pgdriver::{CancelToken, ConnectOptions, Notice};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -190,9 +190,13 @@ impl Crew {
         faults
     }
 
-    /// Says goodbye.
-    pub(super) async fn close(self) {
+    /// Says goodbye. What the server said beside its answers.
+    pub(super) async fn close(self) -> Vec<Notice> {
+        let idle = self.idle.iter();
+        let notices = idle.flat_map(|worker| worker.session().take_notices().1);
+        let notices = notices.collect();
         self.dissolve().await;
+        notices
     }
 }
 

@@ -15,6 +15,7 @@ use super::rows::Open;
 use super::run::{Run, Sort};
 use super::settings::Settings;
 use super::tally::Tally;
+use super::warnings;
 use super::words::Words;
 use super::worker::{Job, Worker};
 use super::{Broken, Load, Loaded, Stays, first};
@@ -131,7 +132,8 @@ impl<'a> Drive<'a> {
         drop(self.feed);
         let failure = match done {
             Ok(()) => {
-                self.crew.close().await;
+                let notices = self.crew.close().await;
+                self.tally.notes.extend(warnings::told(&notices));
                 let skipped = self.tally.skipped();
                 self.tally.errors.sort_by_key(|error| error.line);
                 return Ok(Loaded {

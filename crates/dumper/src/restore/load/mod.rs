@@ -18,6 +18,7 @@ mod schedule;
 mod settings;
 mod source;
 mod tally;
+mod warnings;
 mod words;
 mod worker;
 
