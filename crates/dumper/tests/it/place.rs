@@ -389,6 +389,23 @@ fn an_empty_database_is_one_without_anything_of_a_user() {
         ("table public.a", "CREATE TABLE a ()"),
         ("schema s", "CREATE SCHEMA s"),
         ("type public.e", "CREATE TYPE e AS ENUM ()"),
+        ("type public.c", "CREATE TYPE c AS (i int)"),
+        (
+            "collation public.l",
+            "CREATE COLLATION l FROM pg_catalog.\"C\"",
+        ),
+        (
+            "text search configuration public.t",
+            "CREATE TEXT SEARCH CONFIGURATION t (COPY = pg_catalog.simple)",
+        ),
+        (
+            "operator public.===",
+            "CREATE OPERATOR === (FUNCTION = pg_catalog.int4eq, LEFTARG = int, RIGHTARG = int)",
+        ),
+        (
+            "server s",
+            "CREATE FOREIGN DATA WRAPPER w; CREATE SERVER s FOREIGN DATA WRAPPER w",
+        ),
         ("sequence public.q", "CREATE SEQUENCE q"),
         ("large object 4711", "SELECT lo_create(4711)"),
         ("publication p", "CREATE PUBLICATION p FOR ALL TABLES"),
@@ -422,7 +439,10 @@ fn an_empty_database_is_one_without_anything_of_a_user() {
         named.name
     ));
     server
-        .execute(&named.name, "CREATE EXTENSION pg_stat_statements")
+        .execute(
+            &named.name,
+            "CREATE EXTENSION pg_stat_statements; CREATE EXTENSION hstore",
+        )
         .unwrap();
     let mut request = to(&place, &named, ONE);
     request.target = Target::ExistingEmpty;
