@@ -6,13 +6,13 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use pgdriver::dumped::{self, Columns, Counting, Table};
-use pgdriver::{ConnectOptions, QueryError};
+use pgdriver::{ConnectOptions, QueryError, Session};
 use tokio::task::JoinSet;
 
 use super::{ProofFailure, ProofProgress, ProofRequest};
 use crate::archive::{Checksum, TableProof};
 use crate::counts::{Name, name_in};
-use crate::restore::{Difference, Stop};
+use crate::restore::{Difference, Stop, connect_soon};
 
 /// Tables that a session takes at a time.
 const ROUND: usize = 20;
@@ -44,7 +44,7 @@ pub(super) async fn compare(
     progress: &mut impl FnMut(ProofProgress),
     stop: &mut Stop<impl Future<Output = ()>>,
 ) -> Result<Found, ProofFailure> {
-    let session = pgdriver::connect(scratch).await?;
+    let session = connect_soon(scratch).await?;
     dumped::begin(&session).await?;
     let tables = dumped::tables(&session).await?;
     let columns = Arc::new(dumped::columns(&session).await?);
@@ -53,12 +53,16 @@ pub(super) async fn compare(
     progress(ProofProgress::Rows { tables: 0, total });
     let queue = Arc::new(Mutex::new(rounds(tables)));
     let mut working = JoinSet::new();
-    for _ in 0..request.sessions.get() {
-        working.spawn(count(
-            scratch.clone(),
-            Arc::clone(&queue),
-            Arc::clone(&columns),
-        ));
+    for number in 0..request.sessions.get() {
+        let session = match number {
+            0 => connect_soon(scratch).await?,
+            // where the server has no room for another the others do its work
+            _ => match pgdriver::connect(scratch).await {
+                Ok(session) => session,
+                Err(_) => break,
+            },
+        };
+        working.spawn(count(session, Arc::clone(&queue), Arc::clone(&columns)));
     }
     let mut counted = Vec::new();
     loop {
@@ -85,11 +89,10 @@ fn rounds(mut tables: Vec<Table>) -> VecDeque<Vec<Table>> {
 type Counted = Vec<(Table, Counting)>;
 
 async fn count(
-    scratch: ConnectOptions,
+    session: Session,
     queue: Arc<Mutex<VecDeque<Vec<Table>>>>,
     columns: Arc<Columns>,
 ) -> Result<Counted, ProofFailure> {
-    let session = pgdriver::connect(&scratch).await?;
     dumped::begin(&session).await?;
     let mut counted = Vec::new();
     loop {

@@ -12,7 +12,7 @@ mod run;
 mod stop;
 
 pub use error::{Changed, Left, RestoreError, RestoreFailure};
-pub(crate) use place::{beside, drop_whole};
+pub(crate) use place::{beside, connect_soon, drop_whole};
 pub use progress::{Loading, Phase, RestoreProgress};
 pub use request::{
     Analyze, Mode, OldSessions, OnError, Owners, Privileges, RestoreRequest, Target, TypedName,

@@ -324,6 +324,30 @@ fn owners_that_the_server_lacks_are_left_out_and_said() {
     );
 }
 
+#[test]
+fn a_server_that_has_room_for_few_sessions_proves_it_all_the_same() {
+    let tables: String = (0..100)
+        .map(|i| format!("CREATE TABLE t{i} AS SELECT {i} AS a;"))
+        .collect();
+    let proven = Proven::of(15, &tables, |_| {});
+    let role = format!("prove_few_{}", std::process::id());
+    let server = proven.fixture.server();
+    server
+        .create_role(&role, "CREATEDB CONNECTION LIMIT 3 PASSWORD 'x'")
+        .unwrap();
+    let mut request = proven.request();
+    let dsn = server.dsn_as(&role, "x", "postgres");
+    request.connection = ConnectOptions::parse_in(&dsn, &Environment::default()).unwrap();
+    request.sessions = NonZeroU8::new(8).unwrap();
+    request.pg_dump = None;
+    let proof = proof(&request).unwrap();
+    server
+        .execute("postgres", &format!("DROP ROLE {role}"))
+        .unwrap();
+    assert_eq!(said(&proof), [""; 0]);
+    assert_eq!((proof.tables, proof.rows), (100, 100));
+}
+
 /// Owned by somebody who is not there.
 fn rewritten(archive: &Path, role: &str) -> std::path::PathBuf {
     let sql = crate::support::content(archive);

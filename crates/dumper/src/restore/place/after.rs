@@ -4,19 +4,15 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
-use pgdriver::{ConnectError, ConnectErrorKind, ConnectOptions, QueryError, Session, databases};
+use pgdriver::{ConnectOptions, QueryError, Session, databases};
 use tokio::task::JoinSet;
 
 use super::super::error::RestoreFailure;
 use super::super::restored::Difference;
+use super::room::connect_soon;
 use crate::archive::TableRows;
 use crate::manifest::{DatabaseProperties, Manifest};
-
-/// How long room for a session is waited for.
-const ROOM: Duration = Duration::from_secs(5);
-const AGAIN: Duration = Duration::from_millis(50);
 
 /// Rows that the server took against rows that the manifest has. Of a dump without a manifest its own end marker and
 /// checksums have said that it is whole.
@@ -59,7 +55,7 @@ async fn analyze_all(
     options: &ConnectOptions,
     sessions: usize,
 ) -> Result<Vec<String>, RestoreFailure> {
-    let session = connected(options).await?;
+    let session = connect_soon(options).await?;
     let tables = databases::to_analyze(&session).await?;
     let queue = Arc::new(Mutex::new(rounds(&tables, sessions)));
     let mut working = JoinSet::new();
@@ -75,20 +71,6 @@ async fn analyze_all(
         notes.extend(done.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))?);
     }
     Ok(notes)
-}
-
-/// The places of the sessions that have just said goodbye are free soon.
-async fn connected(options: &ConnectOptions) -> Result<Session, ConnectError> {
-    let begun = Instant::now();
-    loop {
-        match pgdriver::connect(options).await {
-            Err(error)
-                if error.kind() == ConnectErrorKind::TooManyConnections
-                    && begun.elapsed() < ROOM => {}
-            other => return other,
-        }
-        tokio::time::sleep(AGAIN).await;
-    }
 }
 
 fn unmade(what: &str, why: &str) -> String {

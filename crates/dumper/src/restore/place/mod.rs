@@ -8,6 +8,7 @@
 mod after;
 mod make;
 mod needs;
+mod room;
 mod swap;
 
 use std::time::{Duration, Instant};
@@ -15,6 +16,7 @@ use std::time::{Duration, Instant};
 use pgdriver::{ConnectOptions, QueryError, Session, databases, dumped, renaming, tables};
 
 pub(super) use after::{analyze, compare, settings};
+pub(crate) use room::connect_soon;
 
 use super::error::{Left, RestoreFailure};
 use super::load::Stays;
