@@ -52,6 +52,25 @@ fn a_name_that_is_given_is_enough_without_a_terminal() {
     scene.is_the_same();
 }
 
+/// What the backup lacks is gone with the old database: that is said however quiet it is to be.
+#[test]
+fn a_backup_of_a_part_says_so_before_it_takes_the_place_of_a_whole() {
+    let scene = Scene::taken(&["--schema-only"]);
+    scene.on_server(&format!("CREATE DATABASE \"{}\"", scene.into));
+    let told = scene.restore().args(["--clean", "-q"]).run().expect(11);
+    let of = format!(
+        "The backup is of database \"{}\"",
+        scene.blog.database.name()
+    );
+    for words in [
+        of.as_str(),
+        "does not hold everything: definitions only, no rows",
+    ] {
+        let said = told.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(said.contains(words), "{said}");
+    }
+}
+
 #[test]
 fn a_name_is_typed_on_a_terminal() {
     let scene = Scene::occupied();

@@ -81,7 +81,7 @@ fn needed(needs: &dumper::Needs) -> Vec<String> {
     .collect()
 }
 
-fn part(m: &Manifest) -> String {
+pub(super) fn part(m: &Manifest) -> String {
     let selection = &m.selection;
     let mut parts = Vec::new();
     if selection.schema_only {

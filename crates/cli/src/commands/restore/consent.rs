@@ -2,15 +2,17 @@
 //!
 //! Absent here: asking for anything else.
 
-use dumper::TypedName;
 use dumper::swap::described;
+use dumper::{Manifest, TypedName};
 use pgdriver::renaming::Clients;
 
+use super::answer;
 use crate::args::ReplacingArgs;
 use crate::commands::Context;
 use crate::exit::Class;
 use crate::failure::Failure;
 use crate::ui::prompt::{self, Interaction};
+use crate::ui::style::{Look, paint};
 use crate::ui::{bytes, out, wrapped};
 
 /// What would be dropped.
@@ -19,6 +21,23 @@ pub(super) struct Old<'a> {
     pub(super) server: &'a str,
     pub(super) clients: &'a [Clients],
     pub(super) bytes: Option<u64>,
+    /// Why what takes its place may not be what one thinks.
+    pub(super) but: Option<String>,
+}
+
+/// A backup of another database, or of a part of one: the rest would be lost with the old one.
+pub(super) fn but(backup: &Manifest, into: &str) -> Option<String> {
+    let mut facts = Vec::new();
+    if backup.database != into {
+        facts.push(format!("is of database \"{}\"", backup.database));
+    }
+    if !backup.selection.is_everything() {
+        facts.push(format!(
+            "does not hold everything: {}",
+            answer::part(backup)
+        ));
+    }
+    (!facts.is_empty()).then(|| format!("The backup {}", facts.join(", and ")))
 }
 
 pub(super) async fn replace(
@@ -27,6 +46,9 @@ pub(super) async fn replace(
     context: &Context,
 ) -> Result<TypedName, Failure> {
     in_use(old, replacing)?;
+    if let Some(but) = &old.but {
+        out::talk(paint(Look::Warning, wrapped("", but))); // however quiet it is to be
+    }
     if let Some(given) = &replacing.confirm_database {
         return TypedName::new(given, old.name).ok_or_else(|| {
             Failure::new(
@@ -106,6 +128,7 @@ mod tests {
             server: "ann@db1:5432",
             clients,
             bytes: Some(12 << 30),
+            but: None,
         }
     }
 

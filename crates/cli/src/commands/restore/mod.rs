@@ -63,7 +63,8 @@ pub(crate) async fn restore(
         .signals
         .or_stop(Standing::of(&place.login, &into))
         .await?;
-    let target = target(&into, &standing, &place, &replacing, context).await?;
+    let by = manifest.as_ref();
+    let target = target(&into, by, &standing, &place, &replacing, context).await?;
     let request = asked.request(&file, &into, target, &replacing, standing);
     let listener: Box<dyn Listener> = Box::new(Terminal::new(context.volume));
     let reporter = Reporter::new(vec![listener]);
@@ -208,6 +209,7 @@ fn manifest(file: &Path) -> Result<Option<Manifest>, Failure> {
 
 async fn target(
     into: &str,
+    by: Option<&Manifest>,
     standing: &Standing,
     place: &Place,
     replacing: &ReplacingArgs,
@@ -223,6 +225,7 @@ async fn target(
                 server: &place.server,
                 clients,
                 bytes: *bytes,
+                but: by.and_then(|by| consent::but(by, into)),
             };
             consent::replace(&old, replacing, context)
                 .await
