@@ -39,6 +39,13 @@ pub(crate) async fn restore_until(
             "a single transaction cannot keep going after an error: leave out one of the two",
         )));
     }
+    if let Target::Replace(typed) = &request.target
+        && typed.as_str() != request.into
+    {
+        return Err(RestoreError::new(RestoreFailure::Usage(
+            "the name that was typed is another database's",
+        )));
+    }
     let known = known(request, &mut progress, stop).await?;
     let properties = known
         .manifest

@@ -268,6 +268,8 @@ fn new_ones_empty_ones_and_ones_that_are_replaced() {
         refused(run(&request).unwrap_err()),
         ("restore-target-exists", no)
     );
+    request.target = Target::Replace(TypedName::new("other", "other").unwrap());
+    assert_eq!(refused(run(&request).unwrap_err()), ("restore-usage", no));
     request.target = Target::Replace(TypedName::new(name, name).unwrap());
     // its own sessions keep it
     let server = place.database.server();
