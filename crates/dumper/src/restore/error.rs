@@ -176,8 +176,8 @@ impl RestoreError {
                     .to_owned(),
             ),
             RestoreFailure::Query(error) => error.hint().map(str::to_owned),
+            RestoreFailure::Archive(error) => error.hint(),
             RestoreFailure::Usage(_)
-            | RestoreFailure::Archive(_)
             | RestoreFailure::Dump { .. }
             | RestoreFailure::Interrupted => None,
         }

@@ -229,6 +229,24 @@ fn what_the_server_only_warns_of_is_told() {
 }
 
 #[test]
+fn without_a_pg_restore_for_its_own_formats_it_is_said_what_to_do() {
+    let place = Place::new();
+    let source = crate::support::Fixture::new("CREATE TABLE a (id int)");
+    let mut dump = source.request();
+    dump.format = dumper::Format::Custom;
+    let archive = crate::support::run(&dump).unwrap();
+    let mut request = place.request(&archive.path, sessions(2));
+    request.pg_restore = Some(place.folder.path().join("pg_restore"));
+    let error = run(&request).unwrap_err();
+    assert_eq!(
+        (error.class(), error.changed()),
+        ("pg-restore-missing", Changed::No)
+    );
+    let hint = error.hint().unwrap_or_default();
+    assert!(hint.contains("postgresql"), "{error} {hint}");
+}
+
+#[test]
 fn a_subscription_s_password_is_in_no_error() {
     let sql = "CREATE SUBSCRIPTION s CONNECTION 'host=x password=geheim' PUBLICATION p WITH (nix = true);\n";
     for count in MODES {
