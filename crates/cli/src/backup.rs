@@ -129,6 +129,7 @@ fn request(pg_dump: PgDump, plan: &BackupPlan<'_>) -> DumpRequest {
         password: options.password().map(|p| Password::new(p.expose())),
         database: options.database().to_owned(),
         server_version_num: plan.server.version_num,
+        system_identifier: plan.server.system_identifier.clone(),
         directory: directory(&plan.settings.dir, plan.root),
         timestamp: Zoned::now().strftime("%Y%m%d_%H%M%S").to_string(),
         created_at: format!("{:.3}", Timestamp::now()),

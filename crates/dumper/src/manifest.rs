@@ -34,6 +34,9 @@ pub struct Manifest {
     pub database: String,
     /// Of the server.
     pub server_version: Version,
+    /// The cluster's: two servers may have databases of one name. A standby has its primary's.
+    #[serde(default)]
+    pub system_identifier: Option<String>,
     /// Of the pg_dump.
     pub pg_dump_version: Version,
     /// The archive's file name.

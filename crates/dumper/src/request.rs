@@ -31,6 +31,8 @@ pub struct DumpRequest {
     pub connection: ConnectOptions,
     /// The server's `server_version_num`.
     pub server_version_num: u32,
+    /// The cluster's system identifier, for the manifest; `None` where this role may not ask.
+    pub system_identifier: Option<String>,
     /// Where archives live; created 0700, with a `.gitignore`, if it is not there.
     pub directory: PathBuf,
     /// `YYYYmmdd_HHMMSS`, part of the file's name.

@@ -1,8 +1,8 @@
 //! Which archives of a database may go, and their removal.
 //!
 //! An archive stays where either rule keeps it; the newest good one stays under any rule. Those of another selection
-//! (definitions alone, some tables) are counted apart, so that they never push a whole one out; beside one that was just
-//! made only those of its own selection may go.
+//! (definitions alone, some tables) are counted apart, so that they never push a whole one out, and so are those of another
+//! cluster, whose database has the same name only; beside one that was just made only those of its own kind may go.
 //!
 //! Absent: archives of other databases, files without a manifest of ours, and the question when to prune.
 
@@ -155,9 +155,9 @@ impl Keep {
     }
 }
 
-/// What archives are counted together.
+/// What archives are counted together: those of one selection, from one cluster.
 fn group(manifest: &Manifest) -> String {
-    serde_json::to_string(&manifest.selection).unwrap_or_default()
+    serde_json::to_string(&(&manifest.selection, &manifest.system_identifier)).unwrap_or_default()
 }
 
 fn is_leftover(archive: &Listed, database: &str, now: Timestamp) -> bool {

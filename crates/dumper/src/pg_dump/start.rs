@@ -158,6 +158,7 @@ pub(crate) mod tests {
             password: Some(Password::new("s3cret")),
             database: "it's\\ x=1".into(),
             server_version_num: 150_018,
+            system_identifier: None,
             directory: "b".into(),
             timestamp: "20261122_213000".into(),
             created_at: "2026-11-22T21:30:00Z".into(),

@@ -28,6 +28,7 @@ fn manifest(database: &str, days: i64, bytes: u64, selection: Selection) -> Mani
         created_at: created.to_string(),
         database: database.to_owned(),
         server_version: version,
+        system_identifier: Some("7".to_owned()),
         pg_dump_version: version,
         file: String::new(),
         format: Format::Plain,
@@ -274,4 +275,26 @@ fn what_cannot_be_removed_is_said() {
     fs_err::create_dir(&path).unwrap();
     assert!(remove(&archives[0]).is_err());
     assert!(remove(&archives[0]).is_err(), "it is gone already");
+}
+
+#[test]
+fn a_database_of_the_same_name_on_another_server_loses_nothing() {
+    let folder = Folder::new();
+    let on = |server: Option<&str>, days| Manifest {
+        system_identifier: server.map(str::to_owned),
+        ..manifest("shop", days, 3, Selection::default())
+    };
+    folder.put("backup_shop_1.sql", &on(Some("production"), 5));
+    folder.put("backup_shop_2.sql", &on(Some("production"), 4));
+    folder.put("backup_shop_3.sql", &on(None, 4)); // nobody knows whose
+    folder.put("backup_shop_4.sql", &on(Some("staging"), 3));
+    folder.put("backup_shop_5.sql", &on(Some("staging"), 2));
+    let keep = Keep {
+        count: NonZeroUsize::new(1),
+        days: None,
+    };
+    let made = folder.path("backup_shop_5.sql");
+    let pruned = prune(folder.0.path(), "shop", keep, Some(&made), now()).unwrap();
+    let removed: Vec<PathBuf> = pruned.removed.into_iter().map(|it| it.path).collect();
+    assert_eq!(removed, [folder.path("backup_shop_4.sql")]);
 }

@@ -66,6 +66,7 @@ impl Fixture {
             password: Some(Password::new(server.password())),
             database: self.database.name().to_owned(),
             server_version_num: num,
+            system_identifier: None,
             directory: self.backups(),
             timestamp: "20261122_213000".to_owned(),
             created_at: "2026-11-22T21:30:00Z".to_owned(),

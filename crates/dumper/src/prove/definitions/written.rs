@@ -71,6 +71,7 @@ fn asked(
         database: scratch.options.database().to_owned(),
         connection: scratch.options.clone(),
         server_version_num: 0,
+        system_identifier: None,
         directory: request.archive.clone(),
         timestamp: String::new(),
         created_at: String::new(),
