@@ -236,6 +236,7 @@ fn write(
         true => Err(io::Error::from(io::ErrorKind::Interrupted)),
         false => Ok(()),
     };
+    let panicked = |_| io::Error::other("a thread of the dump panicked");
     while let Some(block) = packed.next() {
         stopped()?;
         let block = block?;
@@ -244,10 +245,16 @@ fn write(
         if let Some((ahead, _)) = &mut reread {
             ahead.written(sink.written());
         }
+        // whoever reads behind ends before the file does only where it is damaged: no more of it is worth writing
+        if reread.as_ref().is_some_and(|(_, it)| it.is_finished())
+            && let Some((_, rereading)) = reread.take()
+        {
+            let found = rereading.join().map_err(panicked)?;
+            found.map_err(io::Error::other)?;
+        }
     }
     stopped()?; // else what is left would be flushed and read for nobody
     let digested = sink.finish()?;
-    let panicked = |_| io::Error::other("a thread of the dump panicked");
     let reread = reread.map(|(ahead, rereading)| {
         ahead.end();
         rereading.join().map_err(panicked)

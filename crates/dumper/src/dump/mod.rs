@@ -24,7 +24,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use crate::archive::{Archive, Verified};
 use crate::counts::compare;
-use crate::error::DumpError;
+use crate::error::{DumpError, VerifyError};
 use crate::folder;
 use crate::pg_dump::is_full;
 use crate::progress::Progress;
@@ -260,6 +260,11 @@ fn write_error(
     written: u64,
     source: io::Error,
 ) -> DumpError {
+    // found by whoever reads behind the writer
+    let source = match source.downcast::<VerifyError>() {
+        Ok(damage) => return damage.into(),
+        Err(source) => source,
+    };
     if !space::is_out_of_space(&source) {
         return DumpError::File {
             doing: "write",

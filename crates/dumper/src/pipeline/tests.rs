@@ -134,6 +134,36 @@ async fn a_byte_that_changes_on_the_disk_is_found() {
 }
 
 #[tokio::test]
+async fn damage_ends_a_stream_without_end() {
+    let mut job = Job::start(Through::Scan(Compression::Gzip(GzipLevel::default())));
+    job.stdout.write_all(BEGIN.as_bytes()).unwrap();
+    job.stdout.write_all(rows(0, 100_000).as_bytes()).unwrap();
+    let file = job.partial();
+    let deadline = std::time::Instant::now() + LIMIT;
+    while std::fs::metadata(&file).unwrap().len() < 200_000 {
+        assert!(std::time::Instant::now() < deadline, "nothing is written");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let disk = std::fs::OpenOptions::new().write(true).open(&file).unwrap();
+    disk.write_all_at(b"no gzip", 0).unwrap();
+    let mut stdout = job.stdout;
+    let writing = tokio::task::spawn_blocking(move || {
+        let text = rows(0, 50_000);
+        while stdout.write_all(text.as_bytes()).is_ok() {}
+    });
+    let error = done(&mut job.stream).await.unwrap_err();
+    assert!(
+        error.get_ref().is_some_and(|it| it.is::<VerifyError>()),
+        "{error:?}"
+    );
+    timeout(LIMIT, writing)
+        .await
+        .expect("still writing")
+        .unwrap();
+    assert!(!file.exists());
+}
+
+#[tokio::test]
 async fn given_up_it_ends_and_leaves_nothing() {
     for through in ways() {
         let mut job = Job::start(through);

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use super::Job;
 use super::output::Output;
 use crate::dump::write_error;
-use crate::error::DumpError;
+use crate::error::{DumpError, VerifyError};
 use crate::password::scrub;
 use crate::pg_dump::classify;
 use crate::space;
@@ -50,8 +50,10 @@ impl Job<'_> {
         };
         let said = self.said().await;
         match written {
-            // killed by SIGPIPE because our side could not write
-            Err(error) if space::is_out_of_space(&error) => self.write_error(error),
+            // killed by SIGPIPE because our side could not write, or did not want to
+            Err(error) if space::is_out_of_space(&error) || is_damage(&error) => {
+                self.write_error(error)
+            }
             _ => self.classified(status, &said),
         }
     }
@@ -102,4 +104,8 @@ impl Job<'_> {
             Output::Folder(_) => self.folder_bytes,
         }
     }
+}
+
+fn is_damage(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|it| it.is::<VerifyError>())
 }
