@@ -12,7 +12,7 @@ pub(crate) use told::counted;
 
 use std::path::{Path, PathBuf};
 
-use dumper::{DumpError, DumpRequest, Password, PgDump, Progress, Verified, find_pg_dump};
+use dumper::{DumpError, DumpRequest, Password, PgDump, Verified, find_pg_dump};
 use jiff::{Timestamp, Zoned};
 use pgdriver::server::ServerFacts;
 
@@ -79,13 +79,8 @@ pub(crate) async fn take(
     let stop = async {
         plan.signals.more_than(Asked::default()).await;
     };
-    let mut told = Vec::new();
-    let hear = |progress| {
-        told::tell(&progress, plan.reporter);
-        if let Progress::Warning(message) = progress {
-            told.push(message);
-        }
-    };
+    let mut heard = told::Heard::default();
+    let hear = |progress| heard.hear(&progress, plan.reporter);
     let archive = dumper::dump(&request, hear, stop).await;
     let archive = archive.map_err(|e| {
         if e.is_interrupted() {
@@ -94,7 +89,7 @@ pub(crate) async fn take(
             failure(&e)
         }
     })?;
-    for message in archive.warnings.iter().filter(|it| !told.contains(it)) {
+    for message in archive.warnings.iter().filter(|it| !heard.told(it)) {
         plan.reporter.emit(EventKind::Note {
             level: NoteLevel::Warning,
             message: message.clone(),

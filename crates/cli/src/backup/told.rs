@@ -13,6 +13,8 @@ use crate::ui;
 
 /// Tables without an exact count that are named.
 const NAMED: usize = 5;
+/// Lines that are told as they come: who says more is heard at the end, as far as it is kept.
+const LIVE: usize = 100;
 
 pub(super) fn started(request: &dumper::DumpRequest) -> BackupStarted {
     BackupStarted {
@@ -56,11 +58,36 @@ fn options(request: &dumper::DumpRequest) -> Vec<String> {
     options
 }
 
-pub(super) fn tell(progress: &Progress, reporter: &Reporter) {
+/// What was told as it came, so that it is not told again at the end.
+#[derive(Debug, Default)]
+pub(super) struct Heard {
+    told: Vec<String>,
+    failing: bool,
+}
+
+impl Heard {
+    /// Tells it, but for the words with which pg_dump fails: the failure has them.
+    pub(super) fn hear(&mut self, progress: &Progress, reporter: &Reporter) {
+        if let Progress::Said(line) = progress {
+            self.failing |= line.starts_with("pg_dump: error:");
+            if self.failing || self.told.len() >= LIVE {
+                return;
+            }
+        }
+        if let Progress::Said(message) | Progress::Warning(message) = progress {
+            self.told.push(message.clone());
+        }
+        tell(progress, reporter);
+    }
+
+    pub(super) fn told(&self, message: &String) -> bool {
+        self.told.contains(message)
+    }
+}
+
+fn tell(progress: &Progress, reporter: &Reporter) {
     reporter.emit(match progress {
-        // what pg_dump says of a dump that succeeds stands in the archive's warnings too
-        Progress::Said(_) => return,
-        Progress::Warning(message) => EventKind::Note {
+        Progress::Said(message) | Progress::Warning(message) => EventKind::Note {
             level: NoteLevel::Warning,
             message: message.clone(),
         },
@@ -172,8 +199,13 @@ pub(crate) fn counted(tables: &[TableProof]) -> Counted {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::cell::RefCell;
+    use std::rc::Rc;
     use std::time::Duration;
+
+    use super::*;
+    use crate::event::Line;
+    use crate::reporter::Listener;
 
     #[test]
     fn who_is_waited_for_is_told_without_its_query() {
@@ -190,6 +222,39 @@ mod tests {
             who(&holder),
             "shop (gunicorn), backend 4711, idle in transaction for 12 s"
         );
+    }
+
+    /// Keeps the notes.
+    struct Notes(Rc<RefCell<Vec<String>>>);
+
+    impl Listener for Notes {
+        fn hear(&mut self, line: &Line) {
+            if let EventKind::Note { message, .. } = &line.kind {
+                self.0.borrow_mut().push(message.clone());
+            }
+        }
+    }
+
+    #[test]
+    fn what_pg_dump_says_is_told_as_it_comes_but_for_its_failure() {
+        let notes = Rc::new(RefCell::new(Vec::new()));
+        let reporter = Reporter::new(vec![Box::new(Notes(Rc::clone(&notes)))]);
+        let mut heard = Heard::default();
+        let mut say = |line: &str| heard.hear(&Progress::Said(line.to_owned()), &reporter);
+        say("pg_dump: warning: there are circular foreign-key constraints on this table:");
+        say("pg_dump: detail: a");
+        assert_eq!(notes.borrow().len(), 2);
+        say("pg_dump: error: query failed: ERROR:  permission denied for table b");
+        say("pg_dump: detail: Query was: LOCK TABLE b");
+        assert_eq!(notes.borrow().len(), 2, "{:?}", notes.borrow());
+        assert!(heard.told(&"pg_dump: detail: a".to_owned()));
+        assert!(!heard.told(&"pg_dump: detail: Query was: LOCK TABLE b".to_owned()));
+
+        let mut heard = Heard::default();
+        for number in 0..10_000 {
+            heard.hear(&Progress::Said(number.to_string()), &reporter);
+        }
+        assert_eq!(notes.borrow().len(), 2 + LIVE);
     }
 
     #[test]
