@@ -61,7 +61,7 @@ fn an_empty_database_is_filled() {
     let scene = Scene::new();
     scene.on_server(&format!("CREATE DATABASE \"{}\"", scene.into));
     let ran = scene.restore().run().expect(0);
-    in_order(&ran.stderr, &["which is empty"]);
+    in_order(&ran.stderr, &["which is there and has to be empty"]);
     scene.is_the_same();
 }
 

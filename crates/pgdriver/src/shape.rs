@@ -2,11 +2,15 @@
 //!
 //! Absent: the comparison.
 
+mod settled;
+
 use std::collections::BTreeMap;
 
 use crate::query_error::QueryError;
 use crate::session::Session;
 use crate::sql::{Sql, sql};
+
+pub use settled::settled;
 
 const SHAPE: Sql = sql!("read the schema", "shape.sql");
 

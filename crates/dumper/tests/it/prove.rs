@@ -126,6 +126,31 @@ fn every_format_is_proven() {
     }
 }
 
+/// Django's `Q(state__in=[…])` on a CharField, wherever an expression may stand.
+#[test]
+fn expressions_that_the_server_writes_otherwise_the_second_time_are_proven() {
+    const IN: &str = "state IN ('a', 'it''s', 'c, d')";
+    for major in available() {
+        let proven = Proven::of(
+            *major,
+            &format!(
+                "CREATE TABLE t (id int, state varchar(20) DEFAULT 'a', CONSTRAINT ck CHECK ({IN}),
+                    made text GENERATED ALWAYS AS (CASE WHEN {IN} THEN 'x' ELSE 'y' END) STORED);
+                 INSERT INTO t VALUES (1, 'a');
+                 CREATE UNIQUE INDEX i ON t (id, ({IN})) WHERE {IN};
+                 CREATE VIEW v AS SELECT * FROM t WHERE {IN};
+                 CREATE POLICY p ON t USING ({IN});
+                 CREATE RULE r AS ON DELETE TO t WHERE old.{IN} DO NOTHING;
+                 CREATE STATISTICS s ON ({IN}), id FROM t;
+                 CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+                 CREATE TRIGGER tr BEFORE UPDATE ON t FOR EACH ROW WHEN (new.{IN}) EXECUTE FUNCTION f();"
+            ),
+            |_| {},
+        );
+        assert!(said(&proven.prove()).is_empty(), "{major}");
+    }
+}
+
 /// The session that takes the checksums need not be set as the one that compares them.
 #[test]
 fn settings_of_the_source_do_not_matter() {

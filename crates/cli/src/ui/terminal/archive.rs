@@ -73,7 +73,7 @@ impl Terminal {
 
     pub(super) fn restore_started(&mut self, started: &RestoreStarted) {
         let over = match started.target.as_str() {
-            "empty" => ", which is empty",
+            "empty" => ", which is there and has to be empty",
             "replaced" => ", in the place of the one that is there",
             _ => ", a new database",
         };

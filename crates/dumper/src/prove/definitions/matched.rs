@@ -2,8 +2,11 @@
 //!
 //! Absent: where they come from.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::mpsc::Receiver;
+
+use pgdriver::shape;
 
 use super::side::Told;
 use crate::restore::Difference;
@@ -41,7 +44,7 @@ pub(super) fn matched(archive: &Receiver<Told>, scratch: Option<Receiver<Told>>)
             if matched.overflown {
                 continue;
             }
-            let text = in_one_order(told.text);
+            let text = in_one_order(settled(told.text));
             let entry = open.entry(text).or_insert((0, told.line));
             if entry.0 * more < 0 {
                 matched.same += 1;
@@ -64,6 +67,14 @@ pub(super) fn matched(archive: &Receiver<Told>, scratch: Option<Receiver<Told>>)
         .map(|(text, (more, line))| difference(&text, more, line))
         .collect();
     matched
+}
+
+/// As the server writes it when it has read it once.
+fn settled(text: Vec<u8>) -> Vec<u8> {
+    match std::str::from_utf8(&text).map(shape::settled) {
+        Ok(Cow::Owned(other)) => other.into_bytes(),
+        Ok(Cow::Borrowed(_)) | Err(_) => text,
+    }
 }
 
 /// A table that inherits gets the columns of its parents first when it is made from a dump, wherever they stood before.
