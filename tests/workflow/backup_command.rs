@@ -203,3 +203,37 @@ fn a_file_that_is_not_there_is_a_usage_error_and_no_bad_backup() {
     in_order(&ran.stderr, &["cannot read gone.sql.gz", "backup list"]);
     assert!(!ran.stderr.contains("take a new backup"), "{}", ran.stderr);
 }
+
+/// It counts as a backup no more, until it reads well again (a cable, a disk that was lent).
+#[test]
+fn a_backup_that_was_found_damaged_says_so_in_the_list() {
+    let blog = blog(|app| app);
+    let file = backup(&blog);
+    let name = file.display().to_string();
+    let whole = std::fs::read(&file).expect("the file");
+    let mut bytes = whole.clone();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0x40;
+    std::fs::write(&file, &bytes).expect("written");
+    let listed = || {
+        let list = ["backup", "list", "--format", "json"];
+        let ran = support::cli(&blog.project).args(list).run().expect(0);
+        ran.json()["backups"][0].clone()
+    };
+    assert_eq!(listed()["state"], "whole");
+    does_not_verify(&blog, &file, &[]);
+    assert_eq!(listed()["state"], "refuted");
+    let why = listed()["why"].as_str().expect("why").to_owned();
+    assert!(
+        why.contains("do not rely on it") && why.contains(&name),
+        "{why}"
+    );
+    let restore = ["restore", &name, "--into", "elsewhere"];
+    let ran = support::cli(&blog.project).args(restore).run().expect(41);
+    in_order(&ran.stderr, &["do not rely on it: "]);
+
+    std::fs::write(&file, &whole).expect("written");
+    let verify = ["backup", "verify", &name];
+    support::cli(&blog.project).args(verify).run().expect(0);
+    assert_eq!(listed()["state"], "whole");
+}

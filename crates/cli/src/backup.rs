@@ -7,7 +7,7 @@ mod kept;
 mod proven;
 mod told;
 
-pub(crate) use proven::{Proving, restored};
+pub(crate) use proven::{Proving, refute, restored, unsaid};
 pub(crate) use told::counted;
 
 use std::path::{Path, PathBuf};

@@ -40,7 +40,9 @@ pub use archive::{Archive, Checksum, Format, Grade, Snapshot, TableProof, TableR
 pub use dump::dump;
 pub use error::{DumpError, Looked, Refusal, VerifyError};
 pub use list::{Listed, State, Writer, list};
-pub use manifest::{DatabaseProperties, DatabaseSetting, MANIFEST_VERSION, Manifest};
+pub use manifest::{
+    DatabaseProperties, DatabaseSetting, MANIFEST_VERSION, Manifest, Refutation, Refuted,
+};
 pub use needs::Needs;
 pub use password::Password;
 pub use pg_dump::{NoPgRestore, PgDump, Places, Version, find_pg_dump};

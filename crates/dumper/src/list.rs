@@ -38,6 +38,11 @@ pub enum State {
         /// What the manifest says.
         written: u64,
     },
+    /// Since it was written it was found to be no good.
+    Refuted {
+        /// By what.
+        why: String,
+    },
     /// It has no manifest: another tool's, or one whose manifest was removed.
     WithoutManifest,
     /// Its manifest cannot be read.
@@ -83,7 +88,7 @@ impl Listed {
         self.manifest.as_ref().map(|it| it.verified)
     }
 
-    /// It has a manifest and the size that it says.
+    /// It has a manifest and the size that it says, and nothing speaks against it.
     pub fn is_good(&self) -> bool {
         self.state == State::Whole
     }
@@ -168,10 +173,15 @@ fn look_at(entry: &DirEntry) -> io::Result<Option<Listed>> {
 fn judged(path: &Path, bytes: u64) -> (State, Option<Manifest>) {
     match Manifest::of(path) {
         Ok(None) => (State::WithoutManifest, None),
-        Ok(Some(manifest)) if manifest.bytes == bytes => (State::Whole, Some(manifest)),
-        Ok(Some(manifest)) => {
+        Ok(Some(manifest)) if manifest.bytes != bytes => {
             let written = manifest.bytes;
             (State::Resized { written }, Some(manifest))
+        }
+        Ok(Some(manifest)) => {
+            let refuted = manifest.refuted.as_ref();
+            let why = refuted.map(|it| it.why.clone());
+            let state = why.map_or(State::Whole, |why| State::Refuted { why });
+            (state, Some(manifest))
         }
         Err(error) => {
             let reason = error.to_string();

@@ -59,6 +59,9 @@ pub struct Manifest {
     pub seconds: f64,
     /// What was proven when it was written.
     pub verified: Verified,
+    /// What was found wrong with it since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refuted: Option<Refuted>,
     /// Every COPY block.
     pub tables: Vec<TableProof>,
     /// What the database is, for making another like it.
@@ -76,6 +79,25 @@ pub struct Manifest {
     /// What a restore expects of its server; none where nobody looked.
     #[serde(default)]
     pub needs: Option<Needs>,
+}
+
+/// Why a backup is none any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refuted {
+    /// What was done with it.
+    pub by: Refutation,
+    /// What came of that.
+    pub why: String,
+}
+
+/// What a backup did not stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Refutation {
+    /// It was read to its end.
+    Read,
+    /// It was restored, and compared with what was dumped.
+    Restored,
 }
 
 /// A database as `CREATE DATABASE` and `ALTER DATABASE … SET` made it.
@@ -170,11 +192,39 @@ impl Manifest {
 
     /// Writes into the manifest of this archive that it was restored, compared, and the same.
     pub fn mark_restored(archive: &Path) -> io::Result<()> {
-        let manifest = Self::of(archive).map_err(io::Error::other)?;
-        let Some(mut manifest) = manifest else {
+        Self::change(archive, |manifest| {
+            manifest.verified = Verified::Restored;
+            manifest.refuted = None;
+        })
+    }
+
+    /// Writes into the manifest of this archive that it was read to its end, and is what was written. What a restore has
+    /// refuted stays so.
+    pub fn mark_read(archive: &Path) -> io::Result<()> {
+        Self::change(archive, |manifest| {
+            let by_reading = |it: &Refuted| it.by == Refutation::Read;
+            manifest.refuted = manifest.refuted.take().filter(|it| !by_reading(it));
+        })
+    }
+
+    /// Writes into the manifest of this archive that it is no good backup.
+    pub fn mark_refuted(archive: &Path, refuted: &Refuted) -> io::Result<()> {
+        Self::change(archive, |manifest| {
+            manifest.refuted = Some(refuted.clone());
+        })
+    }
+
+    /// Where there is one, and something to change.
+    fn change(archive: &Path, change: impl FnOnce(&mut Self)) -> io::Result<()> {
+        let before = Self::of(archive).map_err(io::Error::other)?;
+        let Some(before) = before else {
             return Ok(());
         };
-        manifest.verified = Verified::Restored;
+        let mut manifest = before.clone();
+        change(&mut manifest);
+        if manifest == before {
+            return Ok(());
+        }
         let path = Self::path_of(archive);
         let partial = with_suffix(&path, ".partial");
         let file = OpenOptions::new()

@@ -6,7 +6,7 @@ use std::num::NonZeroU8;
 use std::path::{Path, PathBuf};
 
 use dumper::prove::{self, Proof, ProofError, ProofFailure, ProofProgress, ProofRequest};
-use dumper::{Manifest, Password, PgDump};
+use dumper::{Manifest, Password, PgDump, Refutation, Refuted, VerifyError};
 use jiff::Zoned;
 use pgdriver::ConnectOptions;
 
@@ -46,22 +46,56 @@ pub(crate) async fn restored(proving: &Proving<'_>) -> Result<Proof, Failure> {
     };
     let hear = |progress| told(&progress, &totals, reporter);
     let proof = Box::pin(prove::restored(&request(proving), hear, stop)).await;
-    let proof = proof.map_err(|error| failure(&error, archive, signals))?;
     let note = |message: &String| {
         let level = NoteLevel::Note;
         let message = message.clone();
         reporter.emit(EventKind::Note { level, message });
     };
+    let proof = proof.map_err(|error| {
+        if let ProofFailure::Archive(damage) = error.failure()
+            && let Some(message) = refute(archive, damage)
+        {
+            note(&message);
+        }
+        failure(&error, archive, signals)
+    })?;
     proof.notes.iter().for_each(note);
     if !proof.holds() {
+        let found = proof.differences.first();
+        let refuted = Refuted {
+            by: Refutation::Restored,
+            why: format!(
+                "restored, it was not what was dumped{}",
+                found.map_or_else(String::new, |it| format!(": {it}"))
+            ),
+        };
+        if let Err(e) = Manifest::mark_refuted(archive, &refuted) {
+            note(&unsaid(&e));
+        }
         return Err(differs(&proof, archive));
     }
     if let Err(e) = Manifest::mark_restored(archive) {
-        note(&format!(
-            "its manifest does not say so, for it cannot be written: {e}"
-        ));
+        note(&unsaid(&e));
     }
     Ok(proof)
+}
+
+/// Notes in the manifest that the file is damaged, so that nobody counts it as a backup; why that cannot be noted.
+pub(crate) fn refute(archive: &Path, damage: &VerifyError) -> Option<String> {
+    if !damage.is_damage() {
+        return None;
+    }
+    let refuted = Refuted {
+        by: Refutation::Read,
+        why: damage.to_string(),
+    };
+    let noted = Manifest::mark_refuted(archive, &refuted);
+    noted.err().map(|e| unsaid(&e))
+}
+
+/// Why a manifest does not say what was found.
+pub(crate) fn unsaid(error: &std::io::Error) -> String {
+    format!("its manifest does not say so, for it cannot be written: {error}")
 }
 
 fn request(proving: &Proving<'_>) -> ProofRequest {

@@ -86,6 +86,7 @@ fn manifest(
         created_at: request.created_at.clone(),
         database: request.database.clone(),
         server_version: Version::from_num(request.server_version_num),
+        refuted: None,
         system_identifier: request.system_identifier.clone(),
         pg_dump_version: request.pg_dump.version,
         file: name.to_string_lossy().into_owned(),

@@ -124,6 +124,23 @@ impl VerifyError {
         matches!(self, Self::Read { source, .. } if kinds.contains(&source.kind()))
     }
 
+    /// The file itself is not what was written: it can be relied on no more.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Empty { .. }
+            | Self::CutShort { .. }
+            | Self::Damaged { .. }
+            | Self::Incomplete { .. }
+            | Self::Refused { .. }
+            | Self::Script { .. }
+            | Self::Differs { .. } => true,
+            Self::Read { .. }
+            | Self::PgRestore { .. }
+            | Self::Manifest { .. }
+            | Self::Interrupted => false,
+        }
+    }
+
     /// Whether the caller's `stop` ended it.
     pub fn is_interrupted(&self) -> bool {
         matches!(self, Self::Interrupted)

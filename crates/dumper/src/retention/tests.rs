@@ -2,6 +2,7 @@ use std::time::{Duration, SystemTime};
 
 use super::*;
 use crate::archive::{Format, Verified};
+use crate::manifest::{Refutation, Refuted};
 use crate::pg_dump::Version;
 use crate::request::Selection;
 
@@ -40,6 +41,7 @@ fn manifest(database: &str, days: i64, bytes: u64, selection: Selection) -> Mani
         rows: 0,
         seconds: 0.1,
         verified: Verified::Counts,
+        refuted: None,
         tables: Vec::new(),
         properties: None,
         snapshot: None,
@@ -297,4 +299,22 @@ fn a_database_of_the_same_name_on_another_server_loses_nothing() {
     let pruned = prune(folder.0.path(), "shop", keep, Some(&made), now()).unwrap();
     let removed: Vec<PathBuf> = pruned.removed.into_iter().map(|it| it.path).collect();
     assert_eq!(removed, [folder.path("backup_shop_4.sql")]);
+}
+
+#[test]
+fn what_was_refuted_takes_no_good_ones_place() {
+    let folder = Folder::new();
+    folder.good("backup_shop_5.sql", 5);
+    for days in [1, 2] {
+        let mut manifest = manifest("shop", days, 3, Selection::default());
+        manifest.refuted = Some(Refuted {
+            by: Refutation::Restored,
+            why: "x".to_owned(),
+        });
+        folder.put(&format!("backup_shop_{days}.sql"), &manifest);
+    }
+    folder.good("backup_shop_9.sql", 9);
+    folder.prune(1, None);
+    assert!(folder.names().contains(&"backup_shop_5.sql".to_owned()));
+    assert!(!folder.names().contains(&"backup_shop_9.sql".to_owned()));
 }

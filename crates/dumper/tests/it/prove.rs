@@ -2,12 +2,13 @@
 
 use std::future::pending;
 use std::num::NonZeroU8;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use dumper::prove::{
     Proof, ProofError, ProofFailure, ProofProgress, ProofRequest, restored, scratch_name,
 };
-use dumper::{Archive, DumpRequest, Format, Manifest, Verified};
+use dumper::{Archive, DumpRequest, Format, Manifest, Refutation, Refuted, Verified};
 use pgdriver::{ConnectOptions, Environment};
 use xtask::servers::available;
 
@@ -390,4 +391,33 @@ fn a_name_says_what_it_is() {
         "shop_proof_20261123_090000"
     );
     assert!(scratch_name(&"ä".repeat(31), "20261123_090000").len() <= 63);
+}
+
+/// Only what found it wrong, or what is stronger, takes that back.
+#[test]
+fn a_refutation_is_taken_back_by_its_like() {
+    let proven = Proven::on(15);
+    let path = &proven.archive.path;
+    let refuted = |by| Refuted {
+        by,
+        why: "x".to_owned(),
+    };
+    let state = || {
+        let listed = dumper::list(path.parent().unwrap()).unwrap();
+        let one = listed.iter().find(|it| it.path == *path).unwrap();
+        (one.is_good(), one.manifest.clone().unwrap().verified)
+    };
+    assert_eq!(state(), (true, Verified::Counts));
+    for (by, after_reading) in [(Refutation::Read, true), (Refutation::Restored, false)] {
+        Manifest::mark_refuted(path, &refuted(by)).unwrap();
+        assert!(!state().0);
+        Manifest::mark_read(path).unwrap();
+        assert_eq!(state().0, after_reading);
+        Manifest::mark_restored(path).unwrap();
+        assert_eq!(state(), (true, Verified::Restored));
+    }
+    let mode = fs_err::metadata(Manifest::path_of(path))
+        .unwrap()
+        .permissions();
+    assert_eq!(mode.mode() & 0o777, 0o600);
 }

@@ -40,7 +40,7 @@ struct Row {
     /// Where it does not hold everything.
     #[serde(skip_serializing_if = "Option::is_none")]
     selection: Option<Selection>,
-    /// `whole`, `resized`, `without_manifest`, `unread_manifest`, `being_written`, `left_over`, `unfinished`
+    /// `whole`, `resized`, `refuted`, `without_manifest`, `unread_manifest`, `being_written`, `left_over`, `unfinished`
     state: &'static str,
     /// In words, where it is not whole.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -110,6 +110,7 @@ fn state(entry: &Listed) -> (&'static str, Option<String>) {
                 bytes(*written)
             )),
         ),
+        State::Refuted { why } => ("refuted", Some(format!("do not rely on it: {why}"))),
         State::WithoutManifest => (
             "without_manifest",
             Some("no manifest of ours beside it".to_owned()),

@@ -11,11 +11,11 @@ use pgdriver::ConnectOptions;
 use serde::Serialize;
 
 use crate::args::{DjangoArgs, Format, VerifyArgs};
-use crate::backup::{Proving, counted, restored};
+use crate::backup::{Proving, counted, refute, restored, unsaid};
 use crate::commands::Context;
 use crate::commands::restore::Place;
 use crate::database::{connect_failure, query_failure};
-use crate::event::{BackupFinished, EventKind, RestorePhase, RestoreProgress};
+use crate::event::{BackupFinished, EventKind, NoteLevel, RestorePhase, RestoreProgress};
 use crate::exit::Class;
 use crate::failure::Failure;
 use crate::report;
@@ -77,6 +77,14 @@ async fn read(
         context.signals.more_than(Asked::default()).await;
     };
     let summary = dumper::verify_until(file, pg_restore, far, stop).await;
+    let unsaid = match &summary {
+        Ok(_) => Manifest::mark_read(file).err().map(|e| unsaid(&e)),
+        Err(e) => refute(file, e),
+    };
+    if let Some(message) = unsaid {
+        let level = NoteLevel::Note;
+        reporter.emit(EventKind::Note { level, message });
+    }
     drop(reporter);
     summary.map_err(|e| {
         if e.is_interrupted() {

@@ -54,6 +54,10 @@ pub(super) fn file(path: &Path, manifest: Option<&Manifest>) -> Vec<String> {
         "  verified when it was taken: {}",
         m.verified.as_str()
     ));
+    if let Some(refuted) = &m.refuted {
+        let words = format!("do not rely on it: {}", refuted.why);
+        lines.push(wrapped("  ", &paint(Look::Warning, words)));
+    }
     if let Some(needs) = &m.needs {
         let needs = needed(needs);
         if !needs.is_empty() {
