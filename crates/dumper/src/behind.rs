@@ -118,14 +118,14 @@ fn flush(_: &File) -> io::Result<()> {
     Ok(())
 }
 
-/// Only pages that the disk has are dropped, and some file systems drop none.
+/// What is read next comes from the disk. Only pages that the disk has are dropped, and some file systems drop none.
 #[cfg(target_os = "linux")]
-fn forget(file: &File) {
+pub(crate) fn forget(file: &File) {
     let _ = rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed);
 }
 
 #[cfg(not(target_os = "linux"))]
-fn forget(_: &File) {}
+pub(crate) fn forget(_: &File) {}
 
 #[cfg(test)]
 mod tests {

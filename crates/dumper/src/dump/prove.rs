@@ -5,6 +5,7 @@
 //!
 //! Absent: the server's counts.
 
+use std::fs::File;
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
@@ -12,6 +13,7 @@ use std::sync::atomic::Ordering;
 use tokio::sync::oneshot;
 
 use super::beat;
+use crate::behind;
 use crate::error::{DumpError, VerifyError};
 use crate::folder::Partial;
 use crate::progress::Progress;
@@ -58,6 +60,10 @@ async fn read<S: Future<Output = ()>>(
     progress: &mut impl FnMut(Progress),
     mut stop: Pin<&mut S>,
 ) -> Result<Content, DumpError> {
+    // files of a folder were forgotten when they were sealed
+    if let Ok(file) = File::open(partial.path()) {
+        behind::forget(&file);
+    }
     let watch = Watch::default();
     let (tell, mut told) = oneshot::channel();
     let (path, watched) = (partial.path().to_owned(), watch.clone());

@@ -184,6 +184,8 @@ fn run_version(path: &Path) -> Result<String, String> {
     command
         .arg("--version")
         .env("LC_ALL", "C")
+        // whatever is called so on PATH has no need of it
+        .env_remove("PGPASSWORD")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
