@@ -80,6 +80,9 @@ pub fn prune(
     Ok(pruned)
 }
 
+/// Clocks of machines that write into one folder differ by less.
+const AHEAD: SignedDuration = SignedDuration::from_hours(1);
+
 /// What becomes of one archive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate {
@@ -127,6 +130,10 @@ fn decide(
                 .as_ref()
                 .is_some_and(|concerned| *concerned != group)
             {
+                return Fate::Stays;
+            }
+            // of a clock that was ahead: it takes nobody's place, and nobody knows when its own time is over
+            if !is_made(archive) && now.duration_since(archive.created()) < -AHEAD {
                 return Fate::Stays;
             }
             let before = newer.entry(group).or_default();

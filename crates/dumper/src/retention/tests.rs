@@ -318,3 +318,16 @@ fn what_was_refuted_takes_no_good_ones_place() {
     assert!(folder.names().contains(&"backup_shop_5.sql".to_owned()));
     assert!(!folder.names().contains(&"backup_shop_9.sql".to_owned()));
 }
+
+#[test]
+fn archives_of_a_clock_that_was_ahead_push_nobody_out() {
+    let folder = Folder::new();
+    for days in [-30, -20, 1, 2, 3] {
+        folder.good(&format!("backup_shop_{days}.sql"), days);
+    }
+    folder.prune(2, None);
+    let names = folder.names();
+    let there = |days: i64| names.contains(&format!("backup_shop_{days}.sql"));
+    assert!(there(1) && there(2) && !there(3), "{names:?}");
+    assert!(there(-30) && there(-20), "{names:?}");
+}
