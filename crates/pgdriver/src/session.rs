@@ -20,6 +20,7 @@ pub use bulk::CopyIn;
 pub use notices::Notice;
 use notices::Notices;
 
+use crate::options::Host;
 use crate::query_error::QueryError;
 use crate::tls::Connector;
 
@@ -46,6 +47,7 @@ pub struct Session {
     key_pid: Option<i32>,
     backend_pid: i32,
     target: String,
+    host: Host,
     guard: Guard,
 }
 
@@ -141,6 +143,7 @@ impl Session {
         opened: Opened,
         key_pid: Option<i32>,
         target: String,
+        host: Host,
     ) -> Result<Self, QueryError> {
         let what = "ask for the backend's pid";
         let answer = opened.client.simple_query("SELECT pg_backend_pid()").await;
@@ -153,6 +156,7 @@ impl Session {
             key_pid,
             backend_pid,
             target,
+            host,
             guard: Guard::None,
         })
     }
@@ -202,6 +206,11 @@ impl Session {
     /// The cancel key's pid is not the server process's: something stands in between.
     pub fn behind_pooler(&self) -> bool {
         self.key_pid.is_some_and(|pid| pid != self.backend_pid)
+    }
+
+    /// The host that answered, with the address at which it did.
+    pub(crate) fn host(&self) -> &Host {
+        &self.host
     }
 
     /// `shop@db1:5432/shop`

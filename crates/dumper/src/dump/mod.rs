@@ -10,6 +10,7 @@ mod finish;
 mod options;
 mod pace;
 mod prove;
+mod server;
 mod watcher;
 mod work;
 
@@ -71,6 +72,8 @@ pub async fn dump(
             None
         }
     };
+    let there = held.as_ref().map(|held| server::of(request, &held.session));
+    let request = there.as_ref().unwrap_or(request);
     check_room(request, held.as_ref(), stored, &mut warnings, &mut progress)?;
     let mut company = Company::Watched;
     let done = loop {

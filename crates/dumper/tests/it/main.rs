@@ -27,6 +27,7 @@ mod retention;
 mod round_trip;
 mod same;
 mod secrets;
+mod several_hosts;
 mod support;
 mod swap;
 mod trip;

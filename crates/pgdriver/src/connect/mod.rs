@@ -193,7 +193,11 @@ async fn open(
         }
     };
     let key_pid = key_pid::key_pid(&opened.client.cancel_token()).await;
-    Session::new(opened, key_pid, options.describe())
+    let host = Host {
+        address: address.or(host.address),
+        ..host.clone()
+    };
+    Session::new(opened, key_pid, options.describe(), host)
         .await
         .map_err(|e| failure::from_query(options, &e))
 }

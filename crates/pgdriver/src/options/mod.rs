@@ -19,7 +19,7 @@ use std::time::Duration;
 pub use environment::Environment;
 pub use error::OptionsError;
 
-use crate::Secret;
+use crate::{Secret, Session};
 
 /// One server to try: where it is, and the password that belongs to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -282,6 +282,16 @@ impl ConnectOptions {
     #[must_use]
     pub fn with_database(mut self, name: &str) -> Self {
         name.clone_into(&mut self.database);
+        self
+    }
+
+    /// The same, and to the very server that this session of theirs is on: of several hosts that one, of a name's several
+    /// addresses that one. What only that server has, such as an exported snapshot, is found there alone.
+    #[must_use]
+    pub fn at_server_of(mut self, session: &Session) -> Self {
+        self.hosts = vec![session.host().clone()];
+        self.session_attrs = SessionAttrs::Any;
+        self.shuffle_hosts = false;
         self
     }
 
