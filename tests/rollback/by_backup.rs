@@ -185,6 +185,30 @@ fn a_file_that_is_not_that_of_the_run_is_not_restored() {
         .says(&["took no backup"]);
 }
 
+/// Whole as well, and of the same database, but taken later: without its manifest only its own bytes can tell.
+#[test]
+fn another_backup_in_the_place_of_the_runs_own_is_not_restored() {
+    let scene = scene();
+    let taken = support::cli(&scene.blog.project)
+        .args(["backup", "--backup-dir", "later", "--format", "json"])
+        .run()
+        .expect(0)
+        .json();
+    let folder = scene.blog.project.folder();
+    let own = folder.join(&scene.file);
+    std::fs::copy(folder.join(text(&taken["file"])), &own).expect("copied");
+    for entry in std::fs::read_dir(own.parent().expect("a folder")).expect("entries") {
+        let path = entry.expect("an entry").path();
+        if path != own && path.extension().is_some_and(|end| end == "json") {
+            std::fs::remove_file(&path).expect("removed");
+        }
+    }
+    Told::by(scene.apply().run(), 41)
+        .because("backup-unverified", "no")
+        .says(&["not the file that the run wrote"]);
+    assert_eq!(scene.databases(), [scene.live()]);
+}
+
 fn applied_run_without_backup() -> (Blog, String) {
     let blog = blog(|app| {
         app.operations("0002_likes", LIKES)

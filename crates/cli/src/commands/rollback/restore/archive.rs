@@ -67,9 +67,9 @@ impl Archive {
             Failure::new(Class::BackupUnverified, e.to_string())
                 .hint("nothing was changed; do not rely on this file: `django-migrate backup list` has others")
         })?;
-        let now = summary.manifest.as_ref().map(|m| m.sha256.as_str());
-        match now {
-            Some(now) if now != self.taken.sha256 => Err(Failure::new(
+        // of the bytes that were read: a manifest may be missing
+        match summary.sha256.as_str() {
+            now if now != self.taken.sha256 => Err(Failure::new(
                 Class::BackupUnverified,
                 format!("{} is whole, but not the file that the run wrote", ui::path(&self.path)),
             )
