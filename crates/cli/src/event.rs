@@ -11,6 +11,7 @@ use strum::IntoStaticStr;
 use crate::exit::Changed;
 use crate::plan::Direction;
 use crate::rollback::Compared;
+use crate::shell::quoted;
 
 /// The version of [`Line`].
 pub(crate) const SCHEMA_VERSION: u32 = 1;
@@ -311,6 +312,29 @@ pub(crate) enum Course {
 }
 
 impl RunStarted {
+    /// What another command needs to come to the same database.
+    pub(crate) fn flags(&self) -> Vec<String> {
+        let Self {
+            settings,
+            pythonpath,
+            database,
+            ..
+        } = self;
+        let settings = settings.iter().map(|module| format!("--settings={module}"));
+        let path = pythonpath.iter().map(|path| format!("--pythonpath={path}"));
+        let alias = (database != "default").then(|| format!("--database={database}"));
+        settings.chain(path).chain(alias).collect()
+    }
+
+    /// `django-migrate rollback RUN` with these words behind it, as a person pastes it.
+    pub(crate) fn rollback(&self, run: &str, more: &[&str]) -> String {
+        let words = ["django-migrate", "rollback", run];
+        let words = words.iter().chain(more).map(|word| quoted(word));
+        let flags = self.flags();
+        let words: Vec<String> = words.chain(flags.iter().map(|f| quoted(f))).collect();
+        words.join(" ")
+    }
+
     pub(crate) fn course(&self) -> Course {
         match (self.direction(), self.restores) {
             (Direction::Forward, _) => Course::Forward,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::model::{BackupState, MigrationLine, MigrationProgress, RollbackCommand, RunReport};
 use super::proof::left_out;
-use crate::event::{ProjectInspected, RunStarted};
+use crate::event::ProjectInspected;
 use crate::shell::quoted;
 
 /// For each app its way back, the app that began last first; then the backup.
@@ -43,9 +43,12 @@ pub(super) fn commands(
 fn forward_again(report: &RunReport) -> Vec<RollbackCommand> {
     let facts = report.project_facts.iter();
     let restored = facts.filter_map(|facts| restore(report, facts));
+    let words = ["django-migrate".to_owned(), "run".to_owned()];
+    let words = words.into_iter().chain(report.started.flags());
+    let run: Vec<String> = words.map(|word| quoted(&word)).collect();
     let again = RollbackCommand {
         what: "forward again".to_owned(),
-        command: "django-migrate run".to_owned(),
+        command: run.join(" "),
         warnings: vec!["what going back destroyed is only in the backup".to_owned()],
     };
     let some = report.migrations.iter().any(|m| {
@@ -161,7 +164,7 @@ fn whole_run(report: &RunReport) -> RollbackCommand {
     };
     RollbackCommand {
         what: "all of it: shown first, and with --apply run under the gates of a run".to_owned(),
-        command: format!("django-migrate rollback {}", quoted(run)),
+        command: report.started.rollback(run, &[]),
         warnings: Vec::new(),
     }
 }
@@ -179,17 +182,7 @@ fn restore(report: &RunReport, facts: &ProjectInspected) -> Option<RollbackComma
         "--into".to_owned(),
         into,
     ];
-    let RunStarted {
-        settings,
-        pythonpath,
-        database,
-        ..
-    } = &report.started;
-    words.extend(settings.iter().map(|module| format!("--settings={module}")));
-    words.extend(pythonpath.iter().map(|path| format!("--pythonpath={path}")));
-    if database != "default" {
-        words.push(format!("--database={database}"));
-    }
+    words.extend(report.started.flags());
     let words: Vec<String> = words.iter().map(|w| quoted(w)).collect();
     let mut warnings = vec![
         "needs the right to create a database".to_owned(),
@@ -227,7 +220,7 @@ mod tests {
         assert_eq!(
             commands,
             [
-                "django-migrate rollback 20261122-093000-4711",
+                "django-migrate rollback 20261122-093000-4711 --settings=shop.settings.prod '--pythonpath=src dir'",
                 ".venv/bin/python manage.py migrate billing zero --settings=shop.settings.prod '--pythonpath=src dir'",
                 ".venv/bin/python manage.py migrate shop 0002_item --settings=shop.settings.prod '--pythonpath=src dir'",
                 "django-migrate restore backups/backup_shop_20261122_093000.sql.gz --into shop_restored_20261122_093000 --settings=shop.settings.prod '--pythonpath=src dir'",
@@ -238,6 +231,30 @@ mod tests {
                 .warnings
                 .iter()
                 .any(|w| w.contains("only the backup does"))
+        );
+    }
+
+    #[test]
+    fn every_command_of_ours_leads_to_the_database_of_the_run() {
+        let mut lines = sample::applied();
+        for line in &mut lines {
+            if let EventKind::RunStarted(started) = &mut line.kind {
+                started.database = "second one".into();
+                started.rolls_back = Some("20261122-080000-1".into());
+            }
+        }
+        let report = fold(&lines).unwrap();
+        let flags = " --settings=shop.settings.prod '--pythonpath=src dir' '--database=second one'";
+        assert_eq!(
+            report.rollback[0].command,
+            format!("django-migrate run{flags}")
+        );
+        for command in &report.rollback {
+            assert!(command.command.ends_with(flags), "{}", command.command);
+        }
+        assert_eq!(
+            report.started.rollback("x y", &["--restore"]),
+            format!("django-migrate rollback 'x y' --restore{flags}")
         );
     }
 

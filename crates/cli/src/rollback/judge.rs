@@ -307,7 +307,10 @@ fn built_on(undone: &Undone, since: &Since, later: &[(MigrationId, String)]) -> 
         .filter_map(|(id, _)| since.applied(id))
         .collect();
     let first = match runs.into_iter().next_back() {
-        Some(run) => format!("roll run {run} back first: django-migrate rollback {run}"),
+        Some(run) => format!(
+            "roll run {run} back first: {}",
+            undone.started.rollback(run, &[])
+        ),
         None => "take those back first".to_owned(),
     };
     failure.hint(format!(
@@ -385,7 +388,7 @@ pub(crate) fn irreversible(undone: &Undone, plan: &Plan) -> Option<Failure> {
 /// What is left where migrations do not lead back.
 fn second_leg(undone: &Undone) -> String {
     match &undone.backup {
-        Some(_) => format!("django-migrate rollback {} --restore", undone.id()),
+        Some(_) => undone.started.rollback(undone.id(), &["--restore"]),
         None => format!("run {} took none; an older one has to do", undone.id()),
     }
 }

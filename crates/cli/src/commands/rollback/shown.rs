@@ -7,12 +7,11 @@ use crate::commands::run::{Pending, Run};
 use crate::failure::Failure;
 use crate::preview::{self, Described, Preview};
 use crate::rollback::Judged;
-use crate::shell::quoted;
 use crate::ui;
 
 /// The preview, what is closed, and what to type next.
 pub(super) fn text(found: &Found, preview: &Preview, closed: Option<&Failure>) -> String {
-    let run = quoted(found.undone.id());
+    let paste = |more: &[&str]| found.undone.started.rollback(found.undone.id(), more);
     let mut lines = vec![
         ui::preview(preview, ui::Detail::Whole, ui::Rescue::Backup),
         String::new(),
@@ -23,12 +22,13 @@ pub(super) fn text(found: &Found, preview: &Preview, closed: Option<&Failure>) -
             lines.push(failure.message.clone());
             lines.extend(failure.hint.clone());
         }
-        None => lines.push(format!("to run it: django-migrate rollback {run} --apply")),
+        None => lines.push(format!("to run it: {}", paste(&["--apply"]))),
     }
     if let Some(backup) = found.undone.backup.as_ref().filter(|_| closed.is_none()) {
         lines.push(format!(
-            "or the run's backup, {}, beside the live database: django-migrate rollback {run} --restore",
-            backup.file
+            "or the run's backup, {}, beside the live database: {}",
+            backup.file,
+            paste(&["--restore"])
         ));
     }
     lines.push(String::new());

@@ -125,6 +125,7 @@ impl Leg<'_> {
     fn show(&self, archive: &Archive, place: &Place, summary: &Summary) -> Option<Value> {
         let shown = shown::Shown {
             of: self.found.undone.id(),
+            started: &self.found.undone.started,
             run: &self.run.folder.id,
             archive,
             live: &place.live,
@@ -191,14 +192,14 @@ impl Leg<'_> {
     }
 
     fn say_how(&self, place: &Place, restored: &str) {
-        let run = crate::shell::quoted(self.found.undone.id());
+        let undone = &self.found.undone;
+        let words = ["--restore", "--apply", "--swap", "--restored", restored];
         self.run.note(
             NoteLevel::Note,
             format!(
-                "{restored} stands beside {}; to put it in its place: django-migrate rollback {run} --restore --apply \
-                 --swap --restored {}",
+                "{restored} stands beside {}; to put it in its place: {}",
                 place.live,
-                crate::shell::quoted(restored)
+                undone.started.rollback(undone.id(), &words)
             ),
         );
     }

@@ -4,8 +4,8 @@ use dumper::Summary;
 use serde_json::{Value, json};
 
 use super::archive::Archive;
+use crate::event::RunStarted;
 use crate::rollback::{Compared, Rows, SchemaLine, TableRows};
-use crate::shell::quoted;
 use crate::ui::{self, bytes, count, one_line};
 
 /// Lines of one kind that are shown; the document has them all.
@@ -15,6 +15,8 @@ const DEFINITION: usize = 100;
 /// What would be restored, and where to.
 pub(super) struct Shown<'a> {
     pub(super) of: &'a str,
+    /// How that run was started.
+    pub(super) started: &'a RunStarted,
     pub(super) run: &'a str,
     pub(super) archive: &'a Archive,
     pub(super) live: &'a str,
@@ -30,7 +32,7 @@ impl Shown<'_> {
             format!("{} is whole: {}, {}, {}", ui::path(&self.archive.path), bytes(taken.bytes), count(taken.tables, "table"), count(taken.rows, "row")),
             format!("taken {created}, before run {} changed anything; what was written since is not in it", self.of),
             format!("it would be restored into a new database, {}, beside {}, and compared with it", self.into, self.live),
-            format!("to do that: django-migrate rollback {} --restore --apply", quoted(self.of)),
+            format!("to do that: {}", self.started.rollback(self.of, &["--restore", "--apply"])),
             format!("--swap then puts it in the place of {}, which is kept under another name, once {} is typed", self.live, self.live),
             String::new(),
         ]
