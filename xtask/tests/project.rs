@@ -114,8 +114,9 @@ fn a_terminal_takes_answers_and_shows_its_screen() -> Result<()> {
     let shop = Shop::new(&Env::open()?.django("5.2")?, server())?;
     shop.write_file(
         "ask.py",
-        "import os, sys\nprint('\\033[1mcolumns\\033[0m', os.get_terminal_size().columns)\nprint('working', end='\\rworked \\n')\n\
-         answer = input('Really? ')\nprint('said', answer, sys.stdin.isatty(), sys.stdout.isatty())\ninput('wait')\n",
+        "import os, sys, time\nprint('\\033[1mcolumns\\033[0m', os.get_terminal_size().columns)\nprint('working', end='\\rworked \\n')\n\
+         answer = input('Really? ')\nprint('said', answer, sys.stdin.isatty(), sys.stdout.isatty())\n\
+         while True:\n    time.sleep(0.05)\n", // not in input(): a signal just before its select() is heard at the next key only
     )?;
     let cli = TestCli::in_project(shop.venv().python(), &shop).arg("ask.py");
     let mut terminal = cli.tty();

@@ -196,7 +196,7 @@ fn only_our_variables_of_libpq_reach_pg_dump() {
     assert!(
         error
             .to_string()
-            .ends_with(": PGAPPNAME\nPGHOST\nPGPASSWORD\nPGPORT\nPGUSER"),
+            .ends_with(": PGAPPNAME\nPGHOST\nPGHOSTADDR\nPGPASSWORD\nPGPORT\nPGUSER"),
         "{error}"
     );
 }
