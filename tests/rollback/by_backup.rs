@@ -417,6 +417,40 @@ fn the_backup_is_restored_beside_the_live_database() {
 }
 
 #[test]
+fn a_database_that_does_not_hold_the_backup_takes_no_place() {
+    let scene = scene();
+    let server = scene.blog.database.server();
+    let copy = scene.loaded_by_psql();
+    let swap = || {
+        scene
+            .apply()
+            .args(["--swap", "--confirm-database", scene.live()])
+            .args(["--restored", &copy])
+            .run()
+    };
+    server
+        .execute(&copy, "DROP TABLE blog_post CASCADE")
+        .expect("no table");
+    let before = scene.databases();
+    Told::by(swap(), 70)
+        .because("restore-rows-differ", "no")
+        .says(&[&copy, "lacks 1 table of ", "public.blog_post"]);
+    assert_eq!(scene.databases(), before);
+    // newer rows that somebody carried over are told, and theirs to keep
+    let again = "CREATE TABLE blog_post (id bigint PRIMARY KEY, title text, slug text); INSERT INTO blog_post VALUES (1, 'a', 'a')";
+    server.execute(&copy, again).expect("a table");
+    let told = Told::by(swap(), 0);
+    let notes = told.of_kind("note");
+    let warned = notes.iter().find(|note| note["level"] == "warning");
+    assert!(
+        text(&warned.expect("a warning")["message"])
+            .contains("public.blog_post (backup 20, now 1)"),
+        "{notes:?}"
+    );
+    assert_eq!(scene.posts(scene.live()), "1");
+}
+
+#[test]
 fn restored_and_swapped_in_one_go() {
     let scene = scene();
     let swap = scene

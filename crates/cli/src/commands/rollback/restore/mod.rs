@@ -5,6 +5,7 @@
 
 mod archive;
 mod consent;
+mod known;
 mod names;
 mod shown;
 mod side;
@@ -73,6 +74,11 @@ impl Leg<'_> {
         };
         let compared = self.run.step(Step::Verify, self.compare(&place, &restored));
         let compared = compared.await.map_err(|f| f.changed(changed))?;
+        if self.leg.restored.is_some()
+            && let Some(other) = known::holds(&summary, &compared)?
+        {
+            self.run.note(NoteLevel::Warning, other);
+        }
         match self.leg.swap {
             true => self
                 .swap(&place, &restored, &compared)
