@@ -3,6 +3,7 @@
 //! Every value is an `Option`: a default would hide that nothing was typed, and the layers below could not speak.
 
 mod groups;
+mod lint;
 mod locks;
 mod restore;
 mod usage;
@@ -15,6 +16,7 @@ pub(crate) use groups::{
     BackArgs, BackupArgs, BackupFolderArgs, ConsentArgs, DjangoArgs, FindingArgs, GuardArgs,
     PgRestoreArgs, RestoreLegArgs, RunDirArgs, StepArgs, TargetArgs, TestArgs,
 };
+pub(crate) use lint::LintArgs;
 pub(crate) use locks::LocksArgs;
 pub(crate) use restore::{LoadingArgs, ReplacingArgs, RestoreArgs};
 pub(crate) use usage::{meant, words};
@@ -63,6 +65,10 @@ pub(crate) enum Command {
     Status(StatusArgs),
     /// SQL of every pending migration with locks and hazards
     Preview(PreviewArgs),
+    /// The same assessment for SQL in files or on stdin; with --dsn it knows the database
+    ///
+    /// Nothing is run. BEGIN and COMMIT are read as what they are: what stands between them is one transaction.
+    Lint(LintArgs),
     /// Who holds, who waits, who is the root; long transactions; readiness for DDL
     ///
     /// Needs no Django. Where it looks, the first that is said: --dsn; the project, where one of its flags is given;

@@ -58,7 +58,7 @@ mod work_under_lock;
 pub(crate) use finding::{Finding, Severity};
 pub(crate) use page::page;
 
-use crate::sql::{Catalog, ColumnBefore, Known, Statement, read_script};
+use crate::sql::{Catalog, ColumnBefore, Known, Statement, StatementKind, read_script};
 use scene::{Fact, Held, Scene};
 
 /// One page of the documentation, and the function that finds it in a statement.
@@ -186,6 +186,36 @@ fn assess_migration(migration: &MigrationSql<'_>, known: &mut Known) -> Vec<Stat
             statements.push(statement);
         }
         line += part.sql.matches('\n').count() + 1;
+    }
+    statements
+}
+
+/// The statements of a script that is no migration: BEGIN and COMMIT in it are its own.
+pub(crate) fn assess_script(sql: &str, context: &Context) -> Vec<Statement> {
+    let mut known = Known::new(context.catalog.as_ref());
+    let mut held = Held::default();
+    let mut atomic = Atomic::No;
+    let mut statements = Vec::new();
+    for reading in read_script(sql) {
+        let mut statement = reading.forecast(None, &known);
+        match statement.kind {
+            StatementKind::Begin => atomic = Atomic::Yes,
+            StatementKind::Commit | StatementKind::Rollback => {
+                atomic = Atomic::No;
+                held = Held::default();
+            }
+            _ => {
+                statement.findings = findings(&Scene {
+                    statement: &statement,
+                    known: &known,
+                    atomic,
+                    held: &held,
+                });
+                held.take_in(&statement, atomic, &known);
+                known.apply(&statement.actions);
+            }
+        }
+        statements.push(statement);
     }
     statements
 }

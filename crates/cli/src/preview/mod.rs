@@ -73,6 +73,15 @@ impl Verdict {
     pub(crate) fn name(self) -> &'static str {
         self.into()
     }
+
+    /// What the worst of the findings comes to.
+    pub(crate) fn of(worst: Option<Severity>) -> Self {
+        match worst {
+            Some(Severity::Stop) => Self::Stop,
+            Some(Severity::Ask) => Self::Ask,
+            Some(Severity::Note) | None => Self::Go,
+        }
+    }
 }
 
 /// Joins plan, SQL and hazards. A migration that is itself broken is a failure: its SQL cannot be made.
@@ -372,11 +381,7 @@ impl Preview {
             .flat_map(PreviewMigration::all_findings)
             .map(|f| f.severity)
             .max();
-        match worst {
-            Some(Severity::Stop) => Verdict::Stop,
-            Some(Severity::Ask) => Verdict::Ask,
-            Some(Severity::Note) | None => Verdict::Go,
-        }
+        Verdict::of(worst)
     }
 
     /// What asks, but for what destroys: that has a question, and words, of its own.

@@ -20,6 +20,6 @@ pub(crate) use error::failure;
 pub(crate) use human::{age, bytes, count, grouped, one_line, path, seconds};
 pub(crate) use jsonl::JsonLines;
 pub(crate) use locks::locks;
-pub(crate) use preview::{Detail, Rescue, asking, destroyed, preview, verdict};
+pub(crate) use preview::{Detail, Rescue, asking, destroyed, preview, scripts, verdict};
 pub(crate) use terminal::{Terminal, Volume, parameters, spinner};
 pub(crate) use wrap::{fitted, hanging, wrapped, wrapped_sql};

@@ -125,16 +125,43 @@ fn matters(s: &Statement) -> bool {
 
 /// `verdict ask, plan 0123456789abcdef`
 pub(crate) fn verdict(preview: &Preview) -> String {
-    let look = match preview.verdict() {
+    let verdict = painted(preview.verdict());
+    format!("verdict {verdict}, plan {}", preview.fingerprint)
+}
+
+fn painted(verdict: Verdict) -> String {
+    let look = match verdict {
         Verdict::Go => Look::Good,
         Verdict::Ask => Look::Warning,
         Verdict::Stop => Look::Bad,
     };
-    format!(
-        "verdict {}, plan {}",
-        paint(look, preview.verdict().name()),
-        preview.fingerprint
-    )
+    paint(look, verdict.name()).to_string()
+}
+
+/// `lint`: files and their statements.
+pub(crate) fn scripts<'a>(
+    files: impl Iterator<Item = (&'a str, &'a [Statement])>,
+    verdict: Verdict,
+) -> String {
+    let mut out = String::new();
+    for (path, statements) in files {
+        let many = count(statements.len() as u64, "statement");
+        let _ = writeln!(
+            out,
+            "{}  {}",
+            paint(Look::Heading, path),
+            paint(Look::Faint, many)
+        );
+        let mut told = Told::new();
+        for statement in statements {
+            let line = format!("line {}", statement.line);
+            let _ = writeln!(out, "  {}", paint(Look::Faint, line));
+            self::statement(&mut out, statement, &mut told);
+        }
+        out.push('\n');
+    }
+    let _ = write!(out, "verdict {}", painted(verdict));
+    out
 }
 
 fn heading(out: &mut String, m: &PreviewMigration, direction: Direction) {

@@ -1,0 +1,24 @@
+//! What `lint` takes.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{FindingArgs, Format};
+
+#[derive(Debug, Args)]
+#[command(mut_arg("fail_on", |fail_on| fail_on.help(
+    "End with 12 at findings of this severity or worse: note, ask, stop, never [default: stop]"
+)))]
+pub(crate) struct LintArgs {
+    /// Files of SQL, each read as one script; - is stdin
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// The database that the SQL is for: what is said rests on its catalog then [default: on the text alone]
+    #[arg(long, value_name = "DSN")]
+    pub(crate) dsn: Option<String>,
+    #[command(flatten)]
+    pub(crate) findings: FindingArgs,
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: Format,
+}
