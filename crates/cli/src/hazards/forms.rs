@@ -828,7 +828,7 @@ const FORMS: &[(&str, &[&str])] = &[
         &["show; ROW EXCLUSIVE public.item_tag"],
     ),
     (
-        "DO $$ BEGIN PERFORM 1; END $$",
+        "DO $$ BEGIN EXECUTE a; END $$",
         &["do; blocks reads; ! unknown-effect"],
     ),
     ("NOTIFY x", &["notify"]),
@@ -966,7 +966,9 @@ const FORMS: &[(&str, &[&str])] = &[
     ),
     (
         "DO $$ BEGIN EXECUTE 'TRUNCATE ' || 'item'; DROP TABLE x; END $$",
-        &["do; blocks reads; destroys; ! destructive-code unknown-effect"],
+        &[
+            "do; ACCESS EXCLUSIVE public.x; blocks reads; destroys; ! drop-table destructive-code unknown-effect",
+        ],
     ),
     ("CALL nightly(1)", &["call; blocks reads; ! unknown-effect"]),
     (
@@ -1068,7 +1070,7 @@ const FORMS: &[(&str, &[&str])] = &[
     ),
     (
         "IMPORT FOREIGN SCHEMA x FROM SERVER y INTO z",
-        &["unknown; blocks reads; unread; ! unreadable-statement"],
+        &["import_foreign_schema"],
     ),
     (
         "LOCK TABLE item IN SHARE UPDATE EXCLUSIVE MODE NOWAIT",

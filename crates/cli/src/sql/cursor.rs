@@ -5,13 +5,27 @@ use super::Relation;
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
-/// The tokens of a statement without blanks and comments; `None` where it cannot be tokenised.
+/// The tokens of a statement without blanks and comments; `None` where it cannot be tokenised, or where parentheses are
+/// left open: no statement is like that, and to look for their ends again and again would take quadratic time.
 pub(super) fn tokens(sql: &str) -> Option<Vec<TokenWithSpan>> {
     let mut tokens = Tokenizer::new(&PostgreSqlDialect {}, sql)
         .tokenize_with_location()
         .ok()?;
     tokens.retain(|token| !matches!(token.token, Token::Whitespace(_) | Token::EOF));
-    Some(tokens)
+    is_balanced(&tokens).then_some(tokens)
+}
+
+fn is_balanced(tokens: &[TokenWithSpan]) -> bool {
+    let mut depth = 0_usize;
+    for token in tokens {
+        match token.token {
+            Token::LParen => depth += 1,
+            Token::RParen if depth == 0 => return false,
+            Token::RParen => depth -= 1,
+            _ => {}
+        }
+    }
+    depth == 0
 }
 
 #[derive(Clone, Copy)]
@@ -82,13 +96,26 @@ impl<'a> Cursor<'a> {
         self.take(words).then_some(())
     }
 
+    /// A query or a statement that writes rows begins here, perhaps in parentheses.
+    pub(super) fn at_query(&self) -> bool {
+        const FIRST: [&str; 8] = [
+            "SELECT", "WITH", "VALUES", "TABLE", "INSERT", "UPDATE", "DELETE", "MERGE",
+        ];
+        let inside = self.rest.iter().find(|token| token.token != Token::LParen);
+        inside.is_some_and(|token| FIRST.iter().any(|word| is_word(&token.token, word)))
+    }
+
     /// The first of `choices` that is next.
     pub(super) fn take_any(&mut self, choices: &[&'static str]) -> Option<&'static str> {
         choices.iter().find(|words| self.take(words)).copied()
     }
 
+    pub(super) fn is_symbol(&self, symbol: &Token) -> bool {
+        self.token(0) == Some(symbol)
+    }
+
     pub(super) fn take_symbol(&mut self, symbol: &Token) -> bool {
-        let found = self.token(0) == Some(symbol);
+        let found = self.is_symbol(symbol);
         if found {
             self.advance(1);
         }
@@ -122,9 +149,14 @@ impl<'a> Cursor<'a> {
         Some(parts)
     }
 
-    /// `[ONLY] name [*]`, as FROM and ALTER TABLE take it.
+    /// `[ONLY] name [*]` or `ONLY (name)`, as FROM and ALTER TABLE take it.
     pub(super) fn table(&mut self) -> Option<Relation> {
-        self.take("ONLY");
+        if self.take("ONLY")
+            && let Some(mut inside) = self.parenthesised()
+        {
+            let table = inside.relation()?;
+            return inside.end().map(|()| table);
+        }
         let table = self.relation()?;
         self.take_symbol(&Token::Mul);
         Some(table)
@@ -161,7 +193,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Everything up to a token outside parentheses for which `stop` is true.
-    pub(super) fn until(&mut self, stop: impl Fn(&Cursor<'a>) -> bool) -> Cursor<'a> {
+    pub(super) fn until(&mut self, mut stop: impl FnMut(&Cursor<'a>) -> bool) -> Cursor<'a> {
         let all = self.rest;
         while !self.is_end() && !stop(self) {
             if self.parenthesised().is_none() {
@@ -169,6 +201,21 @@ impl<'a> Cursor<'a> {
             }
         }
         Cursor::new(&all[..all.len() - self.rest.len()])
+    }
+
+    /// Among options in parentheses, `name`, `name true` and their like: it is said, and switched on.
+    pub(super) fn has_option(self, name: &str) -> bool {
+        self.comma_parts().into_iter().any(|mut option| {
+            let off = ["false", "off", "0"];
+            option.take(name)
+                && !off.contains(
+                    &option
+                        .text()
+                        .trim_matches('\'')
+                        .to_ascii_lowercase()
+                        .as_str(),
+                )
+        })
     }
 
     /// The parts between commas outside parentheses.

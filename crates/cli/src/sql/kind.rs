@@ -100,6 +100,7 @@ pub(crate) enum StatementKind {
     DropExtension,
     CreateStatistics,
     CreatePublication,
+    ImportForeignSchema,
     /// Collations, operators, casts, text search, foreign servers, …
     CreateObject,
     AlterObject,
@@ -111,11 +112,14 @@ pub(crate) enum StatementKind {
     Delete,
     Merge,
     Copy,
+    /// DECLARE, FETCH, MOVE, CLOSE.
+    Cursor,
     // maintenance
     Vacuum,
     VacuumFull,
     Analyze,
     Cluster,
+    Checkpoint,
     // privileges and remarks
     Grant,
     Revoke,
@@ -175,6 +179,12 @@ fn weight(action: &Action) -> u8 {
             Change::AddColumn(_) | Change::DropConstraint { .. } => 1,
             _ => 0,
         },
+        // whatever its body does
+        Action::Plain {
+            kind: StatementKind::Do,
+            ..
+        } => 9,
+        Action::Opaque(opaque) if opaque.kind == StatementKind::Do => 9,
         _ => 0,
     }
 }

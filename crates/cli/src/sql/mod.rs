@@ -13,6 +13,8 @@ mod lock;
 mod mask;
 mod read;
 mod relation;
+#[cfg(test)]
+mod spellings;
 mod split;
 mod statement;
 mod types;
@@ -50,9 +52,7 @@ pub(crate) struct Reading<'a> {
 
 /// The statements of `script`, in order.
 pub(crate) fn read_script(script: &str) -> impl Iterator<Item = Reading<'_>> {
-    let pieces = split::split(script)
-        .into_iter()
-        .filter(|piece| !piece.sql.is_empty());
+    let pieces = split::split(script).filter(|piece| !piece.sql.is_empty());
     pieces.map(|piece| Reading {
         sql: piece.sql,
         line: piece.line,

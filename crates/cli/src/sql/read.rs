@@ -12,6 +12,9 @@ mod create;
 mod drop;
 mod guard;
 mod maintenance;
+mod plainer;
+mod plpgsql;
+mod psql;
 mod query;
 
 use super::action::Action;
@@ -26,6 +29,9 @@ pub(super) fn read(sql: &str) -> Vec<Action> {
             table: None,
         }]
     };
+    if let Some(command) = sql.strip_prefix('\\') {
+        return psql::command(command).unwrap_or_else(unread);
+    }
     tokens(sql)
         .and_then(|tokens| actions(Cursor::new(&tokens)))
         .unwrap_or_else(unread)
@@ -33,15 +39,13 @@ pub(super) fn read(sql: &str) -> Vec<Action> {
 
 fn actions(mut cursor: Cursor<'_>) -> Option<Vec<Action>> {
     let whole = cursor;
+    if cursor.at_query() {
+        return query::query(whole).map(|query| vec![Action::Query(query)]);
+    }
     let read = match cursor.name()?.as_str() {
         "create" => create::create(&mut cursor),
         "alter" => alter::alter(&mut cursor),
         "drop" => drop::drop(&mut cursor),
-        "select" | "with" | "insert" | "update" | "delete" | "merge" | "values" => {
-            cursor.skip_rest();
-            query::query(whole).map(|query| vec![Action::Query(query)])
-        }
-        "table" => query::table(&mut cursor),
         "explain" => explain(&mut cursor),
         "copy" => query::copy(&mut cursor),
         "do" | "call" | "execute" => code::code(whole, &mut cursor),
@@ -56,6 +60,8 @@ fn actions(mut cursor: Cursor<'_>) -> Option<Vec<Action>> {
         "reset" => guard::reset(&mut cursor),
         "discard" => guard::discard(&mut cursor),
         "reassign" => code::reassign_owned(&mut cursor),
+        "declare" => query::declare(&mut cursor),
+        "import" => import(&mut cursor),
         word => plain_kind(word, &cursor).map(|kind| {
             cursor.skip_rest();
             plain(kind, Vec::new())
@@ -76,6 +82,8 @@ fn plain_kind(word: &str, rest: &Cursor<'_>) -> Option<Kind> {
         }
         "rollback" | "abort" => Kind::Rollback,
         "savepoint" | "release" => Kind::Savepoint,
+        "fetch" | "move" | "close" => Kind::Cursor,
+        "checkpoint" => Kind::Checkpoint,
         "load" => Kind::Set,
         "show" => Kind::Show,
         "prepare" | "deallocate" => Kind::Prepare,
@@ -94,14 +102,23 @@ fn plain(kind: Kind, locks: Vec<(super::Relation, LockMode)>) -> Vec<Action> {
 
 /// Only `EXPLAIN ANALYZE` runs what it explains.
 fn explain(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
-    let mut runs = cursor
-        .parenthesised()
-        .is_some_and(|options| options.words().any(|word| word == "analyze"));
-    while let Some(word) = cursor.take_any(&["ANALYZE", "VERBOSE"]) {
-        runs |= word == "ANALYZE";
+    let mut options = *cursor;
+    let mut runs = false;
+    if let Some(options) = options.parenthesised()
+        && !options.at_query()
+    {
+        cursor.parenthesised();
+        runs = options.has_option("ANALYZE") || options.has_option("ANALYSE");
+    }
+    while let Some(word) = cursor.take_any(&["ANALYZE", "ANALYSE", "VERBOSE"]) {
+        runs |= word != "VERBOSE";
     }
     let explained = *cursor;
     cursor.skip_rest();
+    // it explains no other EXPLAIN, however many there are
+    if explained.at("EXPLAIN") {
+        return None;
+    }
     if runs {
         return actions(explained);
     }
@@ -120,6 +137,13 @@ fn set_constraints(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
     }
     cursor.take_any(&["IMMEDIATE", "DEFERRED"])?;
     Some(vec![Action::SetConstraints { names }])
+}
+
+/// IMPORT FOREIGN SCHEMA: tables that the other server has now.
+fn import(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
+    cursor.expect("FOREIGN SCHEMA")?;
+    cursor.skip_rest();
+    Some(plain(Kind::ImportForeignSchema, Vec::new()))
 }
 
 /// SHARE UPDATE EXCLUSIVE on what is a relation.

@@ -1,6 +1,6 @@
 //! ALTER of everything but tables, which have a file of their own.
 
-use super::alter_table::alter_table;
+use super::alter_table::{alter_relation, alter_table};
 use super::plain;
 use crate::sql::action::{Action, Change, Opaque};
 use crate::sql::cursor::Cursor;
@@ -63,6 +63,7 @@ fn plain_object(cursor: &mut Cursor<'_>) -> Option<Kind> {
         "EVENT TRIGGER",
         "CONVERSION",
         "LANGUAGE",
+        "PROCEDURAL LANGUAGE",
         "STATISTICS",
         "SUBSCRIPTION",
         "TABLESPACE",
@@ -81,6 +82,9 @@ fn plain_object(cursor: &mut Cursor<'_>) -> Option<Kind> {
 }
 
 fn index(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
+    if cursor.take("ALL IN TABLESPACE") {
+        return Some(all_in_tablespace(cursor));
+    }
     cursor.take("IF EXISTS");
     let index = cursor.relation()?;
     if cursor.take("RENAME TO") {
@@ -136,9 +140,23 @@ fn sequence(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
     }])
 }
 
+/// Behind ALL IN TABLESPACE.
+pub(super) fn all_in_tablespace(cursor: &mut Cursor<'_>) -> Vec<Action> {
+    cursor.skip_rest();
+    let unknown = "what the tablespace holds: each is locked ACCESS EXCLUSIVE and written anew";
+    opaque(Kind::SetTablespace, Vec::new(), unknown.to_owned())
+}
+
 fn view(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
+    if cursor.take("ALL IN TABLESPACE") {
+        return Some(all_in_tablespace(cursor));
+    }
     cursor.take("IF EXISTS");
     let view = cursor.relation()?;
+    let mut renamed = *cursor;
+    if renamed.take("RENAME") && !renamed.at("TO") {
+        return alter_relation(&view, cursor);
+    }
     if cursor.take("RENAME TO") {
         let change = Change::RenameTable {
             to: view.sibling(cursor.name()?),
@@ -199,6 +217,7 @@ fn domain(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
 }
 
 fn on_table(kind: Kind, cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
+    cursor.take("IF EXISTS");
     cursor.name()?;
     cursor.expect("ON")?;
     let table = cursor.relation()?;

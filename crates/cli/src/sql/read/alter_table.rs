@@ -1,5 +1,6 @@
 //! ALTER TABLE, action by action: one that cannot be read does not hide the others.
 
+use super::alter::all_in_tablespace;
 use super::column::{column, constraint};
 use crate::sql::action::{Action, Behavior, Change, Method, Using};
 use crate::sql::cursor::Cursor;
@@ -10,15 +11,17 @@ use sqlparser::tokenizer::Token;
 pub(super) fn alter_table(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
     cursor.take("IF EXISTS");
     if cursor.take("ALL IN TABLESPACE") {
-        return Some(vec![Action::Unread {
-            kind: Kind::SetTablespace,
-            table: None,
-        }]);
+        return Some(all_in_tablespace(cursor));
     }
     let table = cursor.table()?;
+    alter_relation(&table, cursor)
+}
+
+/// Behind the name.
+pub(super) fn alter_relation(table: &Relation, cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
     let parts = cursor.comma_parts();
     cursor.skip_rest();
-    Some(parts.into_iter().map(|part| action(&table, part)).collect())
+    Some(parts.into_iter().map(|part| action(table, part)).collect())
 }
 
 fn action(table: &Relation, part: Cursor<'_>) -> Action {
@@ -110,6 +113,7 @@ fn alter(part: &mut Cursor<'_>) -> Option<Change> {
         "DROP",
         "ADD GENERATED",
         "RESTART",
+        "OPTIONS",
     ])? {
         "TYPE" | "SET DATA TYPE" => alter_type(column, part)?,
         "SET" => alter_set(column, part)?,
@@ -117,6 +121,10 @@ fn alter(part: &mut Cursor<'_>) -> Option<Change> {
         "RESET" => {
             part.parenthesised()?;
             other(Kind::SetColumnOption, LockMode::ShareUpdateExclusive)
+        }
+        "OPTIONS" => {
+            part.parenthesised()?;
+            other(Kind::SetColumnOption, LockMode::AccessExclusive)
         }
         "RESTART" => {
             part.skip_rest();
@@ -188,10 +196,13 @@ fn alter_set(column: String, part: &mut Cursor<'_>) -> Option<Change> {
             .take_any(&[
                 "GENERATED",
                 "INCREMENT",
+                "MINVALUE",
+                "MAXVALUE",
                 "START",
                 "RESTART",
                 "CACHE",
                 "CYCLE",
+                "NO",
             ])
             .is_some() =>
         {

@@ -1,5 +1,6 @@
-//! Statements that run code: DO, CALL, EXECUTE. What the code does is only hinted at by its words.
+//! Statements that run code: DO, CALL, EXECUTE. What code does that cannot be read is only hinted at by its words.
 
+use super::{plain, plpgsql};
 use crate::sql::StatementKind as Kind;
 use crate::sql::action::{Action, Opaque};
 use crate::sql::cursor::Cursor;
@@ -20,30 +21,43 @@ const DESTROYS: [&str; 10] = [
 
 /// `whole` is the statement, `cursor` stands behind its first word.
 pub(super) fn code(whole: Cursor<'_>, cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
-    let opaque = if whole.at("DO") {
-        do_block(cursor)?
-    } else {
-        call(whole, cursor)?
-    };
-    Some(vec![Action::Opaque(opaque)])
+    if whole.at("DO") {
+        return do_block(cursor);
+    }
+    Some(vec![Action::Opaque(call(whole, cursor)?)])
 }
 
-fn do_block(cursor: &mut Cursor<'_>) -> Option<Opaque> {
-    let mut body = None;
+fn do_block(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
+    let (mut text, mut language) = (None, "plpgsql".to_owned());
     while !cursor.is_end() {
         if cursor.take("LANGUAGE") {
-            cursor.name()?;
+            language = match cursor.string() {
+                Some(name) => name.to_ascii_lowercase(),
+                None => cursor.name()?,
+            };
         } else {
-            body = Some(cursor.string()?);
+            // a string that goes on in the next line comes in parts
+            text.get_or_insert_with(String::new)
+                .push_str(cursor.string()?);
         }
     }
-    Some(Opaque {
-        kind: Kind::Do,
-        locks: Vec::new(),
-        unknown: "what the DO block executes, and which locks that takes".to_owned(),
-        destroys: destroys(body?),
-        loses: None,
-    })
+    let text = text?;
+    let body = match language.as_str() {
+        "plpgsql" => plpgsql::body(&text),
+        _ => plpgsql::Body::unknown(),
+    };
+    let mut read = match body.unknown {
+        false => plain(Kind::Do, Vec::new()),
+        true => vec![Action::Opaque(Opaque {
+            kind: Kind::Do,
+            locks: Vec::new(),
+            unknown: "what the DO block executes, and which locks that takes".to_owned(),
+            destroys: destroys(&text),
+            loses: None,
+        })],
+    };
+    read.extend(body.actions);
+    Some(read)
 }
 
 /// The destroying words of a body. Strings and comments in it count too: EXECUTE runs strings.

@@ -152,13 +152,14 @@ fn table(cursor: &mut Cursor<'_>) -> Option<CreateTable> {
 }
 
 fn elements_of(elements: Cursor<'_>, table: &mut CreateTable) -> Option<()> {
-    const CONSTRAINTS: [&str; 6] = [
+    const CONSTRAINTS: [&str; 7] = [
         "CONSTRAINT",
         "CHECK",
         "UNIQUE",
         "PRIMARY KEY",
         "FOREIGN KEY",
         "EXCLUDE",
+        "NOT NULL",
     ];
     if elements.is_end() {
         return Some(());

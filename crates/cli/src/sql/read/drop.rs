@@ -107,6 +107,7 @@ fn object(cursor: &mut Cursor<'_>) -> Option<Kind> {
         "EVENT TRIGGER",
         "CONVERSION",
         "LANGUAGE",
+        "PROCEDURAL LANGUAGE",
         "STATISTICS",
         "PUBLICATION",
         "TRANSFORM",

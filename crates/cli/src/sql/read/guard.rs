@@ -51,12 +51,23 @@ fn named(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
     // `SET TIME ZONE …`, `SET SESSION AUTHORIZATION …`, and names of extensions, which have a point
     let name = cursor.name()?.to_ascii_lowercase();
     let is_whole = !cursor.take_symbol(&Token::Period);
+    // strings behind it would be other strings
+    if name == "standard_conforming_strings" && !is_on(cursor) {
+        return None;
+    }
     cursor.skip_rest();
     Some(if is_whole && is_guard(&name) {
         changed(name)
     } else {
         plain(Kind::Set, Vec::new())
     })
+}
+
+/// Behind the name of a setting that is on by default.
+fn is_on(value: &Cursor<'_>) -> bool {
+    let text = value.text();
+    let value = text.trim_start_matches(['=', ' ']).trim_start_matches("to");
+    ["", "on", "true", "1", "default"].contains(&value.trim().trim_matches('\''))
 }
 
 fn changed(setting: String) -> Vec<Action> {

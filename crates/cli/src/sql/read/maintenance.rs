@@ -62,7 +62,7 @@ fn lock(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
 fn vacuum(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
     let mut full = cursor
         .parenthesised()
-        .is_some_and(|options| options.words().any(|word| word == "full"));
+        .is_some_and(|options| options.has_option("FULL"));
     while let Some(word) = cursor.take_any(&["FULL", "FREEZE", "VERBOSE", "ANALYZE", "ANALYSE"]) {
         full |= word == "FULL";
     }
@@ -113,13 +113,15 @@ fn tables_with_columns(cursor: &mut Cursor<'_>) -> Option<Vec<crate::sql::Relati
 fn cluster(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
     cursor.parenthesised();
     cursor.take("VERBOSE");
-    let table = if cursor.is_end() {
-        None
-    } else {
-        Some(cursor.relation()?)
+    let mut table = match cursor.is_end() {
+        true => None,
+        false => Some(cursor.relation()?),
     };
     if cursor.take("USING") {
         cursor.name()?;
+    } else if cursor.take("ON") {
+        // CLUSTER index ON table, as it was before 8.3
+        table = Some(cursor.relation()?);
     }
     Some(vec![Action::Repack {
         kind: Kind::Cluster,
@@ -131,7 +133,7 @@ fn reindex(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
     let options = cursor.parenthesised();
     let object = cursor.take_any(&["INDEX", "TABLE", "SCHEMA", "DATABASE", "SYSTEM"])?;
     let mut method = concurrently(cursor);
-    if options.is_some_and(|options| options.words().any(|word| word == "concurrently")) {
+    if options.is_some_and(|options| options.has_option("CONCURRENTLY")) {
         method = Method::Concurrently;
     }
     let target = match object {

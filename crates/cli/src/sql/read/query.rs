@@ -2,6 +2,7 @@
 //! is walked here and nowhere else.
 
 use super::guard;
+use super::plainer::plainer;
 use crate::sql::action::{Action, Query, RowLocks, Rows, Write};
 use crate::sql::cursor::{Cursor, relation_of};
 use crate::sql::{Relation, StatementKind as Kind, types};
@@ -11,19 +12,18 @@ use sqlparser::ast::{
     Visit, Visitor,
 };
 use sqlparser::dialect::PostgreSqlDialect;
+use sqlparser::keywords::Keyword;
 use sqlparser::parser::Parser;
-use sqlparser::tokenizer::Token;
+use sqlparser::tokenizer::{Token, TokenWithSpan};
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-/// SELECT, INSERT, UPDATE, DELETE, MERGE, VALUES, with or without WITH.
+/// SELECT, INSERT, UPDATE, DELETE, MERGE, VALUES, TABLE, with or without WITH.
 pub(super) fn query(cursor: Cursor<'_>) -> Option<Query> {
-    let dialect = PostgreSqlDialect {};
-    let mut parser = Parser::new(&dialect).with_tokens_with_locations(cursor.rest().to_vec());
-    let statement = parser.parse_statement().ok()?;
-    if parser.peek_token().token != Token::EOF {
+    if is_deep(cursor.rest()) {
         return None;
     }
+    let statement = parsed(cursor.rest().to_vec()).or_else(|| parsed(plainer(cursor.rest())))?;
     let mut walk = Walk::default();
     if statement.visit(&mut walk).is_break() {
         return None;
@@ -31,12 +31,45 @@ pub(super) fn query(cursor: Cursor<'_>) -> Option<Query> {
     Some(walk.into_query(kind(&statement)?))
 }
 
-/// Behind TABLE, which is short for SELECT * FROM: sqlparser wants a keyword more.
-pub(super) fn table(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
-    let table = cursor.table()?;
+/// An operator behind an operator is one level more of sqlparser's tree, which recurses when it goes: more of them than
+/// this, and there would be no stack.
+const DEEPEST: usize = 8000;
+
+fn is_deep(tokens: &[TokenWithSpan]) -> bool {
+    let mut open = Vec::new();
+    let mut chained = 0;
+    for token in tokens {
+        match &token.token {
+            Token::LParen => open.push(std::mem::take(&mut chained)),
+            Token::RParen => chained = open.pop().unwrap_or_default(),
+            Token::Comma | Token::Number(..) | Token::SingleQuotedString(_) => {}
+            Token::Word(word) if word.keyword == Keyword::NoKeyword => {}
+            _ => chained += 1,
+        }
+        if chained > DEEPEST {
+            return true;
+        }
+    }
+    false
+}
+
+fn parsed(tokens: Vec<TokenWithSpan>) -> Option<Statement> {
+    let dialect = PostgreSqlDialect {};
+    let mut parser = Parser::new(&dialect).with_tokens_with_locations(tokens);
+    let statement = parser.parse_statement().ok()?;
+    (parser.peek_token().token == Token::EOF).then_some(statement)
+}
+
+/// Behind DECLARE: a query that FETCH runs later, under the locks that are taken now.
+pub(super) fn declare(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
+    cursor.name()?;
+    cursor.until(|cursor| cursor.at("FOR"));
+    cursor.expect("FOR")?;
+    let whole = *cursor;
+    cursor.skip_rest();
     Some(vec![Action::Query(Query {
-        reads: BTreeSet::from([table]),
-        ..nothing(Kind::Select)
+        kind: Kind::Cursor,
+        ..query(whole)?
     })])
 }
 
@@ -60,6 +93,14 @@ pub(super) fn copy(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
             ..query(inner)?
         };
     } else {
+        let mut name = *cursor;
+        if name.take("BINARY")
+            && name
+                .name()
+                .is_some_and(|name| name != "from" && name != "to")
+        {
+            cursor.take("BINARY");
+        }
         let table = cursor.relation()?;
         cursor.parenthesised();
         match cursor.take_any(&["FROM", "TO"])? {
