@@ -17,6 +17,9 @@ mod django;
 mod hazards;
 mod sql;
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
+
 mod consent;
 mod gates;
 mod plan;

@@ -1,15 +1,15 @@
-//! `cargo xtask fuzz`: any bytes into the reader of dumps, for so long.
+//! `cargo xtask fuzz`: any bytes into the readers of dumps and of SQL, for so long.
 //!
 //! With libFuzzer on the stable compiler: the code is instrumented by the flags that cargo-fuzz uses, without a
 //! sanitizer, which only nightly has and which this code without `unsafe` does not need. Where there is no C++ compiler
-//! for libFuzzer, the crate's own test runs the same functions on mutations of the same corpus.
+//! for libFuzzer, the crate's own tests run the same functions on mutations of the same corpus.
 //!
-//! What libFuzzer finds is left in `crates/dumper/fuzz/artifacts`; mended, it belongs into the corpus, which is a test.
+//! What libFuzzer finds is left in `fuzz/artifacts` of the crate; mended, it belongs into the corpus, which is a test.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use xtask::process::{self, cargo};
 
 /// As cargo-fuzz has them, without a sanitizer.
@@ -20,51 +20,96 @@ const INSTRUMENTED: &str = "-Cpasses=sancov-module \
     -Cllvm-args=-sanitizer-coverage-trace-compares \
     -Ccodegen-units=1 --cfg fuzzing";
 
-/// Targets, and the longest input that is worth the time.
-const TARGETS: [(&str, u32); 2] = [("dump", 4096), ("archive", 16_384)];
+/// What is fuzzed: a program of `fuzz/` in a crate, and the test that does the same.
+#[derive(Clone, Copy)]
+struct Target {
+    name: &'static str,
+    /// The folder of the crate, and its package.
+    krate: &'static str,
+    package: &'static str,
+    test: &'static str,
+    /// The longest input that is worth the time.
+    longest: u32,
+}
 
-/// Any bytes into the reader of dumps
+const TARGETS: [Target; 4] = [
+    Target {
+        name: "dump",
+        krate: "dumper",
+        package: "dumper",
+        test: "mutated_dumps",
+        longest: 4096,
+    },
+    Target {
+        name: "archive",
+        krate: "dumper",
+        package: "dumper",
+        test: "mutated_archives",
+        longest: 16_384,
+    },
+    Target {
+        name: "sql",
+        krate: "cli",
+        package: "django-migrate",
+        test: "mutated_scripts",
+        longest: 2048,
+    },
+    Target {
+        name: "query",
+        krate: "cli",
+        package: "django-migrate",
+        test: "mutated_queries",
+        longest: 1024,
+    },
+];
+
+/// Any bytes into the readers of dumps and of SQL
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// For each target
     #[arg(long, default_value_t = 20)]
     seconds: u32,
-    /// Only this one: dump, archive
-    #[arg(long)]
-    target: Option<String>,
+    /// Only these: dump, archive, sql, query
+    #[arg(long, value_delimiter = ',')]
+    target: Vec<String>,
 }
 
 impl Args {
-    /// As long as CI waits for it.
+    /// As long as CI waits for it: SQL is fuzzed by the tests there, since it takes minutes to build the whole command
+    /// once more.
     pub(crate) fn bounded() -> Self {
         Self {
             seconds: 10,
-            target: None,
+            target: vec!["dump".to_owned(), "archive".to_owned()],
         }
     }
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let targets = TARGETS
+    let targets: Vec<Target> = TARGETS
         .into_iter()
-        .filter(|(name, _)| args.target.as_deref().is_none_or(|wanted| wanted == *name));
+        .filter(|target| args.target.is_empty() || args.target.iter().any(|it| it == target.name))
+        .collect();
+    ensure!(!targets.is_empty(), "there is no such target");
     if let Some(triple) = triple_with_compiler() {
-        let folder = folder();
-        build(&folder, &triple)?;
-        for (name, longest) in targets {
-            fuzz(&folder, &triple, name, longest, args.seconds)?;
+        for target in targets {
+            build(target, &triple)?;
+            fuzz(target, &triple, args.seconds)?;
         }
         return Ok(());
     }
     println!("there is no C++ compiler for libFuzzer: mutations of the corpus, without coverage");
-    for (name, _) in targets {
-        mutate(name, args.seconds)?;
+    for target in targets {
+        mutate(target, args.seconds)?;
     }
     Ok(())
 }
 
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/dumper/fuzz")
+impl Target {
+    fn folder(self) -> PathBuf {
+        let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates");
+        crates.join(self.krate).join("fuzz")
+    }
 }
 
 /// The host, where a C++ compiler answers: libfuzzer-sys compiles libFuzzer with it. With `--target` build scripts are
@@ -82,11 +127,12 @@ fn triple_with_compiler() -> Option<String> {
     answers.then(|| host.to_owned())
 }
 
-fn build(folder: &Path, triple: &str) -> Result<()> {
+fn build(target: Target, triple: &str) -> Result<()> {
+    let folder = target.folder();
     process::show(
         cargo()
             .args(["build", "--release", "--quiet", "--target", triple])
-            .current_dir(folder)
+            .current_dir(&folder)
             .env("CARGO_TARGET_DIR", folder.join("target"))
             .env("RUSTFLAGS", INSTRUMENTED),
     )
@@ -94,7 +140,8 @@ fn build(folder: &Path, triple: &str) -> Result<()> {
 }
 
 /// New inputs go into a folder of their own, so that the corpus is what was chosen.
-fn fuzz(folder: &Path, triple: &str, name: &str, longest: u32, seconds: u32) -> Result<()> {
+fn fuzz(target: Target, triple: &str, seconds: u32) -> Result<()> {
+    let (folder, name, longest) = (target.folder(), target.name, target.longest);
     println!("fuzzing {name} for {seconds} s");
     let found = folder.join("target/found").join(name);
     let artifacts = folder.join("artifacts").join(name);
@@ -123,11 +170,12 @@ fn fuzz(folder: &Path, triple: &str, name: &str, longest: u32, seconds: u32) -> 
     .with_context(|| format!("{name}: the input is in {}", artifacts.display()))
 }
 
-fn mutate(name: &str, seconds: u32) -> Result<()> {
+fn mutate(target: Target, seconds: u32) -> Result<()> {
     process::show(
         cargo()
-            .args(["test", "--quiet", "--package=dumper", "--lib"])
-            .arg(format!("fuzzing::tests::mutated_{name}s"))
-            .env("DUMPER_FUZZ_SECONDS", seconds.to_string()),
+            .args(["test", "--quiet", "--package", target.package, "--lib"])
+            .arg(format!("fuzzing::tests::{}", target.test))
+            .env("DUMPER_FUZZ_SECONDS", seconds.to_string())
+            .env("SQL_FUZZ_SECONDS", seconds.to_string()),
     )
 }

@@ -6,6 +6,8 @@
 
 mod action;
 mod catalog;
+#[cfg(any(test, feature = "fuzzing"))]
+mod check;
 mod cursor;
 mod effects;
 mod kind;
@@ -24,6 +26,8 @@ pub(crate) use action::{
     Validity, Value,
 };
 pub(crate) use catalog::{Catalog, ForeignKey, Known, TableFacts};
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use check::check_split;
 pub(crate) use kind::StatementKind;
 pub(crate) use lock::{Blocks, Lock, LockMode};
 pub(crate) use mask::masked;

@@ -16,7 +16,7 @@ use shape::Shape;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Piece<'a> {
     /// Everything: COPY data of the statement before, space and comments, the statement, the semicolon.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzzing"))]
     pub(super) raw: &'a str,
     /// The statement alone, from its first to its last token; empty where the piece is only space and comments.
     pub(super) sql: &'a str,
@@ -42,11 +42,11 @@ pub(super) fn split(script: &str) -> impl Iterator<Item = Piece<'_>> {
         if scanner.at >= bytes.len() {
             return None;
         }
-        #[cfg(test)]
+        #[cfg(any(test, feature = "fuzzing"))]
         let start = scanner.at;
         let extent = scanner.statement();
         Some(Piece {
-            #[cfg(test)]
+            #[cfg(any(test, feature = "fuzzing"))]
             raw: &script[start..scanner.at],
             sql: &script[extent.first..extent.last],
             line: lines.line_of(extent.first),

@@ -1,0 +1,4 @@
+//! The splitter and the reader on any text.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| django_migrate::fuzzing::script(bytes));
