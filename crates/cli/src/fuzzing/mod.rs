@@ -19,9 +19,8 @@ pub fn script(bytes: &[u8]) {
         return;
     };
     sql::check_split(text);
-    let statements = hazards::assess_script(text, &hazards::Context::default());
     let mut line = 1;
-    for statement in &statements {
+    for statement in hazards::assess_script(text, &hazards::Context::default()) {
         assert!(statement.line >= line, "lines go on");
         line = statement.line;
         assert!(

@@ -190,13 +190,12 @@ fn assess_migration(migration: &MigrationSql<'_>, known: &mut Known) -> Vec<Stat
     statements
 }
 
-/// The statements of a script that is no migration: BEGIN and COMMIT in it are its own.
-pub(crate) fn assess_script(sql: &str, context: &Context) -> Vec<Statement> {
+/// The statements of a script that is no migration, one after the other: BEGIN and COMMIT in it are its own.
+pub(crate) fn assess_script(sql: &str, context: &Context) -> impl Iterator<Item = Statement> {
     let mut known = Known::new(context.catalog.as_ref());
     let mut held = Held::default();
     let mut atomic = Atomic::No;
-    let mut statements = Vec::new();
-    for reading in read_script(sql) {
+    read_script(sql).map(move |reading| {
         let mut statement = reading.forecast(None, &known);
         match statement.kind {
             StatementKind::Begin => atomic = Atomic::Yes,
@@ -215,9 +214,8 @@ pub(crate) fn assess_script(sql: &str, context: &Context) -> Vec<Statement> {
                 known.apply(&statement.actions);
             }
         }
-        statements.push(statement);
-    }
-    statements
+        statement
+    })
 }
 
 fn findings(scene: &Scene<'_>) -> Vec<Finding> {

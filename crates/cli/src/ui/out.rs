@@ -3,7 +3,7 @@
 //! A reader that went away (`| head`) is no error of ours, so write errors are dropped here and only here.
 
 use std::fmt::Display;
-use std::io::Write;
+use std::io::{BufWriter, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
@@ -15,11 +15,30 @@ pub(crate) fn answer(text: impl Display) {
     let _ = out.flush();
 }
 
-/// A whole document for scripts.
+/// A whole document for scripts, written while it is made: it may be larger than what it tells of.
 pub(crate) fn document(value: &impl Serialize) {
-    match serde_json::to_string_pretty(value) {
-        Ok(text) => answer(text),
+    end_row();
+    let stdout = Undisturbed(std::io::stdout().lock());
+    let mut out = BufWriter::with_capacity(1 << 16, stdout);
+    match serde_json::to_writer_pretty(&mut out, value) {
+        Ok(()) => drop(out.write_all(b"\n")),
         Err(e) => talk(format!("error: the answer is no JSON: {e}")),
+    }
+    let _ = out.flush();
+}
+
+/// Takes everything, whether somebody reads it or not: what makes a document may count on coming to its end.
+struct Undisturbed<W>(W);
+
+impl<W: Write> Write for Undisturbed<W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let _ = self.0.write_all(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        let _ = self.0.flush();
+        Ok(())
     }
 }
 
