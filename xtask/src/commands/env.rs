@@ -3,12 +3,12 @@
 use std::time::Instant;
 
 use anyhow::{Result, bail};
-use xtask::env::{Env, POSTGRES_MAJORS, VENVS};
+use xtask::env::{Env, LINTERS, POSTGRES_MAJORS, VENVS};
 
 /// Fetch PostgreSQL servers and Django environments (idempotent; the rest of xtask fetches what it needs by itself)
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Only these: pg14 to pg18, django42, django42-psycopg2, django52, django61, newest, wagtail, oscar, pgbouncer
+    /// Only these: pg14 to pg18, django42, django42-psycopg2, django52, django61, newest, wagtail, oscar, pgbouncer, squawk
     #[arg(long, value_delimiter = ',', value_name = "NAME")]
     only: Vec<String>,
 }
@@ -54,6 +54,9 @@ fn fetch(env: &Env, name: &str) -> Result<String> {
     }
     if name == "pgbouncer" {
         return Ok(format!("PgBouncer {}", env.pgbouncer()?.version));
+    }
+    if LINTERS.contains(&name) {
+        return Ok(env.venv(name)?.folder.display().to_string());
     }
     let venv = if name == "newest" {
         env.django(name)?

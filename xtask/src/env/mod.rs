@@ -37,6 +37,9 @@ pub const VENVS: [&str; 6] = [
     "oscar",
 ];
 
+/// Virtual environments of linters, which the benchmarks set ours against; each has a file of pins.
+pub const LINTERS: [&str; 1] = ["squawk"];
+
 /// The folder where everything fetched lives.
 #[derive(Debug, Clone)]
 pub struct Env {
@@ -76,7 +79,7 @@ impl Env {
         pgbouncer::get(self)
     }
 
-    /// A virtual environment by its name in [`VENVS`], made on first use.
+    /// A virtual environment by its name in [`VENVS`] or [`LINTERS`], made on first use.
     ///
     /// # Errors
     /// When no Python on this machine fits, or pip fails.

@@ -7,13 +7,13 @@ use anyhow::{Context as _, Result, bail};
 use sha2::{Digest as _, Sha256};
 
 use super::python::Python;
-use super::{Env, VENVS, fetch, pins, python, slot};
+use super::{Env, LINTERS, VENVS, fetch, pins, python, slot};
 use crate::process;
 
 /// A virtual environment with what its name says installed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Venv {
-    /// Its name in [`VENVS`].
+    /// Its name in [`VENVS`] or [`LINTERS`].
     pub name: String,
     /// Its folder.
     pub folder: PathBuf,
@@ -43,7 +43,7 @@ impl Venv {
 
 /// The environment of this name, made on first use.
 pub(super) fn get(env: &Env, name: &str) -> Result<Venv> {
-    if !VENVS.contains(&name) {
+    if !VENVS.contains(&name) && !LINTERS.contains(&name) {
         bail!(
             "there is no environment `{name}`\nhint: there are {}",
             VENVS.join(", ")

@@ -6,6 +6,7 @@
 mod bulk;
 mod check;
 mod dump;
+mod lint;
 mod locks;
 mod machine;
 mod measure;
@@ -31,6 +32,7 @@ enum What {
     Preview(preview::Args),
     Check(check::Args),
     Start(start::Args),
+    Lint(lint::Args),
     Locks(locks::Args),
     Dump(dump::Args),
     Restore(restore::Args),
@@ -41,6 +43,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         What::Preview(args) => preview::run(args),
         What::Check(args) => check::run(args),
         What::Start(args) => start::run(args),
+        What::Lint(args) => lint::run(args),
         What::Locks(args) => locks::run(args),
         What::Dump(args) => dump::run(args),
         What::Restore(args) => restore::run(args),
