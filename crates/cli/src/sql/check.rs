@@ -1,6 +1,7 @@
-//! What must hold of the splitter, whatever the script. For tests and for the fuzzer.
+//! What must hold of the splitter and the tokens, whatever the script. For tests and for the fuzzer.
 
 use super::split::split;
+use super::tokens::check_tokens;
 
 /// # Panics
 /// Where it does not hold.
@@ -16,6 +17,7 @@ pub(crate) fn check_split(script: &str) {
         if !piece.sql.is_empty() {
             let again: Vec<_> = split(piece.sql).map(|piece| piece.sql).collect();
             assert_eq!(again, [piece.sql], "a statement is one statement");
+            check_tokens(piece.sql);
         }
         at += piece.raw.len();
     }

@@ -2,16 +2,13 @@
 //! case, quoted names exactly.
 
 use super::Relation;
-use sqlparser::dialect::PostgreSqlDialect;
-use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
+use super::tokens::tokenised;
+use sqlparser::tokenizer::{Token, TokenWithSpan};
 
 /// The tokens of a statement without blanks and comments; `None` where it cannot be tokenised, or where parentheses are
 /// left open: no statement is like that, and to look for their ends again and again would take quadratic time.
 pub(super) fn tokens(sql: &str) -> Option<Vec<TokenWithSpan>> {
-    let mut tokens = Tokenizer::new(&PostgreSqlDialect {}, sql)
-        .tokenize_with_location()
-        .ok()?;
-    tokens.retain(|token| !matches!(token.token, Token::Whitespace(_) | Token::EOF));
+    let tokens = tokenised(sql)?;
     is_balanced(&tokens).then_some(tokens)
 }
 

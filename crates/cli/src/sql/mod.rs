@@ -19,6 +19,7 @@ mod relation;
 mod spellings;
 mod split;
 mod statement;
+mod tokens;
 mod types;
 
 pub(crate) use action::{

@@ -6,7 +6,6 @@
 use super::{actions, query};
 use crate::sql::action::{Action, IfExists};
 use crate::sql::cursor::{Cursor, tokens};
-use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
 /// What a body does.
@@ -260,10 +259,7 @@ fn assigned<'a>(part: &Cursor<'a>) -> Option<Cursor<'a>> {
 
 /// Without `INTO [STRICT] variables`, which SQL would take for a new table.
 fn without_into(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
-    let is = |at: usize, keyword: Keyword| {
-        matches!(tokens.get(at), Some(TokenWithSpan { token: Token::Word(word), .. })
-            if word.keyword == keyword && word.quote_style.is_none())
-    };
+    let is = |at: usize, word: &str| Cursor::new(&tokens[at..]).at(word);
     let mut depth = 0_usize;
     for (at, token) in tokens.iter().enumerate() {
         match token.token {
@@ -271,8 +267,8 @@ fn without_into(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
             Token::RParen => depth = depth.saturating_sub(1),
             _ => {}
         }
-        let names = at > 0 && (is(at - 1, Keyword::INSERT) || is(at - 1, Keyword::MERGE));
-        if depth == 0 && is(at, Keyword::INTO) && !names {
+        let names = at > 0 && (is(at - 1, "INSERT") || is(at - 1, "MERGE"));
+        if depth == 0 && is(at, "INTO") && !names {
             let mut rest = Cursor::new(&tokens[at + 1..]);
             rest.take("STRICT");
             if rest.list(Cursor::relation).is_none() {

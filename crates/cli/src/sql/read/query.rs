@@ -5,6 +5,7 @@ use super::guard;
 use super::plainer::plainer;
 use crate::sql::action::{Action, Query, RowLocks, Rows, Write};
 use crate::sql::cursor::{Cursor, relation_of};
+use crate::sql::tokens::with_keywords;
 use crate::sql::{Relation, StatementKind as Kind, types};
 use sqlparser::ast::{
     Expr, FromTable, FunctionArg, FunctionArgExpr, FunctionArguments, MergeAction, ObjectName,
@@ -20,10 +21,12 @@ use std::ops::ControlFlow;
 
 /// SELECT, INSERT, UPDATE, DELETE, MERGE, VALUES, TABLE, with or without WITH.
 pub(super) fn query(cursor: Cursor<'_>) -> Option<Query> {
-    if is_deep(cursor.rest()) {
+    let tokens = with_keywords(cursor.rest());
+    if is_deep(&tokens) {
         return None;
     }
-    let statement = parsed(cursor.rest().to_vec()).or_else(|| parsed(plainer(cursor.rest())))?;
+    let plainer = || parsed(plainer(&tokens));
+    let statement = parsed(tokens.clone()).or_else(plainer)?;
     let mut walk = Walk::default();
     if statement.visit(&mut walk).is_break() {
         return None;
