@@ -133,7 +133,7 @@ pub(crate) fn finding(code: &'static str, message: String) -> Finding {
         code,
         severity: row.map_or(Severity::Ask, |row| row.severity),
         message,
-        remedy: row.map_or(String::new(), |row| row.remedy.to_owned()),
+        remedy: row.map_or_else(Default::default, |row| row.remedy.into()),
         relation: None,
     }
 }

@@ -2,14 +2,15 @@
 
 use crate::sql::Relation;
 use serde::Serialize;
+use std::borrow::Cow;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Finding {
     pub(crate) code: &'static str,
     pub(crate) severity: Severity,
     pub(crate) message: String,
-    /// What to do instead, in Django's terms.
-    pub(crate) remedy: String,
+    /// What to do instead, in Django's terms: mostly the words of the hazard's page.
+    pub(crate) remedy: Cow<'static, str>,
     pub(crate) relation: Option<Relation>,
 }
 

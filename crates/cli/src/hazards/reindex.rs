@@ -34,7 +34,7 @@ fn run(scene: &Scene<'_>) -> Vec<Fact> {
         message: format!(
             "indexes are built anew, while nobody can write to {what} and queries wait for the index"
         ),
-        remedy: HAZARD.safer.to_owned(),
+        remedy: HAZARD.safer.into(),
         relation: table.cloned(),
     }]
 }

@@ -2,6 +2,7 @@
 
 use super::Atomic;
 use crate::sql::{Action, Change, Known, LockMode, Relation, Statement, TableFacts, Validity};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A table up to this size is read or rewritten before anybody notices.
@@ -10,7 +11,7 @@ const TINY_BYTES: u64 = 1024 * 1024;
 /// What a hazard found; the policy makes a finding of it.
 pub(super) struct Fact {
     pub(super) message: String,
-    pub(super) remedy: String,
+    pub(super) remedy: Cow<'static, str>,
     pub(super) relation: Option<Relation>,
 }
 
@@ -18,7 +19,7 @@ impl Fact {
     pub(super) fn new(
         relation: &Relation,
         message: impl Into<String>,
-        remedy: impl Into<String>,
+        remedy: impl Into<Cow<'static, str>>,
     ) -> Self {
         Self {
             message: message.into(),
@@ -28,7 +29,10 @@ impl Fact {
     }
 
     /// About no relation in particular.
-    pub(super) fn general(message: impl Into<String>, remedy: impl Into<String>) -> Self {
+    pub(super) fn general(
+        message: impl Into<String>,
+        remedy: impl Into<Cow<'static, str>>,
+    ) -> Self {
         Self {
             message: message.into(),
             remedy: remedy.into(),

@@ -26,7 +26,7 @@ fn run(scene: &Scene<'_>) -> Vec<Fact> {
         .map(|action| Fact {
             message: "this statement could not be read, so nothing is known of what it does"
                 .to_owned(),
-            remedy: HAZARD.safer.to_owned(),
+            remedy: HAZARD.safer.into(),
             relation: action.subject().cloned(),
         })
         .collect()

@@ -53,8 +53,8 @@ pub(super) fn of(snapshot: &Snapshot) -> Vec<Finding> {
 pub(super) fn with(mut finding: Finding, remedy: &Remedy) -> Finding {
     let sql = remedy.sql();
     finding.remedy = match sql.is_empty() {
-        true => remedy.to_string(),
-        false => format!("{}; -- {remedy}", sql.join("; ")),
+        true => remedy.to_string().into(),
+        false => format!("{}; -- {remedy}", sql.join("; ")).into(),
     };
     finding
 }
@@ -137,7 +137,7 @@ fn hidden(snapshot: &Snapshot) -> Option<Finding> {
             count(hidden as u64, "session")
         ),
     );
-    finding.remedy = words::grant_to_see(role);
+    finding.remedy = words::grant_to_see(role).into();
     Some(finding)
 }
 

@@ -4,6 +4,7 @@
 
 mod error;
 mod human;
+mod indented;
 mod jsonl;
 mod locks;
 pub(crate) mod out;

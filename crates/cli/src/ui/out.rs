@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
 
+use super::indented::Indented;
+
 pub(crate) fn answer(text: impl Display) {
     end_row();
     let mut out = anstream::stdout().lock();
@@ -20,7 +22,8 @@ pub(crate) fn document(value: &impl Serialize) {
     end_row();
     let stdout = Undisturbed(std::io::stdout().lock());
     let mut out = BufWriter::with_capacity(1 << 16, stdout);
-    match serde_json::to_writer_pretty(&mut out, value) {
+    let mut serializer = serde_json::Serializer::with_formatter(&mut out, Indented::default());
+    match value.serialize(&mut serializer) {
         Ok(()) => drop(out.write_all(b"\n")),
         Err(e) => talk(format!("error: the answer is no JSON: {e}")),
     }

@@ -22,7 +22,7 @@ pub(super) fn sight(server: &ServerFacts, health: &Health) -> Vec<Finding> {
     missing
         .filter(|grant| grant.role == "pg_monitor")
         .map(|grant| Finding {
-            remedy: grant.statement,
+            remedy: grant.statement.into(),
             ..beyond::finding(
                 "no-pg-monitor",
                 format!("the role {} does not see {}", role.name, grant.gives),

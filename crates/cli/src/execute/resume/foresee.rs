@@ -145,7 +145,7 @@ pub(crate) fn finding(index: &Relation, table: Relation, in_progress: bool) -> F
     };
     let message = format!("index {index} on {table} {what}: this plan builds one of that name");
     Finding {
-        remedy,
+        remedy: remedy.into(),
         relation: Some(table),
         ..beyond::finding("invalid-index-in-the-way", message)
     }
