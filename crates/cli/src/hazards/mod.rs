@@ -60,6 +60,7 @@ pub(crate) use page::page;
 
 use crate::sql::{Catalog, ColumnBefore, Known, Statement, StatementKind, read_script};
 use scene::{Fact, Held, Scene};
+use std::cell::OnceCell;
 
 /// One page of the documentation, and the function that finds it in a statement.
 pub(crate) struct Hazard {
@@ -180,6 +181,7 @@ fn assess_migration(migration: &MigrationSql<'_>, known: &mut Known) -> Vec<Stat
                 known,
                 atomic: migration.atomic,
                 held: &held,
+                existing: OnceCell::new(),
             });
             held.take_in(&statement, migration.atomic, known);
             known.apply(&statement.actions);
@@ -209,6 +211,7 @@ pub(crate) fn assess_script(sql: &str, context: &Context) -> impl Iterator<Item 
                     known: &known,
                     atomic,
                     held: &held,
+                    existing: OnceCell::new(),
                 });
                 held.take_in(&statement, atomic, &known);
                 known.apply(&statement.actions);

@@ -3,6 +3,7 @@
 use super::Atomic;
 use crate::sql::{Action, Change, Known, LockMode, Relation, Statement, TableFacts, Validity};
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A table up to this size is read or rewritten before anybody notices.
@@ -46,20 +47,26 @@ pub(super) struct Scene<'a> {
     pub(super) known: &'a Known,
     pub(super) atomic: Atomic,
     pub(super) held: &'a Held,
+    /// Looked up once: every hazard asks.
+    pub(super) existing: OnceCell<Vec<&'a Action>>,
 }
 
 impl<'a> Scene<'a> {
     /// The actions that concern something which existed before the plan.
-    pub(super) fn actions(&self) -> impl Iterator<Item = &'a Action> + use<'a> {
-        let known = self.known;
-        self.statement
-            .actions
-            .iter()
-            .filter(move |action| !action.subject().is_some_and(|name| known.is_new(name)))
+    pub(super) fn actions(&self) -> impl Iterator<Item = &'a Action> {
+        let existing = self.existing.get_or_init(|| {
+            let is_new = |action: &&Action| {
+                let subject = action.subject();
+                subject.is_some_and(|name| self.known.is_new(name))
+            };
+            let actions = self.statement.actions.iter();
+            actions.filter(|action| !is_new(action)).collect()
+        });
+        existing.iter().copied()
     }
 
     /// The actions of ALTER TABLE on tables that existed before the plan.
-    pub(super) fn changes(&self) -> impl Iterator<Item = (&'a Relation, &'a Change)> + use<'a> {
+    pub(super) fn changes(&self) -> impl Iterator<Item = (&'a Relation, &'a Change)> {
         self.actions().filter_map(|action| match action {
             Action::AlterTable { table, change } => Some((table, change)),
             _ => None,
