@@ -6,7 +6,7 @@ use super::common::{Blog, Running, blog, in_order, text, until};
 
 /// Locks that no reader of SQL foresees.
 fn hidden(lock: &str) -> String {
-    format!("migrations.RunSQL('DO $$ BEGIN LOCK TABLE {lock}; END $$')")
+    format!("migrations.RunSQL('DO $$ BEGIN EXECUTE $q$LOCK TABLE {lock}$q$; END $$')")
 }
 
 /// The run's transaction holds the posts.
@@ -162,7 +162,7 @@ fn a_migration_with_an_operation_of_its_own_is_not_run_twice() {
                class Counts(Operation):\n    reversible = True\n\n    def state_forwards(self, app_label, state):\n        pass\n\n    \
                def database_forwards(self, app_label, schema_editor, old, new):\n        \
                if not schema_editor.collect_sql:\n            with open('entered', 'a') as file:\n                file.write('x')\n        \
-               schema_editor.execute('DO $$ BEGIN LOCK TABLE blog_post; END $$')\n\n    \
+               schema_editor.execute('DO $$ BEGIN EXECUTE $q$LOCK TABLE blog_post$q$; END $$')\n\n    \
                def database_backwards(self, app_label, schema_editor, old, new):\n        pass\n\n\n\
                class Migration(migrations.Migration):\n    dependencies = [('blog', '0001_initial')]\n    operations = [Counts()]\n";
     let blog = blog(|app| app.migration("0002_own", own));

@@ -146,7 +146,7 @@ fn a_lock_that_never_comes_ends_it_with_nobody_behind_it() {
 /// Where a lock cannot be foreseen, the statement stands in the queue for no longer than `--lock-timeout`.
 #[test]
 fn a_statement_that_nobody_can_read_is_bound_by_the_lock_timeout_and_tried_again() {
-    let hidden = "migrations.RunSQL('DO $$ BEGIN LOCK TABLE blog_post; END $$')";
+    let hidden = "migrations.RunSQL('DO $$ BEGIN EXECUTE $q$LOCK TABLE blog_post$q$; END $$')";
     let blog = blog(|app| app.operations("0002_hidden", hidden));
     let holder = start(&blog, 1, reader());
     let mut running = Running::start(&blog.apply().args(["--lock-timeout", "300ms"]));

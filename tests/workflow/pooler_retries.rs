@@ -19,7 +19,7 @@ fn migrations(app: App) -> App {
         "0003_renamed",
         "migrations.RenameField('Topic', 'code', 'key'), migrations.RenameModel('Entry', 'Remark'), \
          migrations.AddField('Post', 'topic', models.ForeignKey('blog.Topic', models.SET_NULL, null=True, to_field='key')), \
-         migrations.RunSQL('DO $$ BEGIN LOCK TABLE held; END $$'), \
+         migrations.RunSQL('DO $$ BEGIN EXECUTE $q$LOCK TABLE held$q$; END $$'), \
          migrations.AddField('Remark', 'post', models.ForeignKey('blog.Post', models.CASCADE, null=True))",
     )
     .operations(

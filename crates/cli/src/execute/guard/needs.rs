@@ -226,7 +226,12 @@ mod tests {
             Way::Light,
             &[],
         );
-        check("DO $$ BEGIN PERFORM 1; END $$", Way::Unknown, &[]);
+        check("DO $$ BEGIN EXECUTE a; END $$", Way::Unknown, &[]);
+        check(
+            "DO $$ BEGIN DROP TABLE a; END $$",
+            Way::Ordinary,
+            &["public.a"],
+        );
     }
 
     #[test]
