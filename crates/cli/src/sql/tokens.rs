@@ -88,8 +88,8 @@ impl<'a> Reader<'a> {
 
     fn word(&mut self) -> Option<Token> {
         let value = self.take(is_word);
-        // E'…', B'…', U&"…" and their like
-        let is_prefix = value.len() == 1 && matches!(self.byte(0), Some(b'\'' | b'&'));
+        // E'…', B'…', U&"…" and their like; b"…" is two tokens here, and one to sqlparser
+        let is_prefix = value.len() == 1 && matches!(self.byte(0), Some(b'\'' | b'&' | b'"'));
         (!is_prefix).then(|| {
             Token::Word(Word {
                 value: value.to_owned(),

@@ -1,0 +1,1 @@
+SELECT b"c" FROM d; SELECT B'01' "e", x"f;" FROM "g";
