@@ -10,4 +10,5 @@ mod project;
 mod restore;
 mod rollback;
 mod support;
+mod truth;
 mod workflow;

@@ -10,6 +10,9 @@ pub mod process;
 pub mod project;
 pub mod servers;
 
+/// For sessions that a test opens itself: it hears notices, and holds several at once.
+pub use postgres;
+
 use std::path::PathBuf;
 
 /// The root of the workspace.

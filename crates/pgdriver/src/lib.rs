@@ -16,6 +16,7 @@ mod options;
 mod permitted;
 mod query_error;
 pub mod renaming;
+pub mod schema;
 mod secret;
 pub mod sequences;
 pub mod server;

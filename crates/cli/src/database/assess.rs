@@ -5,42 +5,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pgdriver::catalog::{self, RelationName, RowCount};
-use pgdriver::{QueryError, Session, tables};
+use pgdriver::{QueryError, Session, schema, tables};
 
 use super::query_failure;
 use crate::failure::Failure;
 use crate::hazards::Context;
 use crate::preview::Stake;
-use crate::sql::{Catalog, ForeignKey, Relation, TableFacts};
+use crate::sql::World;
 use crate::ui;
 
-/// The live catalog as the assessment wants it: sizes, indexes and foreign keys of every table.
+/// The live schema as the assessment wants it.
 pub(crate) async fn context(session: &Session) -> Result<Context, Failure> {
-    let failed = |e: QueryError| query_failure(&e);
-    let tables = tables::tables(session).await.map_err(failed)?;
-    let relation =
-        |n: &RelationName| Relation::new(n.schema.clone().unwrap_or_default(), n.name.clone());
-    let facts = tables.iter().map(|t| {
-        let facts = TableFacts {
-            rows: t.estimated_rows,
-            bytes: t.bytes,
-            indexes: t.indexes.iter().map(relation).collect(),
-            foreign_keys: t
-                .foreign_keys
-                .iter()
-                .map(|k| ForeignKey {
-                    name: k.name.clone(),
-                    columns: k.columns.clone(),
-                    to: relation(&k.to),
-                })
-                .collect(),
-        };
-        (relation(&t.name), facts)
-    });
+    let schema = schema::schema(session).await;
+    let schema = schema.map_err(|e: QueryError| query_failure(&e))?;
     Ok(Context {
-        catalog: Some(Catalog {
-            tables: facts.collect(),
-        }),
+        world: World::of(&schema),
     })
 }
 
@@ -55,7 +34,7 @@ pub(crate) async fn count_stakes(
     let mut rows = BTreeMap::new();
     for stake in stakes {
         let (relation, column) = stake;
-        let Some(facts) = known.catalog.as_ref().and_then(|c| c.tables.get(relation)) else {
+        let Some(facts) = known.world.facts(relation) else {
             continue;
         };
         let name = RelationName::new(relation.schema(), relation.name());

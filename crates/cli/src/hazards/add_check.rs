@@ -28,7 +28,7 @@ fn run(scene: &Scene<'_>) -> Vec<Fact> {
     });
     added
         .filter(|(_, constraint)| {
-            matches!(constraint.rule, Rule::Check | Rule::NotNull)
+            matches!(constraint.rule, Rule::Check { .. } | Rule::NotNull { .. })
                 && constraint.validity == Validity::Validated
         })
         .map(|(table, _)| {

@@ -30,7 +30,7 @@ fn run(scene: &Scene<'_>) -> Vec<Fact> {
         .filter(|(_, constraint)| {
             matches!(
                 constraint.rule,
-                Rule::Unique(KeySource::Columns) | Rule::PrimaryKey(_)
+                Rule::Unique(KeySource::Columns(_)) | Rule::PrimaryKey(_)
             )
         })
         .map(|(table, _)| {

@@ -17,7 +17,7 @@ pub(super) const HAZARD: Hazard = Hazard {
 
 fn run(scene: &Scene<'_>) -> Vec<Fact> {
     let facts = scene.changes().filter_map(|(table, change)| match change {
-        Change::AttachPartition { partition } if !scene.is_new(partition) => {
+        Change::AttachPartition { partition, .. } if !scene.is_new(partition) => {
             let sized = scene.sized(partition);
             let message = format!("attaching {sized} reads all of it while nobody else can, unless a valid CHECK proves its bounds");
             Some(Fact::new(partition, message, HAZARD.safer))

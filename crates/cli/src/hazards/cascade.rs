@@ -23,6 +23,10 @@ fn run(scene: &Scene<'_>) -> Vec<Fact> {
                 format!("CASCADE: what depends on {of} goes too"),
                 HAZARD.safer,
             )),
+            Loss::Victim { what } => Some(Fact::general(
+                format!("CASCADE: {what} goes too"),
+                HAZARD.safer,
+            )),
             _ => None,
         })
         .collect()

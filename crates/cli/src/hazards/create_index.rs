@@ -2,7 +2,7 @@
 
 use super::Hazard;
 use super::scene::{Fact, Scene};
-use crate::sql::{Action, Method};
+use crate::sql::{Action, CreateIndex, Method};
 
 pub(super) const HAZARD: Hazard = Hazard {
     code: "create-index",
@@ -17,11 +17,11 @@ pub(super) const HAZARD: Hazard = Hazard {
 
 fn run(scene: &Scene<'_>) -> Vec<Fact> {
     let built = scene.actions().filter_map(|action| match action {
-        Action::CreateIndex {
+        Action::CreateIndex(CreateIndex {
             table,
             method: Method::Plain,
             ..
-        } => Some(table),
+        }) => Some(table),
         _ => None,
     });
     built

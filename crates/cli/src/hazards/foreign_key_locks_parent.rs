@@ -51,6 +51,7 @@ fn refers_quietly(scene: &Scene<'_>, action: &Action, parent: &Relation) -> bool
         Action::AlterTable {
             table,
             change: Change::AddConstraint(constraint),
+            ..
         } => {
             to_parent(&constraint.rule)
                 && (constraint.validity == Validity::NotValid || scene.is_new(table))
@@ -58,6 +59,7 @@ fn refers_quietly(scene: &Scene<'_>, action: &Action, parent: &Relation) -> bool
         Action::AlterTable {
             table,
             change: Change::AddColumn(column),
+            ..
         } => {
             let quiet = column.value == Value::Nothing || scene.is_new(table);
             quiet

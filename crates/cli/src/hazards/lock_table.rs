@@ -17,7 +17,9 @@ pub(super) const HAZARD: Hazard = Hazard {
 
 fn run(scene: &Scene<'_>) -> Vec<Fact> {
     let locked = scene.actions().filter_map(|action| match action {
-        Action::LockTable { table, mode } if mode.blocks() > Blocks::Nothing => Some((table, mode)),
+        Action::LockTable { table, mode, .. } if mode.blocks() > Blocks::Nothing => {
+            Some((table, mode))
+        }
         _ => None,
     });
     locked

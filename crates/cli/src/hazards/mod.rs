@@ -58,7 +58,7 @@ mod work_under_lock;
 pub(crate) use finding::{Finding, Severity};
 pub(crate) use page::page;
 
-use crate::sql::{Catalog, ColumnBefore, Known, Statement, StatementKind, read_script};
+use crate::sql::{ColumnBefore, Statement, StatementKind, World, read_script};
 use scene::{Fact, Held, Scene};
 use std::cell::OnceCell;
 
@@ -127,10 +127,18 @@ pub(crate) fn all() -> &'static [Hazard] {
 }
 
 /// What is known beside the text of the migrations.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Context {
-    /// The live database's tables; none without a connection.
-    pub(crate) catalog: Option<Catalog>,
+    /// The live database's schema; unread without a connection.
+    pub(crate) world: World,
+}
+
+impl Default for Context {
+    fn default() -> Self {
+        Self {
+            world: World::unread(),
+        }
+    }
 }
 
 /// Whether a migration's statements share one transaction.
@@ -161,16 +169,17 @@ pub(crate) fn assess_migrations(
     migrations: &[MigrationSql<'_>],
     context: &Context,
 ) -> Vec<Vec<Statement>> {
-    let mut known = Known::new(context.catalog.as_ref());
+    let mut known = context.world.clone();
     migrations
         .iter()
         .map(|migration| assess_migration(migration, &mut known))
         .collect()
 }
 
-fn assess_migration(migration: &MigrationSql<'_>, known: &mut Known) -> Vec<Statement> {
+fn assess_migration(migration: &MigrationSql<'_>, known: &mut World) -> Vec<Statement> {
     let mut held = Held::default();
     let mut statements = Vec::new();
+    known.commit();
     let mut line = 0;
     for part in &migration.parts {
         for reading in read_script(part.sql) {
@@ -194,7 +203,7 @@ fn assess_migration(migration: &MigrationSql<'_>, known: &mut Known) -> Vec<Stat
 
 /// The statements of a script that is no migration, one after the other: BEGIN and COMMIT in it are its own.
 pub(crate) fn assess_script(sql: &str, context: &Context) -> impl Iterator<Item = Statement> {
-    let mut known = Known::new(context.catalog.as_ref());
+    let mut known = context.world.clone();
     let mut held = Held::default();
     let mut atomic = Atomic::No;
     read_script(sql).map(move |reading| {
@@ -204,6 +213,7 @@ pub(crate) fn assess_script(sql: &str, context: &Context) -> impl Iterator<Item 
             StatementKind::Commit | StatementKind::Rollback => {
                 atomic = Atomic::No;
                 held = Held::default();
+                known.commit();
             }
             _ => {
                 statement.findings = findings(&Scene {

@@ -20,6 +20,7 @@ fn run(scene: &Scene<'_>) -> Vec<Fact> {
         Action::Refresh {
             view,
             method: Method::Plain,
+            ..
         } => Some(view),
         _ => None,
     });

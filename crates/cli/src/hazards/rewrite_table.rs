@@ -21,6 +21,7 @@ fn run(scene: &Scene<'_>) -> Vec<Fact> {
         Action::AlterTable {
             table,
             change: Change::Rewrite { .. } | Change::SetExpression { .. },
+            ..
         } => Some(table),
         _ => None,
     });

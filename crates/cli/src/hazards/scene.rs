@@ -1,7 +1,7 @@
 //! What a hazard sees: one statement, what is known around it, and what its transaction holds already.
 
 use super::Atomic;
-use crate::sql::{Action, Change, Known, LockMode, Relation, Statement, TableFacts, Validity};
+use crate::sql::{Action, Change, LockMode, Object, Relation, Statement, Validity, World};
 use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -44,7 +44,7 @@ impl Fact {
 
 pub(super) struct Scene<'a> {
     pub(super) statement: &'a Statement,
-    pub(super) known: &'a Known,
+    pub(super) known: &'a World,
     pub(super) atomic: Atomic,
     pub(super) held: &'a Held,
     /// Looked up once: every hazard asks.
@@ -68,7 +68,7 @@ impl<'a> Scene<'a> {
     /// The actions of ALTER TABLE on tables that existed before the plan.
     pub(super) fn changes(&self) -> impl Iterator<Item = (&'a Relation, &'a Change)> {
         self.actions().filter_map(|action| match action {
-            Action::AlterTable { table, change } => Some((table, change)),
+            Action::AlterTable { table, change, .. } => Some((table, change)),
             _ => None,
         })
     }
@@ -94,7 +94,7 @@ impl<'a> Scene<'a> {
 
     /// Known to be so small that reading or rewriting all of it takes no time to speak of.
     pub(super) fn is_tiny(&self, relation: &Relation) -> bool {
-        let bytes = |facts: &TableFacts| facts.bytes;
+        let bytes = |facts: &Object| facts.bytes;
         self.known
             .facts(relation)
             .and_then(bytes)
@@ -127,7 +127,7 @@ pub(super) struct Held {
 
 impl Held {
     /// A lock is held to the end of the transaction: outside one, nothing is.
-    pub(super) fn take_in(&mut self, statement: &Statement, atomic: Atomic, known: &Known) {
+    pub(super) fn take_in(&mut self, statement: &Statement, atomic: Atomic, known: &World) {
         if atomic == Atomic::No {
             return;
         }
@@ -143,6 +143,7 @@ impl Held {
             if let Action::AlterTable {
                 table,
                 change: Change::AddConstraint(constraint),
+                ..
             } = action
                 && constraint.validity == Validity::NotValid
                 && let Some(name) = &constraint.name

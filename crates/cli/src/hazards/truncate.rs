@@ -17,7 +17,9 @@ pub(super) const HAZARD: Hazard = Hazard {
 
 fn run(scene: &Scene<'_>) -> Vec<Fact> {
     let truncated = scene.actions().filter_map(|action| match action {
-        Action::Truncate { table, behavior } => Some((table, behavior)),
+        Action::Truncate {
+            table, behavior, ..
+        } => Some((table, behavior)),
         _ => None,
     });
     truncated

@@ -2,7 +2,7 @@
 
 use super::Hazard;
 use super::scene::{Fact, Scene};
-use crate::sql::{Action, LockMode, Method, Relation, StatementKind};
+use crate::sql::{Action, CreateIndex, LockMode, Method, Relation, StatementKind};
 
 pub(super) const HAZARD: Hazard = Hazard {
     code: "work-under-lock",
@@ -48,11 +48,11 @@ fn worked_on(scene: &Scene<'_>) -> Option<Relation> {
                 .find(|write| changed(write.kind) && !scene.is_new(&write.table))
                 .map(|write| write.table.clone())
         }
-        Action::CreateIndex {
+        Action::CreateIndex(CreateIndex {
             table,
             method: Method::Plain,
             ..
-        } => Some(table.clone()),
+        }) => Some(table.clone()),
         _ => None,
     })
 }

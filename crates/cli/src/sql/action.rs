@@ -11,19 +11,17 @@ pub(crate) enum Action {
     CreateTable(CreateTable),
     AlterTable {
         table: Relation,
+        extent: Descendants,
         change: Change,
     },
     Drop(Drop),
     Truncate {
         table: Relation,
+        extent: Descendants,
+        identity: Identity,
         behavior: Behavior,
     },
-    CreateIndex {
-        index: Option<Relation>,
-        table: Relation,
-        method: Method,
-        existing: IfExists,
-    },
+    CreateIndex(CreateIndex),
     Reindex {
         target: ReindexTarget,
         method: Method,
@@ -31,8 +29,7 @@ pub(crate) enum Action {
     AlterSequence {
         sequence: Relation,
         mode: LockMode,
-        /// OWNED BY
-        owner: Option<Relation>,
+        change: SequenceChange,
     },
     RenameIndex {
         index: Relation,
@@ -50,9 +47,32 @@ pub(crate) enum Action {
     },
     /// SELECT, INSERT, UPDATE, DELETE, MERGE, COPY, and what contains a query.
     Query(Query),
+    /// EXPLAIN without ANALYZE: the locks of planning.
+    Explain(Query),
     LockTable {
         table: Relation,
+        extent: Descendants,
         mode: LockMode,
+    },
+    /// ALTER DOMAIN; `verifies`: the rows of every table with a column of it are read.
+    AlterDomain {
+        domain: Relation,
+        verifies: bool,
+    },
+    /// ALTER TYPE … ATTRIBUTE
+    AlterComposite {
+        name: Relation,
+        dropped: Option<String>,
+    },
+    /// REASSIGN OWNED, DROP OWNED
+    Owned {
+        kind: StatementKind,
+        roles: Vec<String>,
+    },
+    /// GRANT and REVOKE on relations.
+    Grant {
+        kind: StatementKind,
+        on: Vec<Relation>,
     },
     /// VACUUM FULL and CLUSTER: a new file under ACCESS EXCLUSIVE. `None` is the whole database.
     Repack {
@@ -63,12 +83,14 @@ pub(crate) enum Action {
         kind: StatementKind,
         view: Relation,
         existing: IfExists,
+        data: WithData,
         query: Query,
     },
     /// REFRESH MATERIALIZED VIEW.
     Refresh {
         view: Relation,
         method: Method,
+        data: WithData,
     },
     /// Whatever only takes locks that the text shows.
     Plain {
@@ -85,6 +107,8 @@ pub(crate) enum Action {
     SetConstraints {
         names: Vec<String>,
     },
+    /// In a DO block: what stands beside it runs, or does not.
+    Branches,
     /// Could not be read, except that it may name a table.
     Unread {
         kind: StatementKind,
@@ -99,7 +123,7 @@ impl Action {
             Self::CreateTable(create) => Some(&create.table),
             Self::AlterTable { table, .. }
             | Self::Truncate { table, .. }
-            | Self::CreateIndex { table, .. }
+            | Self::CreateIndex(CreateIndex { table, .. })
             | Self::LockTable { table, .. } => Some(table),
             Self::Drop(dropped) => Some(dropped.table.as_ref().unwrap_or(&dropped.name)),
             Self::Reindex {
@@ -121,6 +145,12 @@ impl Action {
                 _ => None,
             },
             Self::Reindex { .. }
+            | Self::Explain(_)
+            | Self::AlterDomain { .. }
+            | Self::AlterComposite { .. }
+            | Self::Grant { .. }
+            | Self::Owned { .. }
+            | Self::Branches
             | Self::Plain { .. }
             | Self::Opaque(_)
             | Self::CreateType { .. }
@@ -137,6 +167,8 @@ pub(crate) struct CreateTable {
     pub(crate) existing: IfExists,
     pub(crate) columns: Vec<Column>,
     pub(crate) constraints: Vec<Constraint>,
+    /// PARTITION BY
+    pub(crate) is_partitioned: bool,
     /// PARTITION OF
     pub(crate) partition_of: Option<Relation>,
     /// INHERITS
@@ -145,6 +177,57 @@ pub(crate) struct CreateTable {
     pub(crate) like: Vec<Relation>,
     /// AS: the tables read.
     pub(crate) query: Option<Query>,
+    /// Of AS.
+    pub(crate) data: WithData,
+}
+
+/// WITH [NO] DATA.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WithData {
+    Yes,
+    No,
+}
+
+/// Whether partitions and inheriting tables are meant too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Descendants {
+    Included,
+    /// ONLY
+    Left,
+}
+
+/// RESTART IDENTITY, or not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Identity {
+    Continued,
+    Restarted,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CreateIndex {
+    pub(crate) index: Option<Relation>,
+    pub(crate) table: Relation,
+    pub(crate) extent: Descendants,
+    pub(crate) method: Method,
+    pub(crate) existing: IfExists,
+    pub(crate) is_unique: bool,
+    /// `btree` where nothing is said.
+    pub(crate) access_method: String,
+    /// Key columns in order; of an expression none.
+    pub(crate) keys: Vec<Option<String>>,
+    /// Words of the keys and the predicate that may be columns.
+    pub(crate) words: Vec<String>,
+    pub(crate) is_partial: bool,
+}
+
+/// ALTER SEQUENCE.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum SequenceChange {
+    /// OWNED BY; none is NONE.
+    OwnedBy(Option<(Relation, String)>),
+    /// RENAME TO, SET SCHEMA
+    Renamed(Relation),
+    Other,
 }
 
 /// One action of ALTER TABLE.
@@ -162,6 +245,8 @@ pub(crate) enum Change {
     AlterType {
         column: String,
         to: String,
+        /// COLLATE
+        collation: Option<String>,
         using: Using,
     },
     SetDefault {
@@ -200,12 +285,30 @@ pub(crate) enum Change {
     SetSchema {
         to: Relation,
     },
-    /// A new file: SET TABLESPACE, LOGGED, UNLOGGED, ACCESS METHOD.
+    /// A new file, if it is not so already: SET TABLESPACE, LOGGED, UNLOGGED, ACCESS METHOD.
     Rewrite {
         kind: StatementKind,
+        /// The tablespace, the method, `logged` or `unlogged`.
+        to: String,
+    },
+    SetOwner {
+        to: String,
+    },
+    /// CLUSTER ON, REPLICA IDENTITY USING INDEX
+    UseIndex {
+        kind: StatementKind,
+        index: String,
+        mode: LockMode,
+        on_index: LockMode,
+    },
+    RenameConstraint {
+        name: String,
+        to: String,
     },
     AttachPartition {
         partition: Relation,
+        /// FOR VALUES, not DEFAULT.
+        is_default: bool,
     },
     DetachPartition {
         partition: Relation,
@@ -231,8 +334,14 @@ pub(crate) struct Column {
     pub(crate) name: String,
     /// As written, lower case, single spaces.
     pub(crate) type_name: String,
+    /// COLLATE
+    pub(crate) collation: Option<String>,
     pub(crate) nullability: Nullability,
     pub(crate) value: Value,
+    /// Functions of DEFAULT.
+    pub(crate) calls: Vec<String>,
+    /// `nextval('…')` of DEFAULT.
+    pub(crate) sequence: Option<Relation>,
     /// CHECK, UNIQUE, PRIMARY KEY and REFERENCES of the column.
     pub(crate) constraints: Vec<Constraint>,
 }
@@ -273,29 +382,61 @@ pub(crate) struct Constraint {
     pub(crate) name: Option<String>,
     pub(crate) rule: Rule,
     pub(crate) validity: Validity,
+    pub(crate) check_time: CheckTime,
+    /// NO INHERIT
+    pub(crate) extent: Descendants,
+}
+
+/// When a constraint is checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CheckTime {
+    /// At the end of the statement.
+    Statement,
+    /// INITIALLY DEFERRED: at COMMIT, or by SET CONSTRAINTS.
+    Commit,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Rule {
-    Check,
+    Check {
+        /// The column of which it says no more than IS NOT NULL.
+        proves_not_null: Option<String>,
+        /// Words that may be columns.
+        words: Vec<String>,
+    },
     /// PostgreSQL 18 names NOT NULL constraints.
-    NotNull,
+    NotNull {
+        column: String,
+    },
     /// The columns stand here where the table has the constraint, not a column of its.
     ForeignKey {
         columns: Vec<String>,
         to: Relation,
+        /// None given: those of the primary key.
+        to_columns: Vec<String>,
+        on_update: OnChange,
+        on_delete: OnChange,
     },
     Unique(KeySource),
     PrimaryKey(KeySource),
     Exclude,
 }
 
+/// What a foreign key does with the rows that refer to a changed one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OnChange {
+    /// NO ACTION, RESTRICT
+    Refused,
+    /// CASCADE, SET NULL, SET DEFAULT: they are written.
+    Written,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum KeySource {
-    /// Builds an index.
-    Columns,
+    /// Builds an index. None stand here where a column of the table has the constraint.
+    Columns(Vec<String>),
     /// USING INDEX
-    Index,
+    Index(String),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -338,6 +479,7 @@ pub(crate) enum Using {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Drop {
     pub(crate) kind: StatementKind,
+    pub(crate) existing: IfExists,
     /// The object; a schema, type or function has its name alone.
     pub(crate) name: Relation,
     /// DROP TRIGGER, RULE and POLICY: the table.
@@ -361,25 +503,16 @@ pub(crate) struct Query {
     pub(crate) writes: Vec<Write>,
     /// SELECT … FOR UPDATE and its like.
     pub(crate) row_locks: RowLocks,
+    /// SELECT … INTO
+    pub(crate) into: Option<Relation>,
     /// Functions that are not known to be harmless.
     pub(crate) calls: Vec<String>,
+    /// `nextval('…')` and its like; the mode is that of a use.
+    pub(crate) sequences: BTreeSet<Relation>,
+    /// Relations whose identity column's sequence is used: `pg_get_serial_sequence('…', '…')`.
+    pub(crate) serials: Vec<(Relation, String)>,
     /// Settings of the session that set_config() changes and that bound what it may do.
     pub(crate) guards: Vec<String>,
-}
-
-impl Query {
-    pub(crate) fn locks(&self) -> impl Iterator<Item = (Relation, LockMode)> {
-        let read = match self.row_locks {
-            RowLocks::Taken => LockMode::RowShare,
-            RowLocks::None => LockMode::AccessShare,
-        };
-        let reads = self.reads.iter().map(move |table| (table.clone(), read));
-        reads.chain(
-            self.writes
-                .iter()
-                .map(|write| (write.table.clone(), LockMode::RowExclusive)),
-        )
-    }
 }
 
 /// One INSERT, UPDATE, DELETE or MERGE of a query.
@@ -388,6 +521,22 @@ pub(crate) struct Write {
     pub(crate) kind: StatementKind,
     pub(crate) table: Relation,
     pub(crate) rows: Rows,
+    /// That are written: of UPDATE those that are set, of INSERT those that are named; none where all may be.
+    pub(crate) columns: Vec<String>,
+    pub(crate) targets: Targets,
+}
+
+/// What a write has of its table, beside the row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Targets {
+    /// UPDATE, DELETE, MERGE, INSERT … ON CONFLICT (…): its indexes are planned with.
+    Planned,
+    /// INSERT of these columns; the others get their defaults.
+    Columns(Vec<String>),
+    /// INSERT of so many values, from the first column on.
+    First(usize),
+    /// INSERT of whatever the query gives, or of defaults alone, or COPY.
+    Unknown,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 //! case, quoted names exactly.
 
 use super::Relation;
+use super::action::Descendants;
 use super::tokens::tokenised;
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
@@ -131,11 +132,16 @@ impl<'a> Cursor<'a> {
         Some(relation_of(self.dotted()?))
     }
 
+    /// `relation.column`
+    pub(super) fn column_of(&mut self) -> Option<(Relation, String)> {
+        let mut parts = self.dotted()?;
+        let column = parts.pop()?;
+        (!parts.is_empty()).then(|| (relation_of(parts), column))
+    }
+
     /// The relation of `relation.column`.
     pub(super) fn column_owner(&mut self) -> Option<Relation> {
-        let mut parts = self.dotted()?;
-        parts.pop();
-        (!parts.is_empty()).then(|| relation_of(parts))
+        self.column_of().map(|(relation, _)| relation)
     }
 
     fn dotted(&mut self) -> Option<Vec<String>> {
@@ -157,6 +163,15 @@ impl<'a> Cursor<'a> {
         let table = self.relation()?;
         self.take_symbol(&Token::Mul);
         Some(table)
+    }
+
+    /// [`Cursor::table`], and whether ONLY was said.
+    pub(super) fn extent(&mut self) -> Option<(Relation, Descendants)> {
+        let extent = match self.at("ONLY") {
+            true => Descendants::Left,
+            false => Descendants::Included,
+        };
+        Some((self.table()?, extent))
     }
 
     /// `a, b, c` read by `item`.
@@ -241,6 +256,30 @@ impl<'a> Cursor<'a> {
         calls
     }
 
+    /// Words and quoted names as the catalog would have them, those that are called left out: what may be a column.
+    pub(super) fn names(&self) -> Vec<String> {
+        let called = |index: usize| self.token(index + 1) == Some(&Token::LParen);
+        let names = self.rest.iter().enumerate();
+        names
+            .filter(|(index, _)| !called(*index))
+            .filter_map(|(_, token)| name_of(&token.token))
+            .collect()
+    }
+
+    /// The relations that `function('…')` names, with and without a cast.
+    pub(super) fn named_by(&self, function: &str) -> Vec<Relation> {
+        let mut found = Vec::new();
+        for (index, token) in self.rest.iter().enumerate() {
+            let is_call = name_of(&token.token).is_some_and(|name| name == function)
+                && self.token(index + 1) == Some(&Token::LParen);
+            if let (true, Some(Token::SingleQuotedString(name))) = (is_call, self.token(index + 2))
+            {
+                found.extend(relation_named(name));
+            }
+        }
+        found
+    }
+
     /// Unquoted words and names, in order; strings and symbols left out.
     pub(super) fn words(&self) -> impl Iterator<Item = String> + 'a {
         self.rest.iter().filter_map(|token| match &token.token {
@@ -279,6 +318,14 @@ impl<'a> Cursor<'a> {
         }
         text
     }
+}
+
+/// The relation that a string names, as regclass reads it.
+pub(super) fn relation_named(text: &str) -> Option<Relation> {
+    let tokens = tokens(text)?;
+    let mut cursor = Cursor::new(&tokens);
+    let relation = cursor.relation()?;
+    cursor.end().map(|()| relation)
 }
 
 /// A name from its parts, the database left out.

@@ -99,6 +99,7 @@ pub(crate) enum StatementKind {
     AlterExtension,
     DropExtension,
     CreateStatistics,
+    DropStatistics,
     CreatePublication,
     ImportForeignSchema,
     /// Collations, operators, casts, text search, foreign servers, …
@@ -185,6 +186,7 @@ fn weight(action: &Action) -> u8 {
             ..
         } => 9,
         Action::Opaque(opaque) if opaque.kind == StatementKind::Do => 9,
+        Action::Branches => 9,
         _ => 0,
     }
 }
@@ -197,7 +199,7 @@ fn of_action(action: &Action) -> StatementKind {
         Action::AlterTable { change, .. } => of_change(change),
         Action::Drop(dropped) => dropped.kind,
         Action::Truncate { .. } => Kind::Truncate,
-        Action::CreateIndex { .. } => Kind::CreateIndex,
+        Action::CreateIndex(_) => Kind::CreateIndex,
         Action::Reindex { .. } => Kind::Reindex,
         Action::AlterSequence { .. } => Kind::AlterSequence,
         Action::LockTable { .. } => Kind::LockTable,
@@ -213,6 +215,10 @@ fn of_action(action: &Action) -> StatementKind {
             ..
         } => Kind::CreateDomain,
         Action::Created { .. } => Kind::CreateSequence,
+        Action::Explain(_) => Kind::Show,
+        Action::Branches => Kind::Do,
+        Action::AlterDomain { .. } => Kind::AlterDomain,
+        Action::AlterComposite { .. } => Kind::AlterType,
         Action::SetGuard { .. } => Kind::Set,
         Action::SetConstraints { .. } => Kind::SetConstraints,
         Action::Opaque(opaque) => opaque.kind,
@@ -220,6 +226,8 @@ fn of_action(action: &Action) -> StatementKind {
         | Action::Repack { kind, .. }
         | Action::CreateView { kind, .. }
         | Action::Plain { kind, .. }
+        | Action::Grant { kind, .. }
+        | Action::Owned { kind, .. }
         | Action::Unread { kind, .. } => *kind,
     }
 }
@@ -238,8 +246,8 @@ fn of_change(change: &Change) -> StatementKind {
         Change::SetExpression { .. } => Kind::SetExpression,
         Change::DropExpression { .. } => Kind::DropExpression,
         Change::AddConstraint(constraint) => match constraint.rule {
-            Rule::Check => Kind::AddCheck,
-            Rule::NotNull => Kind::AddNotNull,
+            Rule::Check { .. } => Kind::AddCheck,
+            Rule::NotNull { .. } => Kind::AddNotNull,
             Rule::ForeignKey { .. } => Kind::AddForeignKey,
             Rule::Unique(_) => Kind::AddUnique,
             Rule::PrimaryKey(_) => Kind::AddPrimaryKey,
@@ -252,8 +260,11 @@ fn of_change(change: &Change) -> StatementKind {
         Change::AttachPartition { .. } => Kind::AttachPartition,
         Change::DetachPartition { .. } => Kind::DetachPartition,
         Change::DisableTrigger { .. } => Kind::SetTriggerState,
-        Change::Identity { kind, .. }
-        | Change::Rewrite { kind }
+        Change::SetOwner { .. } => Kind::SetOwner,
+        Change::RenameConstraint { .. } => Kind::RenameConstraint,
+        Change::UseIndex { kind, .. }
+        | Change::Identity { kind, .. }
+        | Change::Rewrite { kind, .. }
         | Change::Inherit { kind, .. }
         | Change::Other { kind, .. } => *kind,
     }

@@ -5,7 +5,6 @@
 //! types do not leave this folder. Absent: connections, files, severities.
 
 mod action;
-mod catalog;
 #[cfg(any(test, feature = "fuzzing"))]
 mod check;
 mod cursor;
@@ -21,12 +20,12 @@ mod split;
 mod statement;
 mod tokens;
 mod types;
+mod world;
 
 pub(crate) use action::{
-    Action, Behavior, Change, Drop, KeySource, Knowledge, Method, Nullability, Rows, Rule,
-    Validity, Value,
+    Action, Behavior, Change, CreateIndex, Drop, KeySource, Knowledge, Method, Nullability, Rows,
+    Rule, Validity, Value,
 };
-pub(crate) use catalog::{Catalog, ForeignKey, Known, TableFacts};
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use check::check_split;
 pub(crate) use kind::StatementKind;
@@ -34,6 +33,7 @@ pub(crate) use lock::{Blocks, Lock, LockMode};
 pub(crate) use mask::masked;
 pub(crate) use relation::Relation;
 pub(crate) use statement::{Evidence, Loss, ScanReason, Statement};
+pub(crate) use world::{Object, World};
 
 use effects::{Effects, effects};
 
@@ -66,8 +66,8 @@ pub(crate) fn read_script(script: &str) -> impl Iterator<Item = Reading<'_>> {
 }
 
 impl Reading<'_> {
-    /// What it does, where it stands: `known` is what was there before it. It still has no findings.
-    pub(crate) fn forecast(self, before: Option<&ColumnBefore<'_>>, known: &Known) -> Statement {
+    /// What it does, where it stands: `world` is what was there before it. It still has no findings.
+    pub(crate) fn forecast(self, before: Option<&ColumnBefore<'_>>, world: &World) -> Statement {
         let old_type = |table: &Relation, column: &str| {
             let concerns = |before: &&ColumnBefore<'_>| {
                 before.table != table.name() || before.column == column
@@ -75,57 +75,58 @@ impl Reading<'_> {
             let found = before.filter(concerns)?;
             Some(found.db_type.to_owned())
         };
-        let effects = effects(&self.actions, known, &old_type);
-        self.into_statement(effects, known)
+        let effects = effects(&self.actions, world, &old_type);
+        into_statement(self.sql, self.line, self.actions.clone(), effects, world)
     }
+}
 
-    fn into_statement(self, effects: Effects, known: &Known) -> Statement {
-        let locks: Vec<Lock> = effects
-            .locks
-            .into_iter()
-            .map(|(relation, mode)| Lock { relation, mode })
-            .collect();
-        let on_others = locks.iter().filter(|lock| !known.is_new(&lock.relation));
-        let strongest = on_others.map(|lock| lock.mode.blocks()).max();
-        Statement {
-            sql: self.sql.to_owned(),
-            line: self.line,
-            kind: kind::of(&self.actions),
-            relations: effects.relations,
-            evidence: evidence(&locks, &effects.unknowns, known),
-            locks,
-            rewrites: effects.rewrites,
-            scans: effects.scans.keys().cloned().collect(),
-            scan_reasons: effects.scans,
-            blocks: strongest
-                .max(effects.blocks_at_least)
-                .unwrap_or(Blocks::Nothing),
-            transactional: !effects.outside_transaction,
-            parsed: !self
-                .actions
-                .iter()
-                .any(|action| matches!(action, Action::Unread { .. })),
-            destructive: !effects.losses.is_empty(),
-            findings: Vec::new(),
-            skipped: None,
-            actions: self.actions,
-            losses: effects.losses,
-            unknowns: effects.unknowns,
-        }
+fn into_statement(
+    sql: &str,
+    line: usize,
+    actions: Vec<Action>,
+    effects: Effects<'_>,
+    world: &World,
+) -> Statement {
+    let felt = |relation: &Relation| !world.is_new(relation) && !effects.unfelt.contains(relation);
+    let on_others = effects.locks.iter().filter(|(relation, _)| felt(relation));
+    let strongest = on_others.map(|(_, mode)| mode.blocks()).max();
+    let locks: Vec<Lock> = effects
+        .locks
+        .into_iter()
+        .map(|(relation, mode)| Lock { relation, mode })
+        .collect();
+    let unread = |action: &Action| matches!(action, Action::Unread { .. });
+    Statement {
+        sql: sql.to_owned(),
+        line,
+        kind: kind::of(&actions),
+        relations: effects.relations,
+        evidence: evidence(&locks, &effects.unknowns, world),
+        locks,
+        rewrites: effects.rewrites,
+        scans: effects.scans.keys().cloned().collect(),
+        scan_reasons: effects.scans,
+        blocks: strongest
+            .max(effects.blocks_at_least)
+            .unwrap_or(Blocks::Nothing),
+        transactional: !effects.outside_transaction,
+        parsed: !actions.iter().any(unread),
+        destructive: !effects.losses.is_empty(),
+        findings: Vec::new(),
+        skipped: None,
+        actions,
+        losses: effects.losses,
+        unfelt: effects.unfelt,
+        unknowns: effects.unknowns,
     }
 }
 
 /// The catalog stands behind a forecast only where it knew every table that is locked and left no question.
-fn evidence(locks: &[Lock], unknowns: &[String], known: &Known) -> Evidence {
-    let is_known = |relation: &Relation| {
-        known.is_new(relation)
-            || known.facts(relation).is_some()
-            || known.index_table(relation).is_some()
-    };
-    let backed = !locks.is_empty()
-        && unknowns.is_empty()
-        && locks.iter().all(|lock| is_known(&lock.relation));
-    if backed && known.has_catalog() {
+fn evidence(locks: &[Lock], unknowns: &[String], world: &World) -> Evidence {
+    let all_known = locks
+        .iter()
+        .all(|lock| world.facts(&lock.relation).is_some());
+    if world.has_catalog() && unknowns.is_empty() && all_known {
         Evidence::Catalog
     } else {
         Evidence::Static

@@ -23,12 +23,6 @@ use super::{LockMode, StatementKind as Kind};
 
 /// What `sql` does. A statement that cannot be read is one [`Action::Unread`].
 pub(super) fn read(sql: &str) -> Vec<Action> {
-    let unread = || {
-        vec![Action::Unread {
-            kind: Kind::Unknown,
-            table: None,
-        }]
-    };
     if let Some(command) = sql.strip_prefix('\\') {
         return psql::command(command).unwrap_or_else(unread);
     }
@@ -37,10 +31,17 @@ pub(super) fn read(sql: &str) -> Vec<Action> {
         .unwrap_or_else(unread)
 }
 
+fn unread() -> Vec<Action> {
+    vec![Action::Unread {
+        kind: Kind::Unknown,
+        table: None,
+    }]
+}
+
 fn actions(mut cursor: Cursor<'_>) -> Option<Vec<Action>> {
     let whole = cursor;
     if cursor.at_query() {
-        return query::query(whole).map(|query| vec![Action::Query(query)]);
+        return query::statement(whole);
     }
     let read = match cursor.name()?.as_str() {
         "create" => create::create(&mut cursor),
@@ -55,6 +56,8 @@ fn actions(mut cursor: Cursor<'_>) -> Option<Vec<Action>> {
             maintenance::maintenance(&mut cursor)
         }
         "comment" => comment(&mut cursor),
+        "grant" => grant(Kind::Grant, &mut cursor),
+        "revoke" => grant(Kind::Revoke, &mut cursor),
         "set" if cursor.take("CONSTRAINTS") => set_constraints(&mut cursor),
         "set" => guard::set(&mut cursor),
         "reset" => guard::reset(&mut cursor),
@@ -88,9 +91,6 @@ fn plain_kind(word: &str, rest: &Cursor<'_>) -> Option<Kind> {
         "show" => Kind::Show,
         "prepare" | "deallocate" => Kind::Prepare,
         "listen" | "unlisten" | "notify" => Kind::Notify,
-        // no lock before PostgreSQL 18, ACCESS SHARE from then on
-        "grant" => Kind::Grant,
-        "revoke" => Kind::Revoke,
         "security" => Kind::SecurityLabel,
         _ => return None,
     })
@@ -122,12 +122,11 @@ fn explain(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
     if runs {
         return actions(explained);
     }
-    // planning takes the locks all the same
-    let locks = match actions(explained)?.as_slice() {
-        [Action::Query(query)] => query.locks().collect(),
-        _ => Vec::new(),
-    };
-    Some(plain(Kind::Show, locks))
+    let actions = actions(explained)?;
+    Some(match actions.as_slice() {
+        [Action::Query(query)] => vec![Action::Explain(query.clone())],
+        _ => plain(Kind::Show, Vec::new()),
+    })
 }
 
 fn set_constraints(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
@@ -144,6 +143,34 @@ fn import(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
     cursor.expect("FOREIGN SCHEMA")?;
     cursor.skip_rest();
     Some(plain(Kind::ImportForeignSchema, Vec::new()))
+}
+
+/// `… ON [TABLE | SEQUENCE] relations …`; of roles, functions, schemas and whole schemas' relations no relation is locked.
+fn grant(kind: Kind, cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
+    const OTHERS: [&str; 14] = [
+        "ALL",
+        "SCHEMA",
+        "DATABASE",
+        "FUNCTION",
+        "PROCEDURE",
+        "ROUTINE",
+        "TYPE",
+        "DOMAIN",
+        "LANGUAGE",
+        "LARGE OBJECT",
+        "PARAMETER",
+        "TABLESPACE",
+        "FOREIGN",
+        "OBJECT",
+    ];
+    cursor.until(|cursor| cursor.at("ON"));
+    let mut on = Vec::new();
+    if cursor.take("ON") && !OTHERS.iter().any(|words| cursor.at_all(words)) {
+        cursor.take_any(&["TABLE", "SEQUENCE"]);
+        on = cursor.list(Cursor::relation)?;
+    }
+    cursor.skip_rest();
+    Some(vec![Action::Grant { kind, on }])
 }
 
 /// SHARE UPDATE EXCLUSIVE on what is a relation.

@@ -35,9 +35,20 @@ pub(crate) struct Statement {
     pub(crate) actions: Vec<Action>,
     #[serde(skip)]
     pub(crate) losses: Vec<Loss>,
+    /// Locks at which nobody waits who does not wait at another one: an index's, where its table is locked as strongly.
+    #[serde(skip)]
+    pub(crate) unfelt: BTreeSet<Relation>,
     /// What about its effect is not known, each as the end of "it is not known …".
     #[serde(skip)]
     pub(crate) unknowns: Vec<String>,
+}
+
+impl Statement {
+    /// The locks at which others wait.
+    pub(crate) fn felt(&self) -> impl Iterator<Item = &Lock> {
+        let felt = |lock: &&Lock| !self.unfelt.contains(&lock.relation);
+        self.locks.iter().filter(felt)
+    }
 }
 
 /// Why a table is read in full by the statement itself.
@@ -96,8 +107,10 @@ pub(crate) enum Loss {
     Contents { of: String },
     /// An object that is no table, with what it held.
     Object { what: String },
-    /// CASCADE: what depends on the object.
+    /// CASCADE: what depends on the object, as far as nobody has looked.
     Dependents { of: String },
+    /// CASCADE: a view, constraint, trigger or default that depends on the object.
+    Victim { what: String },
     /// Code that runs and holds words such as DROP TABLE.
     Code { words: String },
 }
@@ -114,6 +127,7 @@ impl Loss {
             Self::Contents { .. }
             | Self::Object { .. }
             | Self::Dependents { .. }
+            | Self::Victim { .. }
             | Self::Code { .. } => None,
         }
     }
@@ -130,6 +144,7 @@ impl Loss {
             Self::Contents { .. }
             | Self::Object { .. }
             | Self::Dependents { .. }
+            | Self::Victim { .. }
             | Self::Code { .. } => {}
         }
         loss
@@ -175,6 +190,7 @@ impl fmt::Display for Loss {
             }
             Self::Object { what } => f.write_str(what),
             Self::Contents { of } => write!(f, "everything in {of}"),
+            Self::Victim { what } => write!(f, "{what} (CASCADE)"),
             Self::Dependents { of } => write!(f, "whatever depends on {of} (CASCADE)"),
             Self::Code { words } => write!(f, "what its code does ({words})"),
         }

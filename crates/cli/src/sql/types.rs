@@ -101,8 +101,7 @@ const VOLATILE: [&str; 12] = [
 /// What a default does to the rows that exist, by the functions that it calls. One that is not known is taken for
 /// volatile: a rewrite that does not happen is a question too many, the other way round an outage.
 pub(super) fn default_value(calls: &[String]) -> Value {
-    let volatile =
-        |name: &&String| !NOT_VOLATILE.contains(&name.as_str()) && !is_typed_literal(name);
+    let volatile = |name: &&String| !is_steady(name);
     match calls.iter().find(volatile) {
         None => Value::Default,
         Some(function) => Value::VolatileDefault {
@@ -217,10 +216,18 @@ pub(super) enum Fit {
     Cuts,
 }
 
-/// `from` is none where nobody knows the old type.
-pub(super) fn change(from: Option<&str>, to: &str, using: Using) -> TypeChange {
-    let to = Type::parse(to);
-    let Some(from) = from.map(Type::parse) else {
+/// The old type and the new, domains looked through.
+pub(super) struct Bases {
+    /// None where nobody knows.
+    pub(super) from: Option<String>,
+    pub(super) to: String,
+    /// The session's time zone is UTC: a timestamp and a timestamptz are the same bytes.
+    pub(super) is_utc: bool,
+}
+
+pub(super) fn change(bases: &Bases, using: Using) -> TypeChange {
+    let to = Type::parse(&bases.to);
+    let Some(from) = bases.from.as_deref().map(Type::parse) else {
         // a cast that is spelled out cuts in silence; only what it can cut is asked about
         let cuts = using != Using::Nothing && to.is_bounded();
         return TypeChange {
@@ -228,7 +235,8 @@ pub(super) fn change(from: Option<&str>, to: &str, using: Using) -> TypeChange {
             fit: if cuts { Fit::Cuts } else { Fit::Whole },
         };
     };
-    let kept = using != Using::Expression && keeps_storage(&from, &to);
+    let same_bytes = bases.is_utc && is_same_in_utc(&from, &to);
+    let kept = using != Using::Expression && (keeps_storage(&from, &to) || same_bytes);
     let fits = from == to || kept || !cuts(&from, &to, using);
     TypeChange {
         storage: if kept {
@@ -238,6 +246,40 @@ pub(super) fn change(from: Option<&str>, to: &str, using: Using) -> TypeChange {
         },
         fit: if fits { Fit::Whole } else { Fit::Cuts },
     }
+}
+
+/// Source: TimestampTimestampTzRequiresRewrite, since PostgreSQL 12.
+fn is_same_in_utc(from: &Type, to: &Type) -> bool {
+    let pair = (from.base.as_str(), to.base.as_str());
+    let is_pair = matches!(
+        pair,
+        ("timestamp", "timestamptz") | ("timestamptz", "timestamp")
+    );
+    is_pair && !from.is_array && !to.is_array && from.modifiers == to.modifiers
+}
+
+/// Indexes of both types compare by the same operators, so that an index need not be built anew.
+pub(super) fn same_operators(from: &str, to: &str) -> bool {
+    let (from, to) = (Type::parse(from), Type::parse(to));
+    let class = |of: &Type| {
+        match of.base.as_str() {
+            "text" | "varchar" => "text",
+            "cidr" | "inet" => "inet",
+            other => other,
+        }
+        .to_owned()
+    };
+    from.is_array == to.is_array && class(&from) == class(&to)
+}
+
+/// The types that a sequence may have.
+pub(super) fn is_integer(type_name: &str) -> bool {
+    Type::parse(type_name).is(&["smallint", "integer", "bigint"])
+}
+
+/// One of PostgreSQL's functions that give the same value for every row of a statement.
+pub(super) fn is_steady(function: &str) -> bool {
+    NOT_VOLATILE.contains(&function) || is_typed_literal(function)
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use crate::hazards::Context;
 use crate::names::MigrationId;
 use crate::preview::Preview;
-use crate::sql::{Blocks, Known, Lock, LockMode, Statement, read_script};
+use crate::sql::{Blocks, Lock, LockMode, Statement, World, read_script};
 
 /// How a statement asks for its locks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,14 +34,14 @@ pub(super) struct Needs {
 /// What is known of the database at this point of the run.
 #[derive(Clone)]
 pub(super) struct Forecast {
-    known: Known,
+    known: World,
     /// As it was when the running migration began: what is rolled back is forgotten.
-    before: Known,
+    before: World,
 }
 
 impl Forecast {
     pub(super) fn new(context: &Context) -> Self {
-        let known = Known::new(context.catalog.as_ref());
+        let known = context.world.clone();
         Self {
             before: known.clone(),
             known,
@@ -92,7 +92,7 @@ pub(super) fn ahead(preview: &Preview) -> BTreeMap<MigrationId, Vec<Lock>> {
         let mut locks = Vec::new();
         let strong = statements
             .iter()
-            .flat_map(|s| &s.locks)
+            .flat_map(|s| s.felt())
             .filter(|lock| keeps_others_waiting(lock.mode));
         for lock in strong {
             add(&mut locks, lock.clone());
@@ -118,10 +118,9 @@ fn keeps_others_waiting(mode: LockMode) -> bool {
     mode.blocks() != Blocks::Nothing
 }
 
-fn strong(statement: &Statement, known: &Known) -> Vec<Lock> {
+fn strong(statement: &Statement, known: &World) -> Vec<Lock> {
     let others = statement
-        .locks
-        .iter()
+        .felt()
         .filter(|lock| keeps_others_waiting(lock.mode) && !known.is_new(&lock.relation));
     others.cloned().collect()
 }
@@ -226,6 +225,7 @@ mod tests {
             Way::Light,
             &[],
         );
+        check("DO $$ BEGIN PERFORM 1; END $$", Way::Light, &[]);
         check("DO $$ BEGIN EXECUTE a; END $$", Way::Unknown, &[]);
         check(
             "DO $$ BEGIN DROP TABLE a; END $$",

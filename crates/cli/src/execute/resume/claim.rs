@@ -5,7 +5,8 @@
 use std::fmt;
 
 use crate::sql::{
-    self, Action, Change, Drop, Known, Relation, Statement, StatementKind as Kind, Validity,
+    self, Action, Change, CreateIndex, Drop, Relation, Statement, StatementKind as Kind, Validity,
+    World,
 };
 
 /// An object, and whether the statement makes it or takes it away.
@@ -80,7 +81,7 @@ pub(super) fn some(text: &str) -> Vec<Claim> {
 }
 
 fn actions(text: &str) -> Vec<Action> {
-    let known = Known::new(None);
+    let known = World::unread();
     sql::read_script(text)
         .map(|reading| reading.forecast(None, &known))
         .flat_map(|statement: Statement| statement.actions)
@@ -102,15 +103,15 @@ fn of(action: &Action) -> Option<Vec<Claim>> {
         Action::CreateTable(create) if create.query.is_none() => {
             there(Object::Table(create.table.clone()))
         }
-        Action::CreateIndex {
+        Action::CreateIndex(CreateIndex {
             index: Some(index),
             table,
             ..
-        } => there(Object::Index {
+        }) => there(Object::Index {
             index: index.clone(),
             table: Some(table.clone()),
         }),
-        Action::AlterTable { table, change } => alter(table, change),
+        Action::AlterTable { table, change, .. } => alter(table, change),
         Action::Drop(dropped) => gone(dropped),
         _ => None,
     }

@@ -14,7 +14,7 @@ use crate::failure::Failure;
 use crate::hazards::{Finding, beyond};
 use crate::plan::Plan;
 use crate::preview::Preview;
-use crate::sql::{Action, Relation, Statement, StatementKind as Kind};
+use crate::sql::{Action, CreateIndex, Relation, Statement, StatementKind as Kind};
 
 /// Asks the catalog, and notes in the preview what it says. `earlier` are runs that did not end well.
 pub(crate) async fn foresee(
@@ -47,11 +47,11 @@ pub(crate) async fn foresee(
 
 /// The index that it builds.
 fn builds(action: &Action) -> Option<Claim> {
-    let Action::CreateIndex {
+    let Action::CreateIndex(CreateIndex {
         index: Some(index),
         table,
         ..
-    } = action
+    }) = action
     else {
         return None;
     };

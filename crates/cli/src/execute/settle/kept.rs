@@ -6,7 +6,7 @@
 
 use crate::django::wire::Answer;
 use crate::execute::resume;
-use crate::sql::{self, Known, StatementKind as Kind};
+use crate::sql::{self, StatementKind as Kind, World};
 
 /// Statements that are kept with their words; of the others the number.
 const FIRST: usize = 12;
@@ -186,7 +186,7 @@ fn says(sql: &str, words: &[&str]) -> bool {
 }
 
 fn kinds(sql: &str) -> Vec<Kind> {
-    let known = Known::new(None);
+    let known = World::unread();
     sql::read_script(sql)
         .map(|reading| reading.forecast(None, &known).kind)
         .collect()

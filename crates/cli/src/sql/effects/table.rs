@@ -1,88 +1,94 @@
 //! What the actions of ALTER TABLE do.
 
+use std::collections::BTreeSet;
+
 use super::{Effects, OldType, concurrent};
 use crate::sql::action::{
-    Behavior, Change, Column, Constraint, KeySource, Method, Nullability, Rule, Validity, Value,
+    Behavior, Change, Column, Constraint, Descendants, KeySource, Method, Nullability, Rule,
+    Validity, Value,
 };
-use crate::sql::catalog::{Known, Parent};
-use crate::sql::types::{self, Fit, Storage};
+use crate::sql::types;
+use crate::sql::world::{Class, Facet, Id, Key, KeyKind, Node, Object, Parent};
 use crate::sql::{LockMode, Loss, Relation, ScanReason, StatementKind as Kind};
 
-impl Effects {
+/// From this version on ADD UNIQUE and PRIMARY KEY lock partitions as they lock their parent: measured.
+const KEYS_LOCK_PARTITIONS: u32 = 18;
+
+impl Effects<'_> {
     pub(super) fn change(
         &mut self,
         table: &Relation,
+        extent: Descendants,
         change: &Change,
-        known: &Known,
         old_type: OldType<'_>,
     ) {
-        self.lock(table, own_lock(change));
+        let mode = own_lock(change);
+        self.lock(table, mode);
+        let world = self.world;
+        let has_triggers = || {
+            world
+                .get(table)
+                .is_none_or(|(id, _)| world.has_triggers(id))
+        };
+        let extent = match recurses(change) {
+            true if !switches_triggers(change) || has_triggers() => extent,
+            _ => Descendants::Left,
+        };
+        let family = self.family(table, extent);
+        for id in family.iter().skip(1) {
+            let mode = self.lock_of_child(change, mode, &family);
+            self.lock_id(*id, mode);
+        }
         match change {
-            Change::AddColumn(column) => self.add_column(table, column, known),
+            Change::AddColumn(column) => self.add_column(table, &family, column),
             Change::DropColumn { column, behavior } => {
-                self.lock_parents(table, Some(column), known);
-                self.losses.push(Loss::Column {
-                    relation: table.clone(),
-                    column: column.clone(),
-                    rows: known.rows(table),
-                });
-                // up to 5.2 Django always says it: what it asks about the column is enough
-                if *behavior == Behavior::Cascade {
-                    self.losses.push(Loss::Dependents {
-                        of: format!("column {column} of {table}"),
-                    });
+                self.drop_column(table, &family, column, *behavior)
+            }
+            Change::AlterType {
+                column,
+                to,
+                collation,
+                using,
+            } => self.alter_type(
+                table,
+                &family,
+                column,
+                (to, collation.as_deref(), *using),
+                old_type,
+            ),
+            Change::SetNotNull { column } => {
+                if family.is_empty() {
+                    self.scan(table, ScanReason::Verify);
+                }
+                for id in family {
+                    if !self.world.is_proven_not_null(id, column) {
+                        self.scan_id(id, ScanReason::Verify);
+                    }
                 }
             }
-            Change::AlterType { column, to, using } => {
-                let from = old_type(table, column);
-                if from.is_none() {
-                    self.unknown(format!("which type column {column} of {table} has now"));
-                }
-                let change = types::change(from.as_deref(), to, *using);
-                if change.storage == Storage::Rewritten {
-                    self.rewrite(table);
-                }
-                if change.fit == Fit::Cuts {
-                    self.losses.push(Loss::Precision {
-                        relation: table.clone(),
-                        column: column.clone(),
-                        to: to.clone(),
-                        rows: known.rows(table),
-                    });
+            Change::SetExpression { .. } => self.rewrite_family(table, &family),
+            Change::Rewrite { kind, to } => self.move_file(table, &family, *kind, to),
+            Change::SetOwner { to } => {
+                let world = self.world;
+                let others = family
+                    .iter()
+                    .filter(|id| world.object(**id).is_some_and(|object| object.owner != *to));
+                for id in others {
+                    self.lock_indexes(*id, LockMode::AccessExclusive);
+                    self.lock_sequences(*id, LockMode::AccessExclusive);
                 }
             }
-            Change::SetNotNull { .. } => self.scan(table, ScanReason::Verify),
-            Change::SetExpression { .. } | Change::Rewrite { .. } => self.rewrite(table),
-            Change::AddConstraint(constraint) => self.add_constraint(table, constraint),
+            Change::UseIndex {
+                index, on_index, ..
+            } => self.lock(&table.sibling(index.clone()), *on_index),
+            Change::AddConstraint(constraint) => self.add_constraint(table, &family, constraint),
             Change::DropConstraint { name, behavior } => {
-                match known.parent(table, name) {
-                    Parent::Known(parent) => self.lock(&parent, LockMode::AccessExclusive),
-                    Parent::Unknown => self.unknown(format!(
-                        "whether {name} is a foreign key: the table it refers to is locked ACCESS EXCLUSIVE too"
-                    )),
-                    Parent::None => {}
-                }
-                if *behavior == Behavior::Cascade {
-                    self.cascade(
-                        &format!("constraint {name} of {table}"),
-                        Kind::DropConstraint,
-                    );
-                }
+                self.drop_constraint(table, &family, name, *behavior)
             }
-            Change::ValidateConstraint { name } => self.validate(table, name, known),
-            Change::AttachPartition { partition } => {
-                self.lock(partition, LockMode::AccessExclusive);
-                self.scan(partition, ScanReason::Verify);
-            }
-            Change::DetachPartition { partition, method } => {
-                let mode = concurrent(
-                    *method,
-                    LockMode::ShareUpdateExclusive,
-                    LockMode::AccessExclusive,
-                );
-                self.lock(partition, mode);
-                self.outside_transaction |= *method == Method::Concurrently;
-            }
+            Change::ValidateConstraint { name } => self.validate(table, &family, name),
+            Change::Identity { kind, column } => self.identity(&family, *kind, column),
+            Change::AttachPartition { partition, .. } => self.attach(table, partition),
+            Change::DetachPartition { partition, method } => self.detach(table, partition, *method),
             Change::Inherit { kind, parent } => {
                 let mode = if *kind == Kind::Inherit {
                     LockMode::ShareUpdateExclusive
@@ -91,84 +97,486 @@ impl Effects {
                 };
                 self.lock(parent, mode);
             }
-            Change::RenameTable { to } | Change::SetSchema { to } => {
+            Change::SetSchema { to } => {
                 self.relations.insert(to.clone());
+                for id in family {
+                    self.lock_sequences(id, LockMode::AccessExclusive);
+                }
             }
+            Change::RenameTable { to } => drop(self.relations.insert(to.clone())),
             Change::RenameColumn { .. }
             | Change::SetDefault { .. }
             | Change::DropDefault { .. }
             | Change::DropNotNull { .. }
-            | Change::Identity { .. }
             | Change::DropExpression { .. }
+            | Change::RenameConstraint { .. }
             | Change::DisableTrigger { .. }
             | Change::Other { .. } => {}
         }
     }
 
-    fn add_column(&mut self, table: &Relation, column: &Column, known: &Known) {
-        match &column.value {
-            Value::VolatileDefault { .. }
-            | Value::Serial
-            | Value::Identity
-            | Value::GeneratedStored => {
-                self.rewrite(table);
+    /// A key of a partitioned table is an index of each partition, made under SHARE; NOT NULL that comes with it, and in later
+    /// versions the key itself, needs more.
+    fn lock_of_child(&self, change: &Change, own: LockMode, family: &[Id]) -> LockMode {
+        let Change::AddConstraint(constraint) = change else {
+            return own;
+        };
+        let world = self.world;
+        let open = match &constraint.rule {
+            Rule::PrimaryKey(KeySource::Columns(columns)) => family.iter().any(|id| {
+                columns
+                    .iter()
+                    .any(|column| !world.is_proven_not_null(*id, column))
+            }),
+            Rule::Unique(KeySource::Columns(_)) | Rule::Exclude => false,
+            _ => return own,
+        };
+        match open || world.may_be_from(KEYS_LOCK_PARTITIONS) {
+            true => own,
+            false => LockMode::Share,
+        }
+    }
+
+    fn rewrite_family(&mut self, table: &Relation, family: &[Id]) {
+        if family.is_empty() {
+            self.rewrite(table);
+        }
+        for id in family {
+            self.rewrite_id(*id);
+        }
+    }
+
+    fn scan_family(&mut self, table: &Relation, family: &[Id], reason: ScanReason) {
+        if family.is_empty() {
+            self.scan(table, reason);
+        }
+        for id in family {
+            self.scan_id(*id, reason);
+        }
+    }
+
+    fn add_column(&mut self, table: &Relation, family: &[Id], column: &Column) {
+        let world = self.world;
+        let there = world
+            .get(table)
+            .is_some_and(|(_, object)| object.column(&column.name).is_some());
+        if there {
+            return;
+        }
+        if self.fills(table, column) {
+            self.rewrite_family(table, family);
+            if let Some(sequence) = &column.sequence {
+                self.lock(sequence, LockMode::RowExclusive);
             }
-            Value::Nothing | Value::GeneratedVirtual
-                if column.nullability == Nullability::NotNull =>
-            {
-                self.scan(table, ScanReason::Verify);
+        } else if column.nullability == Nullability::NotNull
+            && matches!(column.value, Value::Nothing | Value::GeneratedVirtual)
+        {
+            self.scan_family(table, family, ScanReason::Verify);
+        }
+        for constraint in &column.constraints {
+            // a new column without a value holds only NULL: nothing refers to anything
+            match (&constraint.rule, &column.value) {
+                (Rule::ForeignKey { to, to_columns, .. }, Value::Nothing) => {
+                    self.refer(to, to_columns)
+                }
+                _ => self.add_constraint(table, family, constraint),
+            }
+        }
+    }
+
+    /// Every row gets a value of its own.
+    fn fills(&mut self, table: &Relation, column: &Column) -> bool {
+        let world = self.world;
+        match &column.value {
+            Value::Serial | Value::Identity | Value::GeneratedStored => return true,
+            Value::VolatileDefault { .. } => {
+                let volatile = |call: &String| {
+                    !types::is_steady(call)
+                        && world.is_volatile(call).unwrap_or(!world.has_catalog())
+                };
+                if column.calls.iter().any(volatile) {
+                    return true;
+                }
             }
             Value::Nothing | Value::Default | Value::GeneratedVirtual => {}
         }
-        if !types::is_known(&column.type_name) && !known.is_new_type(&column.type_name) {
-            self.rewrite(table);
+        if world.is_constrained(&column.type_name) {
+            return true;
+        }
+        let is_known = types::is_known(&column.type_name)
+            || world.has_catalog()
+            || world.type_facts(&column.type_name).is_some();
+        if !is_known {
             self.unknown(format!(
                 "whether {} is a domain with a constraint, which rewrites {table}",
                 column.type_name
             ));
         }
-        for constraint in &column.constraints {
-            // a new column without a value holds only NULL: nothing refers to anything
-            if let (Rule::ForeignKey { to, .. }, Value::Nothing) = (&constraint.rule, &column.value)
-            {
-                self.lock(to, LockMode::ShareRowExclusive);
-            } else {
-                self.add_constraint(table, constraint);
-            }
-        }
+        !is_known
     }
 
-    fn add_constraint(&mut self, table: &Relation, constraint: &Constraint) {
-        if let Rule::ForeignKey { to, .. } = &constraint.rule {
-            self.lock(to, LockMode::ShareRowExclusive);
-        }
-        if constraint.validity == Validity::NotValid {
+    fn drop_column(&mut self, table: &Relation, family: &[Id], column: &str, behavior: Behavior) {
+        let world = self.world;
+        self.losses.push(Loss::Column {
+            relation: table.clone(),
+            column: column.to_owned(),
+            rows: world.rows(table),
+        });
+        if family.is_empty() {
+            if !world.has_catalog() {
+                match world.get(table) {
+                    Some(_) => {}
+                    None => self.lock_parents(table, Some(column)),
+                }
+            }
+            // up to 5.2 Django always says it: what it asks about the column is enough
+            if behavior == Behavior::Cascade {
+                self.losses.push(Loss::Dependents {
+                    of: format!("column {column} of {table}"),
+                });
+            }
             return;
         }
-        match &constraint.rule {
-            Rule::Check | Rule::NotNull => self.scan(table, ScanReason::Verify),
-            Rule::ForeignKey { .. } => self.scan(table, ScanReason::FkValidate),
-            Rule::Unique(KeySource::Columns)
-            | Rule::PrimaryKey(KeySource::Columns)
-            | Rule::Exclude => {
-                self.scan(table, ScanReason::IndexBuild);
+        let columns = family.iter().filter_map(|id| {
+            let number = world.object(*id)?.column(column)?.number;
+            Some(Node::Column(*id, number))
+        });
+        let start: BTreeSet<Node> = columns.collect();
+        self.foreign_keys(&start);
+        self.victims(start, behavior);
+    }
+
+    /// The other ends of foreign keys that go with these columns or constraints.
+    fn foreign_keys(&mut self, start: &BTreeSet<Node>) {
+        let world = self.world;
+        for node in world.with_dependents(start.clone()) {
+            let (Node::Part(Class::Constraint, id), Some(table)) = (node, world.table_of(&node))
+            else {
+                continue;
+            };
+            let keys = world
+                .object(table)
+                .into_iter()
+                .flat_map(|object| &object.keys);
+            for key in keys.filter(|key| key.id == id) {
+                if let KeyKind::Foreign { to: Some(to), .. } = key.kind {
+                    self.lock_id(to, LockMode::AccessExclusive);
+                }
             }
-            // it reads the table unless every column is NOT NULL already
-            Rule::PrimaryKey(KeySource::Index) => self.scan(table, ScanReason::Verify),
-            Rule::Unique(KeySource::Index) => {}
         }
     }
 
-    fn validate(&mut self, table: &Relation, name: &str, known: &Known) {
-        match known.parent(table, name) {
-            Parent::Known(parent) => {
-                self.lock(&parent, LockMode::RowShare);
-                self.scan(table, ScanReason::FkValidate);
-            }
-            // the table that it refers to would get ROW SHARE, which hinders nobody
-            Parent::Unknown | Parent::None => self.scan(table, ScanReason::Verify),
+    fn move_file(&mut self, table: &Relation, family: &[Id], kind: Kind, to: &str) {
+        let world = self.world;
+        let Some(object) = family.first().and_then(|id| world.object(*id)) else {
+            return self.rewrite(table);
+        };
+        let is_so = match kind {
+            Kind::SetTablespace => object.tablespace == to,
+            Kind::SetAccessMethod => object.access_method == to,
+            _ => object.is_unlogged == (to == "unlogged"),
+        };
+        if is_so {
+            return;
+        }
+        if kind == Kind::SetTablespace {
+            // copied as it is, without its indexes
+            return self.rewrite(&object.name);
+        }
+        self.rewrite_family(table, family);
+        if kind == Kind::SetLogged && world.may_be_from(15) {
+            self.lock_sequences(family[0], LockMode::AccessExclusive);
         }
     }
+
+    fn add_constraint(&mut self, table: &Relation, family: &[Id], constraint: &Constraint) {
+        let world = self.world;
+        let validates = constraint.validity == Validity::Validated;
+        match &constraint.rule {
+            Rule::ForeignKey { to, to_columns, .. } => {
+                self.refer(to, to_columns);
+                if validates {
+                    self.scan_family(table, family, ScanReason::FkValidate);
+                    self.look_up(family, to);
+                }
+            }
+            Rule::Check { .. } if validates => {
+                let own = match constraint.extent {
+                    Descendants::Left => family.len().min(1),
+                    Descendants::Included => family.len(),
+                };
+                self.scan_family(table, &family[..own], ScanReason::Verify);
+            }
+            Rule::NotNull { column } if validates => {
+                let open: Vec<Id> = family
+                    .iter()
+                    .copied()
+                    .filter(|id| !world.is_proven_not_null(*id, column))
+                    .collect();
+                if family.is_empty() || !open.is_empty() {
+                    self.scan_family(table, &open, ScanReason::Verify);
+                }
+            }
+            Rule::Unique(KeySource::Columns(_)) | Rule::Exclude => {
+                self.scan_family(table, family, ScanReason::IndexBuild);
+            }
+            Rule::PrimaryKey(KeySource::Columns(columns)) => {
+                self.scan_family(table, family, ScanReason::IndexBuild);
+                self.not_null(table, family, columns);
+            }
+            Rule::Unique(KeySource::Index(name)) => {
+                self.lock(&table.sibling(name.clone()), LockMode::ShareUpdateExclusive);
+            }
+            Rule::PrimaryKey(KeySource::Index(name)) => {
+                let index = table.sibling(name.clone());
+                self.lock(&index, LockMode::ShareUpdateExclusive);
+                match world
+                    .get(&index)
+                    .and_then(|(_, object)| object.index.as_ref())
+                {
+                    Some(facts) => {
+                        let columns: Vec<String> = facts.keys.iter().flatten().cloned().collect();
+                        self.not_null(table, family, &columns);
+                    }
+                    // it reads the table unless every column is NOT NULL already
+                    None => self.scan(table, ScanReason::Verify),
+                }
+            }
+            Rule::Check { .. } | Rule::NotNull { .. } => {}
+        }
+    }
+
+    /// A primary key makes its columns NOT NULL.
+    fn not_null(&mut self, table: &Relation, family: &[Id], columns: &[String]) {
+        let world = self.world;
+        for id in family {
+            let open = |column: &String| {
+                let known = world
+                    .object(*id)
+                    .is_some_and(|object| object.column(column).is_some());
+                known && !world.is_proven_not_null(*id, column)
+            };
+            if columns.iter().any(open) {
+                self.scan_id(*id, ScanReason::Verify);
+            }
+        }
+        if family.is_empty() && !columns.is_empty() && !world.has_catalog() {
+            self.scan(table, ScanReason::Verify);
+        }
+    }
+
+    /// The rows of a foreign key are looked up by a query, which opens every index of both tables.
+    fn look_up(&mut self, family: &[Id], to: &Relation) {
+        for id in family {
+            if self.world.object(*id).is_some_and(super::has_rows) {
+                self.lock_indexes(*id, LockMode::AccessShare);
+            }
+        }
+        self.read_all(to);
+    }
+
+    fn drop_constraint(&mut self, table: &Relation, family: &[Id], name: &str, behavior: Behavior) {
+        let world = self.world;
+        let keys: Vec<&Key> = family
+            .iter()
+            .filter_map(|id| world.object(*id)?.key(name))
+            .collect();
+        if keys.is_empty() {
+            match world.parent(table, name) {
+                Parent::Known(parent) => self.lock(&parent, LockMode::AccessExclusive),
+                Parent::Unknown => self.unknown(format!(
+                    "whether {name} is a foreign key: the table it refers to is locked ACCESS EXCLUSIVE too"
+                )),
+                Parent::None => {}
+            }
+            if behavior == Behavior::Cascade {
+                self.cascade(
+                    &format!("constraint {name} of {table}"),
+                    Kind::DropConstraint,
+                );
+            }
+            return;
+        }
+        let start: BTreeSet<Node> = keys
+            .iter()
+            .map(|key| Node::Part(Class::Constraint, key.id))
+            .collect();
+        self.foreign_keys(&start);
+        self.victims(start, behavior);
+    }
+
+    fn validate(&mut self, table: &Relation, family: &[Id], name: &str) {
+        let world = self.world;
+        let key = family.first().and_then(|id| world.object(*id)?.key(name));
+        if key.is_some_and(|key| key.is_valid) {
+            return;
+        }
+        match world.parent(table, name) {
+            Parent::Known(parent) => {
+                self.lock(&parent, LockMode::RowShare);
+                self.scan_family(table, family, ScanReason::FkValidate);
+                self.look_up(family, &parent);
+            }
+            // the table that it refers to would get ROW SHARE, which hinders nobody
+            Parent::Unknown | Parent::None => self.scan_family(table, family, ScanReason::Verify),
+        }
+    }
+
+    fn identity(&mut self, family: &[Id], kind: Kind, column: &str) {
+        let mode = match kind {
+            Kind::DropIdentity => LockMode::AccessExclusive,
+            Kind::SetIdentity => LockMode::ShareRowExclusive,
+            _ => return,
+        };
+        let world = self.world;
+        for id in family {
+            let column = world.object(*id).and_then(|object| object.column(column));
+            for sequence in column
+                .filter(|column| column.is_identity)
+                .into_iter()
+                .flat_map(|c| &c.sequences)
+            {
+                self.lock_id(*sequence, mode);
+            }
+        }
+    }
+
+    fn attach(&mut self, table: &Relation, partition: &Relation) {
+        let world = self.world;
+        self.lock(partition, LockMode::AccessExclusive);
+        self.new_partition(table);
+        let (Some((parent, _)), Some((id, object))) = (world.get(table), world.get(partition))
+        else {
+            return self.scan(partition, ScanReason::Verify);
+        };
+        let family: Vec<Id> = world.descendants(id).into_iter().chain([id]).collect();
+        for one in &family {
+            self.lock_id(*one, LockMode::AccessExclusive);
+            self.scan_id(*one, ScanReason::Verify);
+        }
+        let checks = |key: &Key| key.is_valid && matches!(key.kind, KeyKind::Check { .. });
+        if object.keys.iter().any(checks) {
+            self.unknown(format!(
+                "whether a CHECK of {partition} proves its bounds, so that its rows need not be read"
+            ));
+        }
+        if self.builds(parent, object) {
+            for one in &family {
+                self.scan_id(*one, ScanReason::IndexBuild);
+            }
+        }
+        let keys = world
+            .object(parent)
+            .into_iter()
+            .flat_map(|object| &object.keys);
+        for key in keys {
+            if let KeyKind::Foreign { to: Some(to), .. } = key.kind
+                && let Some(name) = world.name_of(to)
+            {
+                self.scan_id(id, ScanReason::FkValidate);
+                self.look_up(&family, name);
+            }
+        }
+    }
+
+    /// An index of the parent has no like among the partition's own.
+    fn builds(&self, parent: Id, partition: &Object) -> bool {
+        let world = self.world;
+        let index = |id: &Id| world.object(*id).and_then(|object| object.index.as_ref());
+        let own: Vec<_> = partition.indexes.iter().filter_map(index).collect();
+        let parents = world
+            .object(parent)
+            .into_iter()
+            .flat_map(|object| &object.indexes)
+            .filter_map(index);
+        parents.into_iter().any(|wanted| {
+            !own.iter().any(|own| {
+                own.keys == wanted.keys
+                    && own.is_unique == wanted.is_unique
+                    && own.access_method == wanted.access_method
+                    && own.facet == Facet::Plain
+                    && wanted.facet == Facet::Plain
+            })
+        })
+    }
+
+    fn detach(&mut self, table: &Relation, partition: &Relation, method: Method) {
+        let world = self.world;
+        self.outside_transaction |= method == Method::Concurrently;
+        // in its second transaction, when nobody sees the partition in its parent any more
+        self.lock(partition, LockMode::AccessExclusive);
+        let Some((id, _)) = world.get(partition) else {
+            return;
+        };
+        let attached = world
+            .get(table)
+            .map(|(_, parent)| parent.indexes.clone())
+            .unwrap_or_default();
+        let indexes = world
+            .object(id)
+            .into_iter()
+            .flat_map(|object| &object.indexes);
+        for index in indexes {
+            let parents = world
+                .object(*index)
+                .map(|object| object.parents.as_slice())
+                .unwrap_or_default();
+            if parents.iter().any(|parent| attached.contains(parent)) {
+                self.lock_id(*index, LockMode::AccessExclusive);
+            }
+        }
+        // its foreign keys become its own
+        for key in world.object(id).into_iter().flat_map(|object| &object.keys) {
+            if let (KeyKind::Foreign { to: Some(to), .. }, Some(_)) = (&key.kind, key.parent) {
+                self.lock_id(*to, LockMode::ShareRowExclusive);
+            }
+        }
+        let siblings = world
+            .get(table)
+            .into_iter()
+            .flat_map(|(_, parent)| &parent.children);
+        for sibling in siblings {
+            if world
+                .object(*sibling)
+                .is_some_and(|sibling| sibling.is_default)
+                && method == Method::Plain
+            {
+                self.lock_id(*sibling, LockMode::AccessExclusive);
+            }
+        }
+    }
+}
+
+/// Partitions and inheriting tables are changed too.
+fn recurses(change: &Change) -> bool {
+    match change {
+        Change::AddColumn(_)
+        | Change::DropColumn { .. }
+        | Change::RenameColumn { .. }
+        | Change::AlterType { .. }
+        | Change::SetDefault { .. }
+        | Change::DropDefault { .. }
+        | Change::SetNotNull { .. }
+        | Change::DropNotNull { .. }
+        | Change::SetExpression { .. }
+        | Change::DropExpression { .. }
+        | Change::AddConstraint(_)
+        | Change::DropConstraint { .. }
+        | Change::ValidateConstraint { .. }
+        | Change::DisableTrigger { .. } => true,
+        Change::Other { kind, .. } => matches!(
+            kind,
+            Kind::SetColumnOption | Kind::SetTriggerState | Kind::AlterConstraint
+        ),
+        _ => false,
+    }
+}
+
+/// Only triggers that the parent has are there in its partitions.
+fn switches_triggers(change: &Change) -> bool {
+    let enables = |kind: Kind| kind == Kind::SetTriggerState;
+    matches!(change, Change::DisableTrigger { .. })
+        || matches!(change, Change::Other { kind, .. } if enables(*kind))
 }
 
 /// The lock on the altered table itself.
@@ -181,12 +589,13 @@ fn own_lock(change: &Change) -> LockMode {
         Change::ValidateConstraint { .. } | Change::AttachPartition { .. } => {
             LockMode::ShareUpdateExclusive
         }
-        Change::DetachPartition {
-            method: Method::Concurrently,
-            ..
-        } => LockMode::ShareUpdateExclusive,
+        Change::DetachPartition { method, .. } => concurrent(
+            *method,
+            LockMode::ShareUpdateExclusive,
+            LockMode::AccessExclusive,
+        ),
         Change::DisableTrigger { .. } => LockMode::ShareRowExclusive,
-        Change::Other { mode, .. } => *mode,
+        Change::UseIndex { mode, .. } | Change::Other { mode, .. } => *mode,
         _ => LockMode::AccessExclusive,
     }
 }

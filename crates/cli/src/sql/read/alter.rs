@@ -2,7 +2,7 @@
 
 use super::alter_table::{alter_relation, alter_table};
 use super::plain;
-use crate::sql::action::{Action, Change, Opaque};
+use crate::sql::action::{Action, Change, Descendants, Opaque, SequenceChange};
 use crate::sql::cursor::Cursor;
 use crate::sql::{LockMode, Relation, StatementKind as Kind};
 
@@ -113,30 +113,37 @@ fn index(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
 fn sequence(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
     cursor.take("IF EXISTS");
     let sequence = cursor.relation()?;
-    let moves = cursor
-        .take_any(&[
-            "RENAME",
-            "OWNER TO",
-            "SET SCHEMA",
-            "SET LOGGED",
-            "SET UNLOGGED",
-        ])
-        .is_some();
-    let owner = if cursor.take("OWNED BY") && !cursor.take("NONE") {
-        Some(cursor.column_owner()?)
-    } else {
-        None
+    let moves = cursor.take_any(&[
+        "RENAME TO",
+        "OWNER TO",
+        "SET SCHEMA",
+        "SET LOGGED",
+        "SET UNLOGGED",
+    ]);
+    let change = match moves {
+        Some("RENAME TO") => SequenceChange::Renamed(sequence.sibling(cursor.name()?)),
+        Some("SET SCHEMA") => {
+            SequenceChange::Renamed(Relation::new(cursor.name()?, sequence.name()))
+        }
+        Some(_) => SequenceChange::Other,
+        None => {
+            cursor.until(|cursor| cursor.at_all("OWNED BY"));
+            match cursor.take("OWNED BY") {
+                true if cursor.take("NONE") => SequenceChange::OwnedBy(None),
+                true => SequenceChange::OwnedBy(Some(cursor.column_of()?)),
+                false => SequenceChange::Other,
+            }
+        }
     };
     cursor.skip_rest();
-    let mode = if moves {
-        LockMode::AccessExclusive
-    } else {
-        LockMode::ShareRowExclusive
+    let mode = match moves {
+        Some(_) => LockMode::AccessExclusive,
+        None => LockMode::ShareRowExclusive,
     };
     Some(vec![Action::AlterSequence {
         sequence,
         mode,
-        owner,
+        change,
     }])
 }
 
@@ -144,7 +151,13 @@ fn sequence(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
 pub(super) fn all_in_tablespace(cursor: &mut Cursor<'_>) -> Vec<Action> {
     cursor.skip_rest();
     let unknown = "what the tablespace holds: each is locked ACCESS EXCLUSIVE and written anew";
-    opaque(Kind::SetTablespace, Vec::new(), unknown.to_owned())
+    vec![Action::Opaque(Opaque {
+        kind: Kind::SetTablespace,
+        locks: Vec::new(),
+        unknown: unknown.to_owned(),
+        destroys: Vec::new(),
+        loses: None,
+    })]
 }
 
 fn view(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
@@ -155,7 +168,7 @@ fn view(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
     let view = cursor.relation()?;
     let mut renamed = *cursor;
     if renamed.take("RENAME") && !renamed.at("TO") {
-        return alter_relation(&view, cursor);
+        return alter_relation(&view, Descendants::Left, cursor);
     }
     if cursor.take("RENAME TO") {
         let change = Change::RenameTable {
@@ -163,6 +176,7 @@ fn view(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
         };
         return Some(vec![Action::AlterTable {
             table: view,
+            extent: Descendants::Left,
             change,
         }]);
     }
@@ -186,17 +200,7 @@ fn alter_type(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
     if !is_composite {
         return Some(plain(Kind::AlterType, Vec::new()));
     }
-    let unknown = format!("which tables use the type {name}");
-    let loses = dropped.map(|attribute| {
-        format!("attribute {attribute} of type {name}, and its values in every column of that type")
-    });
-    Some(vec![Action::Opaque(Opaque {
-        kind: Kind::AlterType,
-        locks: vec![(name, LockMode::AccessExclusive)],
-        unknown,
-        destroys: Vec::new(),
-        loses,
-    })])
+    Some(vec![Action::AlterComposite { name, dropped }])
 }
 
 fn domain(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
@@ -207,13 +211,10 @@ fn domain(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
         .collect::<Vec<_>>()
         .ends_with(&["not".to_owned(), "valid".to_owned()]);
     cursor.skip_rest();
-    if !verifies || not_valid {
-        return Some(plain(Kind::AlterDomain, Vec::new()));
-    }
-    let unknown = format!(
-        "which tables have columns of the domain {name}: each is locked SHARE and read in full"
-    );
-    Some(opaque(Kind::AlterDomain, Vec::new(), unknown))
+    Some(vec![Action::AlterDomain {
+        domain: name,
+        verifies: verifies && !not_valid,
+    }])
 }
 
 fn on_table(kind: Kind, cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
@@ -221,8 +222,12 @@ fn on_table(kind: Kind, cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
     cursor.name()?;
     cursor.expect("ON")?;
     let table = cursor.relation()?;
+    let mode = match cursor.at("DEPENDS") || cursor.at("NO") {
+        true => LockMode::AccessShare,
+        false => LockMode::AccessExclusive,
+    };
     cursor.skip_rest();
-    Some(plain(kind, vec![(table, LockMode::AccessExclusive)]))
+    Some(plain(kind, vec![(table, mode)]))
 }
 
 fn publication(cursor: &mut Cursor<'_>) -> Vec<Action> {
@@ -237,14 +242,4 @@ fn publication(cursor: &mut Cursor<'_>) -> Vec<Action> {
     }
     cursor.skip_rest();
     plain(Kind::AlterObject, locks)
-}
-
-fn opaque(kind: Kind, locks: Vec<(Relation, LockMode)>, unknown: String) -> Vec<Action> {
-    vec![Action::Opaque(Opaque {
-        kind,
-        locks,
-        unknown,
-        destroys: Vec::new(),
-        loses: None,
-    })]
 }

@@ -2,7 +2,7 @@
 
 use super::alter::all_in_tablespace;
 use super::column::{column, constraint};
-use crate::sql::action::{Action, Behavior, Change, Method, Using};
+use crate::sql::action::{Action, Behavior, Change, Descendants, Method, Using};
 use crate::sql::cursor::Cursor;
 use crate::sql::{LockMode, Relation, StatementKind as Kind};
 use sqlparser::tokenizer::Token;
@@ -13,21 +13,26 @@ pub(super) fn alter_table(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
     if cursor.take("ALL IN TABLESPACE") {
         return Some(all_in_tablespace(cursor));
     }
-    let table = cursor.table()?;
-    alter_relation(&table, cursor)
+    let (table, extent) = cursor.extent()?;
+    alter_relation(&table, extent, cursor)
 }
 
 /// Behind the name.
-pub(super) fn alter_relation(table: &Relation, cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
-    let parts = cursor.comma_parts();
+pub(super) fn alter_relation(
+    table: &Relation,
+    extent: Descendants,
+    cursor: &mut Cursor<'_>,
+) -> Option<Vec<Action>> {
+    let parts = cursor.comma_parts().into_iter();
     cursor.skip_rest();
-    Some(parts.into_iter().map(|part| action(table, part)).collect())
+    Some(parts.map(|part| action(table, extent, part)).collect())
 }
 
-fn action(table: &Relation, part: Cursor<'_>) -> Action {
+fn action(table: &Relation, extent: Descendants, part: Cursor<'_>) -> Action {
     match change(table, part) {
         Some(change) => Action::AlterTable {
             table: table.clone(),
+            extent,
             change,
         },
         None => Action::Unread {
@@ -146,9 +151,10 @@ fn alter(part: &mut Cursor<'_>) -> Option<Change> {
 
 fn alter_type(column: String, part: &mut Cursor<'_>) -> Option<Change> {
     let to = part.until(|cursor| cursor.at("USING") || cursor.at("COLLATE"));
-    if part.take("COLLATE") {
-        part.relation()?;
-    }
+    let collation = match part.take("COLLATE") {
+        true => Some(part.relation()?.name().to_owned()),
+        false => None,
+    };
     let using = if part.take("USING") {
         using(&column, part)
     } else {
@@ -157,6 +163,7 @@ fn alter_type(column: String, part: &mut Cursor<'_>) -> Option<Change> {
     (!to.is_end()).then(|| Change::AlterType {
         column,
         to: to.text(),
+        collation,
         using,
     })
 }
@@ -241,10 +248,10 @@ fn rename(table: &Relation, part: &mut Cursor<'_>) -> Option<Change> {
         });
     }
     if part.take("CONSTRAINT") {
-        part.name()?;
+        let name = part.name()?;
         part.expect("TO")?;
-        part.name()?;
-        return Some(other(Kind::RenameConstraint, LockMode::AccessExclusive));
+        let to = part.name()?;
+        return Some(Change::RenameConstraint { name, to });
     }
     part.take("COLUMN");
     let column = part.name()?;
@@ -270,20 +277,20 @@ fn set(table: &Relation, part: &mut Cursor<'_>) -> Option<Change> {
             to: Relation::new(part.name()?, table.name()),
         },
         Some("TABLESPACE") => {
-            part.name()?;
+            let to = part.name()?;
             part.take("NOWAIT");
             Change::Rewrite {
                 kind: Kind::SetTablespace,
+                to,
             }
         }
-        Some("ACCESS METHOD") => {
-            part.name()?;
-            Change::Rewrite {
-                kind: Kind::SetAccessMethod,
-            }
-        }
-        Some("LOGGED" | "UNLOGGED") => Change::Rewrite {
+        Some("ACCESS METHOD") => Change::Rewrite {
+            kind: Kind::SetAccessMethod,
+            to: part.name()?,
+        },
+        Some(word @ ("LOGGED" | "UNLOGGED")) => Change::Rewrite {
             kind: Kind::SetLogged,
+            to: word.to_ascii_lowercase(),
         },
         Some("WITHOUT CLUSTER") => other(Kind::SetTableOption, LockMode::ShareUpdateExclusive),
         Some(_) => other(Kind::SetTableOption, LockMode::AccessExclusive),
@@ -319,6 +326,7 @@ fn rarer(part: &mut Cursor<'_>) -> Option<Change> {
         "NO FORCE ROW LEVEL SECURITY",
         "ENABLE",
         "DISABLE",
+        "REPLICA IDENTITY USING INDEX",
         "REPLICA IDENTITY",
         "CLUSTER ON",
         "OF",
@@ -328,8 +336,12 @@ fn rarer(part: &mut Cursor<'_>) -> Option<Change> {
     Some(match part.take_any(&choices)? {
         "ATTACH PARTITION" => {
             let partition = part.relation()?;
+            let is_default = part.at("DEFAULT");
             part.skip_rest();
-            Change::AttachPartition { partition }
+            Change::AttachPartition {
+                partition,
+                is_default,
+            }
         }
         "DETACH PARTITION" => {
             let partition = part.relation()?;
@@ -351,6 +363,19 @@ fn rarer(part: &mut Cursor<'_>) -> Option<Change> {
             kind: Kind::NoInherit,
             parent: part.relation()?,
         },
+        "OWNER TO" => Change::SetOwner { to: part.name()? },
+        "CLUSTER ON" => Change::UseIndex {
+            kind: Kind::SetTableOption,
+            index: part.name()?,
+            mode: LockMode::ShareUpdateExclusive,
+            on_index: LockMode::ShareUpdateExclusive,
+        },
+        "REPLICA IDENTITY USING INDEX" => Change::UseIndex {
+            kind: Kind::AlterTable,
+            index: part.name()?,
+            mode: LockMode::AccessExclusive,
+            on_index: LockMode::Share,
+        },
         words @ ("ENABLE" | "DISABLE") => {
             part.take_any(&["REPLICA", "ALWAYS"]);
             part.take_any(&["TRIGGER", "RULE"])?;
@@ -363,8 +388,6 @@ fn rarer(part: &mut Cursor<'_>) -> Option<Change> {
         words => {
             part.skip_rest();
             match words {
-                "OWNER TO" => other(Kind::SetOwner, LockMode::AccessExclusive),
-                "CLUSTER ON" => other(Kind::SetTableOption, LockMode::ShareUpdateExclusive),
                 "REPLICA IDENTITY" | "OF" | "NOT OF" | "OPTIONS" => {
                     other(Kind::AlterTable, LockMode::AccessExclusive)
                 }

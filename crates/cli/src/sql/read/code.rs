@@ -1,6 +1,6 @@
 //! Statements that run code: DO, CALL, EXECUTE. What code does that cannot be read is only hinted at by its words.
 
-use super::{plain, plpgsql};
+use super::{drop, plain, plpgsql};
 use crate::sql::StatementKind as Kind;
 use crate::sql::action::{Action, Opaque};
 use crate::sql::cursor::Cursor;
@@ -46,15 +46,16 @@ fn do_block(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
         "plpgsql" => plpgsql::body(&text),
         _ => plpgsql::Body::unknown(),
     };
-    let mut read = match body.unknown {
-        false => plain(Kind::Do, Vec::new()),
-        true => vec![Action::Opaque(Opaque {
+    let mut read = match (body.unknown, body.branches && !body.actions.is_empty()) {
+        (true, _) => vec![Action::Opaque(Opaque {
             kind: Kind::Do,
             locks: Vec::new(),
             unknown: "what the DO block executes, and which locks that takes".to_owned(),
             destroys: destroys(&text),
             loses: None,
         })],
+        (false, true) => vec![Action::Branches],
+        (false, false) => plain(Kind::Do, Vec::new()),
     };
     read.extend(body.actions);
     Some(read)
@@ -92,13 +93,6 @@ fn call(whole: Cursor<'_>, cursor: &mut Cursor<'_>) -> Option<Opaque> {
 
 /// Behind REASSIGN.
 pub(super) fn reassign_owned(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
-    cursor.expect("OWNED BY")?;
-    cursor.skip_rest();
-    Some(vec![Action::Opaque(Opaque {
-        kind: Kind::ReassignOwned,
-        locks: Vec::new(),
-        unknown: "which relations the role owns: each is locked ACCESS EXCLUSIVE".to_owned(),
-        destroys: Vec::new(),
-        loses: None,
-    })])
+    cursor.expect("OWNED")?;
+    drop::owned(Kind::ReassignOwned, cursor)
 }

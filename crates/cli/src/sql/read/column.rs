@@ -1,6 +1,9 @@
 //! Column definitions and constraints, as CREATE TABLE and ALTER TABLE … ADD have them.
 
-use crate::sql::action::{Column, Constraint, KeySource, Nullability, Rule, Validity, Value};
+use crate::sql::action::{
+    CheckTime, Column, Constraint, Descendants, KeySource, Nullability, OnChange, Rule, Validity,
+    Value,
+};
 use crate::sql::cursor::Cursor;
 use crate::sql::types;
 
@@ -34,6 +37,9 @@ pub(super) fn column(cursor: &mut Cursor<'_>) -> Option<Column> {
             Value::Nothing
         },
         type_name,
+        collation: None,
+        calls: Vec::new(),
+        sequence: None,
         nullability: Nullability::Null,
         constraints: Vec::new(),
     };
@@ -58,6 +64,8 @@ fn option(cursor: &mut Cursor<'_>, column: &mut Column) -> Option<()> {
             name: name.clone(),
             rule,
             validity: Validity::Validated,
+            check_time: CheckTime::Statement,
+            extent: Descendants::Included,
         });
     };
     let choices = [
@@ -83,28 +91,28 @@ fn option(cursor: &mut Cursor<'_>, column: &mut Column) -> Option<()> {
     ];
     match cursor.take_any(&choices)? {
         "NOT NULL" => column.nullability = Nullability::NotNull,
-        "DEFAULT" => column.value = default(cursor),
+        "DEFAULT" => default(cursor, column),
         "GENERATED" => column.value = generated(cursor)?,
         "UNIQUE" => {
             nulls_distinct(cursor);
             index_options(cursor)?;
-            add(Rule::Unique(KeySource::Columns));
+            add(Rule::Unique(KeySource::Columns(Vec::new())));
         }
         "PRIMARY KEY" => {
             column.nullability = Nullability::NotNull;
             index_options(cursor)?;
-            column.constraints.push(Constraint {
-                name,
-                rule: Rule::PrimaryKey(KeySource::Columns),
-                validity: Validity::Validated,
-            });
+            add(Rule::PrimaryKey(KeySource::Columns(Vec::new())));
         }
         "REFERENCES" => add(references(cursor, Vec::new())?),
         "CHECK" => {
-            cursor.parenthesised()?;
-            add(Rule::Check);
+            add(check(cursor)?);
         }
-        "COLLATE" => drop(cursor.relation()?),
+        "COLLATE" => column.collation = Some(cursor.relation()?.name().to_owned()),
+        "INITIALLY DEFERRED" => {
+            if let Some(constraint) = column.constraints.last_mut() {
+                constraint.check_time = CheckTime::Commit;
+            }
+        }
         "STORAGE" | "COMPRESSION" => drop(cursor.name()?),
         "OPTIONS" => drop(cursor.parenthesised()?),
         _ => {}
@@ -112,16 +120,32 @@ fn option(cursor: &mut Cursor<'_>, column: &mut Column) -> Option<()> {
     Some(())
 }
 
-fn default(cursor: &mut Cursor<'_>) -> Value {
+fn default(cursor: &mut Cursor<'_>, column: &mut Column) {
     // `DEFAULT NULL` and `DEFAULT NOT x` begin with words that end an expression elsewhere
     let mut expression = *cursor;
     let first = expression.take_any(&["NOT", "NULL"]);
     let rest = expression.until(at_option);
     *cursor = expression;
-    match first {
-        Some("NULL") => Value::Nothing,
-        _ => types::default_value(&rest.calls()),
+    if first != Some("NULL") {
+        column.calls = rest.calls();
+        column.value = types::default_value(&column.calls);
+        column.sequence = rest.named_by("nextval").pop();
     }
+}
+
+/// Behind CHECK.
+fn check(cursor: &mut Cursor<'_>) -> Option<Rule> {
+    let mut inside = cursor.parenthesised()?;
+    let words = inside.names();
+    while let (Some(inner), true) = (inside.parenthesised(), inside.is_end()) {
+        inside = inner;
+    }
+    let column = inside.name();
+    let proves = inside.take("IS NOT NULL") && inside.is_end();
+    Some(Rule::Check {
+        proves_not_null: column.filter(|_| proves),
+        words,
+    })
 }
 
 fn generated(cursor: &mut Cursor<'_>) -> Option<Value> {
@@ -144,13 +168,16 @@ fn generated(cursor: &mut Cursor<'_>) -> Option<Value> {
 /// Behind REFERENCES.
 fn references(cursor: &mut Cursor<'_>, columns: Vec<String>) -> Option<Rule> {
     let to = cursor.table()?;
-    cursor.parenthesised();
+    let to_columns = cursor
+        .parenthesised()
+        .and_then(|mut names| names.list(Cursor::name));
+    let (mut on_update, mut on_delete) = (OnChange::Refused, OnChange::Refused);
     loop {
         match cursor.take_any(&["MATCH", "ON DELETE", "ON UPDATE"]) {
-            None => return Some(Rule::ForeignKey { columns, to }),
+            None => break,
             Some("MATCH") => drop(cursor.name()?),
-            Some(_) => {
-                cursor.take_any(&[
+            Some(event) => {
+                let action = cursor.take_any(&[
                     "NO ACTION",
                     "RESTRICT",
                     "CASCADE",
@@ -158,9 +185,26 @@ fn references(cursor: &mut Cursor<'_>, columns: Vec<String>) -> Option<Rule> {
                     "SET DEFAULT",
                 ])?;
                 cursor.parenthesised();
+                let refused = ["NO ACTION", "RESTRICT"].contains(&action);
+                let on = match event {
+                    "ON DELETE" => &mut on_delete,
+                    _ => &mut on_update,
+                };
+                *on = if refused {
+                    OnChange::Refused
+                } else {
+                    OnChange::Written
+                };
             }
         }
     }
+    Some(Rule::ForeignKey {
+        columns,
+        to,
+        to_columns: to_columns.unwrap_or_default(),
+        on_update,
+        on_delete,
+    })
 }
 
 fn nulls_distinct(cursor: &mut Cursor<'_>) {
@@ -187,6 +231,7 @@ pub(super) fn constraint(cursor: &mut Cursor<'_>) -> Option<Constraint> {
     };
     let rule = rule(cursor)?;
     let mut validity = Validity::Validated;
+    let (mut check_time, mut extent) = (CheckTime::Statement, Descendants::Included);
     let choices = [
         "NOT VALID",
         "NOT DEFERRABLE",
@@ -200,6 +245,8 @@ pub(super) fn constraint(cursor: &mut Cursor<'_>) -> Option<Constraint> {
     while !cursor.is_end() {
         match cursor.take_any(&choices)? {
             "NOT VALID" | "NOT ENFORCED" => validity = Validity::NotValid,
+            "INITIALLY DEFERRED" => check_time = CheckTime::Commit,
+            "NO INHERIT" => extent = Descendants::Left,
             _ => {}
         }
     }
@@ -207,6 +254,8 @@ pub(super) fn constraint(cursor: &mut Cursor<'_>) -> Option<Constraint> {
         name,
         rule,
         validity,
+        check_time,
+        extent,
     })
 }
 
@@ -219,10 +268,7 @@ fn rule(cursor: &mut Cursor<'_>) -> Option<Rule> {
         "EXCLUDE",
         "NOT NULL",
     ])? {
-        "CHECK" => {
-            cursor.parenthesised()?;
-            Some(Rule::Check)
-        }
+        "CHECK" => check(cursor),
         "UNIQUE" => key(cursor).map(Rule::Unique),
         "PRIMARY KEY" => key(cursor).map(Rule::PrimaryKey),
         "FOREIGN KEY" => {
@@ -233,10 +279,9 @@ fn rule(cursor: &mut Cursor<'_>) -> Option<Rule> {
             cursor.expect("REFERENCES")?;
             references(cursor, columns)
         }
-        "NOT NULL" => {
-            cursor.name()?;
-            Some(Rule::NotNull)
-        }
+        "NOT NULL" => Some(Rule::NotNull {
+            column: cursor.name()?,
+        }),
         _ => {
             if cursor.take("USING") {
                 cursor.name()?;
@@ -254,11 +299,12 @@ fn rule(cursor: &mut Cursor<'_>) -> Option<Rule> {
 /// Behind UNIQUE and PRIMARY KEY.
 fn key(cursor: &mut Cursor<'_>) -> Option<KeySource> {
     if cursor.take("USING INDEX") {
-        cursor.name()?;
-        return Some(KeySource::Index);
+        return cursor.name().map(KeySource::Index);
     }
     nulls_distinct(cursor);
-    cursor.parenthesised()?;
+    let columns = cursor.parenthesised()?.comma_parts();
+    // WITHOUT OVERLAPS stands behind the last one
+    let columns = columns.into_iter().filter_map(|mut column| column.name());
     index_options(cursor)?;
-    Some(KeySource::Columns)
+    Some(KeySource::Columns(columns.collect()))
 }

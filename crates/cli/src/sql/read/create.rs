@@ -2,9 +2,10 @@
 
 use super::column::{column, constraint};
 use super::{plain, query};
-use crate::sql::action::{Action, CreateTable, IfExists, Method, Query};
+use crate::sql::action::{Action, CreateIndex, CreateTable, IfExists, Method, Query, WithData};
 use crate::sql::cursor::Cursor;
-use crate::sql::{LockMode, StatementKind as Kind};
+use crate::sql::split::split;
+use crate::sql::{LockMode, Relation, StatementKind as Kind};
 
 /// Behind CREATE.
 pub(super) fn create(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
@@ -51,7 +52,11 @@ pub(super) fn create(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
             Kind::CreateDomain => Some(Kind::DropDomain),
             _ => None,
         };
-        let mut actions = plain(kind, Vec::new());
+        let locks = match kind {
+            Kind::CreateFunction => body(*cursor),
+            _ => Vec::new(),
+        };
+        let mut actions = plain(kind, locks);
         if let Some(dropped_by) = dropped_by
             && existing == IfExists::Fails
         {
@@ -63,13 +68,12 @@ pub(super) fn create(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
     };
     Some(match object {
         "TABLE" | "FOREIGN TABLE" => vec![Action::CreateTable(table(cursor)?)],
-        "UNIQUE INDEX" | "INDEX" => vec![index(cursor)?],
+        "UNIQUE INDEX" => vec![index(true, cursor)?],
+        "INDEX" => vec![index(false, cursor)?],
         "VIEW" => vec![view(Kind::CreateView, existing, cursor)?],
         "MATERIALIZED VIEW" => vec![view(Kind::CreateMaterializedView, existing, cursor)?],
         "SEQUENCE" => owned_sequence(cursor)?,
-        "TRIGGER" | "CONSTRAINT TRIGGER" => {
-            on_table(Kind::CreateTrigger, LockMode::ShareRowExclusive, cursor)?
-        }
+        "TRIGGER" | "CONSTRAINT TRIGGER" => trigger(cursor)?,
         "RULE" => rule(cursor)?,
         "POLICY" => on_table(Kind::CreatePolicy, LockMode::AccessExclusive, cursor)?,
         "STATISTICS" => statistics(cursor)?,
@@ -132,10 +136,12 @@ fn table(cursor: &mut Cursor<'_>) -> Option<CreateTable> {
         table: cursor.relation()?,
         columns: Vec::new(),
         constraints: Vec::new(),
+        is_partitioned: false,
         partition_of: None,
         inherits: Vec::new(),
         like: Vec::new(),
         query: None,
+        data: WithData::Yes,
     };
     if cursor.take("PARTITION OF") {
         table.partition_of = Some(cursor.relation()?);
@@ -181,8 +187,10 @@ fn tail(cursor: &mut Cursor<'_>, table: &mut CreateTable) -> Option<()> {
     while !cursor.is_end() {
         if cursor.take("INHERITS") {
             table.inherits = cursor.parenthesised()?.list(Cursor::relation)?;
+        } else if cursor.take("PARTITION BY") {
+            table.is_partitioned = true;
         } else if cursor.take("AS") {
-            table.query = Some(as_query(cursor)?);
+            (table.query, table.data) = as_query(cursor)?;
         } else if cursor.parenthesised().is_none() {
             cursor.advance_one();
         }
@@ -190,14 +198,24 @@ fn tail(cursor: &mut Cursor<'_>, table: &mut CreateTable) -> Option<()> {
     Some(())
 }
 
-/// Behind AS, to the end, WITH [NO] DATA left out.
-fn as_query(cursor: &mut Cursor<'_>) -> Option<Query> {
+/// Behind AS, to the end.
+fn as_query(cursor: &mut Cursor<'_>) -> Option<(Option<Query>, WithData)> {
     let text = cursor.until(|cursor| cursor.at_all("WITH NO DATA") || cursor.at_all("WITH DATA"));
+    let data = with_data(cursor);
     cursor.skip_rest();
-    query::query(text)
+    Some((Some(query::query(text)?), data))
 }
 
-fn index(cursor: &mut Cursor<'_>) -> Option<Action> {
+/// `[WITH [NO] DATA]`
+pub(super) fn with_data(cursor: &mut Cursor<'_>) -> WithData {
+    match cursor.take_any(&["WITH NO DATA", "WITH DATA"]) {
+        Some("WITH NO DATA") => WithData::No,
+        _ => WithData::Yes,
+    }
+}
+
+/// Behind INDEX.
+fn index(is_unique: bool, cursor: &mut Cursor<'_>) -> Option<Action> {
     let method = concurrently(cursor);
     let existing = if_not_exists(cursor);
     let name = if cursor.at("ON") {
@@ -206,20 +224,38 @@ fn index(cursor: &mut Cursor<'_>) -> Option<Action> {
         Some(cursor.relation()?)
     };
     cursor.expect("ON")?;
-    let table = cursor.table()?;
-    if cursor.take("USING") {
-        cursor.name()?;
-    }
-    cursor.parenthesised()?;
+    let (table, extent) = cursor.extent()?;
+    let access_method = match cursor.take("USING") {
+        true => cursor.name()?,
+        false => "btree".to_owned(),
+    };
+    let keys = cursor.parenthesised()?;
+    let mut words = keys.names();
+    let keys = keys.comma_parts().into_iter().map(key).collect();
+    cursor.until(|cursor| cursor.at("WHERE"));
+    let is_partial = cursor.take("WHERE");
+    words.extend(cursor.names());
     cursor.skip_rest();
     // an index lives in its table's schema
     let index = name.map(|name| table.sibling(name.name()));
-    Some(Action::CreateIndex {
+    Some(Action::CreateIndex(CreateIndex {
         index,
         table,
+        extent,
         method,
         existing,
-    })
+        is_unique,
+        access_method,
+        keys,
+        words,
+        is_partial,
+    }))
+}
+
+/// `column [COLLATE c] [opclass] [ASC] …`; none for an expression.
+fn key(mut key: Cursor<'_>) -> Option<String> {
+    let column = key.name()?;
+    key.parenthesised().is_none().then_some(column)
 }
 
 pub(super) fn concurrently(cursor: &mut Cursor<'_>) -> Method {
@@ -250,12 +286,17 @@ fn view(kind: Kind, existing: IfExists, cursor: &mut Cursor<'_>) -> Option<Actio
         .iter()
         .any(|words| cursor.at_all(words))
     });
+    let data = with_data(cursor);
     cursor.skip_rest();
+    let mut query = query::query(text)?;
+    // RECURSIVE
+    query.reads.remove(&view);
     Some(Action::CreateView {
         kind,
         view,
         existing,
-        query: query::query(text)?,
+        data,
+        query,
     })
 }
 
@@ -285,6 +326,48 @@ fn on_table(kind: Kind, mode: LockMode, cursor: &mut Cursor<'_>) -> Option<Vec<A
     let table = cursor.relation()?;
     cursor.skip_rest();
     Some(plain(kind, vec![(table, mode)]))
+}
+
+/// `name … ON table [FROM referenced] …`
+fn trigger(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
+    cursor.name()?;
+    cursor.until(|cursor| cursor.at("ON"));
+    cursor.expect("ON")?;
+    let mut locks = vec![(cursor.relation()?, LockMode::ShareRowExclusive)];
+    if cursor.take("FROM") {
+        locks.push((cursor.relation()?, LockMode::AccessShare));
+    }
+    cursor.skip_rest();
+    Some(plain(Kind::CreateTrigger, locks))
+}
+
+/// The relations that a body in SQL names: it is read when the function is made.
+fn body(mut cursor: Cursor<'_>) -> Vec<(Relation, LockMode)> {
+    let words: Vec<String> = cursor.words().collect();
+    let is_sql = words
+        .windows(2)
+        .any(|pair| pair[0] == "language" && pair[1] == "sql");
+    cursor.until(|cursor| cursor.at("AS"));
+    let text = match cursor.take("AS") && is_sql {
+        true => cursor.string().unwrap_or_default(),
+        false => "",
+    };
+    let mut locks = Vec::new();
+    for piece in split(text) {
+        for action in super::read(piece.sql) {
+            if let Action::Query(query) = action {
+                locks.extend(
+                    query
+                        .reads
+                        .into_iter()
+                        .map(|table| (table, LockMode::AccessShare)),
+                );
+                let written = query.writes.into_iter().map(|write| write.table);
+                locks.extend(written.map(|table| (table, LockMode::RowExclusive)));
+            }
+        }
+    }
+    locks
 }
 
 /// `name AS ON event TO table DO …`

@@ -2,7 +2,7 @@
 
 use super::alter_table::behavior;
 use super::create::concurrently;
-use crate::sql::action::{Action, Behavior, Drop, Method};
+use crate::sql::action::{Action, Behavior, Drop, IfExists, Method};
 use crate::sql::cursor::Cursor;
 use crate::sql::{Relation, StatementKind as Kind};
 
@@ -10,21 +10,17 @@ use crate::sql::{Relation, StatementKind as Kind};
 pub(super) fn drop(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
     let kind = object(cursor)?;
     if kind == Kind::DropOwned {
-        cursor.skip_rest();
-        return Some(vec![one(
-            kind,
-            Relation::unqualified("the role"),
-            None,
-            Behavior::Restrict,
-            Method::Plain,
-        )]);
+        return owned(kind, cursor);
     }
     let method = if kind == Kind::DropIndex {
         concurrently(cursor)
     } else {
         Method::Plain
     };
-    cursor.take("IF EXISTS");
+    let existing = match cursor.take("IF EXISTS") {
+        true => IfExists::Tolerated,
+        false => IfExists::Fails,
+    };
     if kind == Kind::DropObject {
         return unnamed(cursor);
     }
@@ -46,25 +42,26 @@ pub(super) fn drop(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
     Some(
         names
             .into_iter()
-            .map(|name| one(kind, name, table.clone(), behavior, method))
+            .map(|name| {
+                Action::Drop(Drop {
+                    kind,
+                    existing,
+                    name,
+                    table: table.clone(),
+                    behavior,
+                    method,
+                })
+            })
             .collect(),
     )
 }
 
-fn one(
-    kind: Kind,
-    name: Relation,
-    table: Option<Relation>,
-    behavior: Behavior,
-    method: Method,
-) -> Action {
-    Action::Drop(Drop {
-        kind,
-        name,
-        table,
-        behavior,
-        method,
-    })
+/// Behind OWNED: `BY role, …`
+pub(super) fn owned(kind: Kind, cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
+    cursor.expect("BY")?;
+    let roles = cursor.list(Cursor::name)?;
+    cursor.skip_rest();
+    Some(vec![Action::Owned { kind, roles }])
 }
 
 fn on_table(kind: Kind) -> bool {
@@ -128,6 +125,7 @@ fn object(cursor: &mut Cursor<'_>) -> Option<Kind> {
         "POLICY" => Kind::DropPolicy,
         "EXTENSION" => Kind::DropExtension,
         "OWNED" => Kind::DropOwned,
+        "STATISTICS" => Kind::DropStatistics,
         // none of them runs inside a transaction
         "DATABASE" | "TABLESPACE" | "SUBSCRIPTION" => Kind::DropDatabase,
         "ROLE" | "USER" | "GROUP" => Kind::DropRole,
@@ -144,11 +142,12 @@ fn unnamed(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
         Behavior::Restrict
     };
     cursor.skip_rest();
-    Some(vec![one(
-        Kind::DropObject,
-        Relation::unqualified(text),
-        None,
+    Some(vec![Action::Drop(Drop {
+        kind: Kind::DropObject,
+        existing: IfExists::Fails,
+        name: Relation::unqualified(text),
+        table: None,
         behavior,
-        Method::Plain,
-    )])
+        method: Method::Plain,
+    })])
 }

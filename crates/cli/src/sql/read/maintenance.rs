@@ -1,9 +1,9 @@
 //! TRUNCATE, LOCK, VACUUM, ANALYZE, CLUSTER, REINDEX, REFRESH.
 
 use super::alter_table::behavior;
-use super::create::concurrently;
+use super::create::{concurrently, with_data};
 use super::plain;
-use crate::sql::action::{Action, Method, ReindexTarget};
+use crate::sql::action::{Action, Identity, Method, ReindexTarget};
 use crate::sql::cursor::Cursor;
 use crate::sql::{LockMode, StatementKind as Kind};
 
@@ -21,20 +21,24 @@ pub(super) fn maintenance(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
 
 fn truncate(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
     cursor.take("TABLE");
-    let tables = cursor.list(Cursor::table)?;
-    cursor.take_any(&["RESTART IDENTITY", "CONTINUE IDENTITY"]);
+    let tables = cursor.list(Cursor::extent)?;
+    let identity = match cursor.take_any(&["RESTART IDENTITY", "CONTINUE IDENTITY"]) {
+        Some("RESTART IDENTITY") => Identity::Restarted,
+        _ => Identity::Continued,
+    };
     let behavior = behavior(cursor);
-    Some(
-        tables
-            .into_iter()
-            .map(|table| Action::Truncate { table, behavior })
-            .collect(),
-    )
+    let truncate = |(table, extent)| Action::Truncate {
+        table,
+        extent,
+        identity,
+        behavior,
+    };
+    Some(tables.into_iter().map(truncate).collect())
 }
 
 fn lock(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
     cursor.take("TABLE");
-    let tables = cursor.list(Cursor::table)?;
+    let tables = cursor.list(Cursor::extent)?;
     let modes = [
         ("ACCESS SHARE", LockMode::AccessShare),
         ("ROW SHARE", LockMode::RowShare),
@@ -54,7 +58,11 @@ fn lock(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
     Some(
         tables
             .into_iter()
-            .map(|table| Action::LockTable { table, mode })
+            .map(|(table, extent)| Action::LockTable {
+                table,
+                extent,
+                mode,
+            })
             .collect(),
     )
 }
@@ -155,6 +163,6 @@ fn refresh(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
     cursor.expect("MATERIALIZED VIEW")?;
     let method = concurrently(cursor);
     let view = cursor.relation()?;
-    cursor.take_any(&["WITH NO DATA", "WITH DATA"]);
-    Some(vec![Action::Refresh { view, method }])
+    let data = with_data(cursor);
+    Some(vec![Action::Refresh { view, method, data }])
 }

@@ -12,6 +12,8 @@ use sqlparser::tokenizer::{Token, TokenWithSpan};
 #[derive(Default)]
 pub(super) struct Body {
     pub(super) actions: Vec<Action>,
+    /// Not everything in it runs, or not once.
+    pub(super) branches: bool,
     /// Something in it cannot be read, or is built while it runs.
     pub(super) unknown: bool,
 }
@@ -41,8 +43,8 @@ impl Body {
     /// Of another language.
     pub(super) fn unknown() -> Self {
         Self {
-            actions: Vec::new(),
             unknown: true,
+            ..Self::default()
         }
     }
 
@@ -54,11 +56,14 @@ impl Body {
                 part.take_symbol(&Token::ShiftRight).then_some(())?;
             } else if let Some(word) = part.take_any(&STEPS) {
                 *declares = word == "DECLARE";
+                self.branches |= !["BEGIN", "DECLARE"].contains(&word);
             } else if *declares {
                 return self.declaration(part);
             } else if part.take_any(&["IF", "ELSIF", "ELSEIF"]).is_some() {
+                self.branches = true;
                 self.expression_before(part, "THEN")?;
             } else if part.take("CASE") {
+                self.branches = true;
                 let mut selector = part.until(|cursor| cursor.at("WHEN"));
                 self.expression(&mut selector)?;
             } else if part.take("WHEN") {
@@ -69,8 +74,10 @@ impl Body {
                 }
                 part.expect("THEN")?;
             } else if part.take("WHILE") {
+                self.branches = true;
                 self.expression_before(part, "LOOP")?;
             } else if part.take_any(&["FOR", "FOREACH"]).is_some() {
+                self.branches = true;
                 part.until(|cursor| cursor.at("IN"));
                 part.expect("IN")?;
                 let mut over = part.until(|cursor| cursor.at("LOOP"));
@@ -227,9 +234,8 @@ impl Body {
 fn perhaps(mut action: Action) -> Option<Action> {
     match &mut action {
         Action::CreateTable(create) => create.existing = IfExists::Tolerated,
-        Action::CreateIndex { existing, .. } | Action::CreateView { existing, .. } => {
-            *existing = IfExists::Tolerated;
-        }
+        Action::CreateIndex(create) => create.existing = IfExists::Tolerated,
+        Action::CreateView { existing, .. } => *existing = IfExists::Tolerated,
         Action::Created { .. } | Action::CreateType { .. } => return None,
         _ => {}
     }

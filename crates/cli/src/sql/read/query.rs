@@ -3,14 +3,16 @@
 
 use super::guard;
 use super::plainer::plainer;
-use crate::sql::action::{Action, Query, RowLocks, Rows, Write};
-use crate::sql::cursor::{Cursor, relation_of};
+use crate::sql::action::{
+    Action, CreateTable, IfExists, Query, RowLocks, Rows, Targets, WithData, Write,
+};
+use crate::sql::cursor::{Cursor, relation_named, relation_of};
 use crate::sql::tokens::with_keywords;
-use crate::sql::{Relation, StatementKind as Kind, types};
+use crate::sql::{LockMode, Relation, StatementKind as Kind, types};
 use sqlparser::ast::{
-    Expr, FromTable, FunctionArg, FunctionArgExpr, FunctionArguments, MergeAction, ObjectName,
-    Query as Tree, Select, SetExpr, Statement, TableFactor, TableObject, TableWithJoins, Value,
-    Visit, Visitor,
+    Assignment, AssignmentTarget, Expr, FromTable, FunctionArg, FunctionArgExpr, FunctionArguments,
+    Insert, MergeAction, ObjectName, OnInsert, Query as Tree, Select, SelectItem, SetExpr,
+    Statement, TableFactor, TableObject, TableWithJoins, Value, Visit, Visitor,
 };
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::keywords::Keyword;
@@ -18,6 +20,26 @@ use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
+
+/// A query that stands alone; SELECT … INTO is CREATE TABLE AS.
+pub(super) fn statement(cursor: Cursor<'_>) -> Option<Vec<Action>> {
+    let mut query = query(cursor)?;
+    let Some(table) = query.into.take() else {
+        return Some(vec![Action::Query(query)]);
+    };
+    Some(vec![Action::CreateTable(CreateTable {
+        table,
+        existing: IfExists::Fails,
+        columns: Vec::new(),
+        constraints: Vec::new(),
+        is_partitioned: false,
+        partition_of: None,
+        inherits: Vec::new(),
+        like: Vec::new(),
+        query: Some(query),
+        data: WithData::Yes,
+    })])
+}
 
 /// SELECT, INSERT, UPDATE, DELETE, MERGE, VALUES, TABLE, with or without WITH.
 pub(super) fn query(cursor: Cursor<'_>) -> Option<Query> {
@@ -82,7 +104,10 @@ fn nothing(kind: Kind) -> Query {
         reads: BTreeSet::new(),
         writes: Vec::new(),
         row_locks: RowLocks::None,
+        into: None,
         calls: Vec::new(),
+        sequences: BTreeSet::new(),
+        serials: Vec::new(),
         guards: Vec::new(),
     }
 }
@@ -111,8 +136,17 @@ pub(super) fn copy(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
                 kind: Kind::Insert,
                 table,
                 rows: Rows::Filtered,
+                columns: Vec::new(),
+                targets: Targets::Unknown,
             }),
-            _ => drop(copy.reads.insert(table)),
+            // read as it is, without a plan
+            _ => {
+                cursor.skip_rest();
+                return Some(super::plain(
+                    Kind::Copy,
+                    vec![(table, LockMode::AccessShare)],
+                ));
+            }
         }
     }
     if cursor.words().any(|word| word == "program") {
@@ -146,14 +180,22 @@ struct Walk {
     /// WITH queries and functions in FROM: names that are no relations.
     not_relations: BTreeSet<Relation>,
     locks_rows: bool,
+    into: Option<Relation>,
+    sequences: BTreeSet<Relation>,
+    serials: Vec<(Relation, String)>,
     calls: Vec<String>,
     guards: Vec<String>,
 }
 
 impl Walk {
     fn into_query(mut self, kind: Kind) -> Query {
-        for write in &self.writes {
-            self.relations.remove(&write.table);
+        for written in self
+            .writes
+            .iter()
+            .map(|write| &write.table)
+            .chain(&self.into)
+        {
+            self.relations.remove(written);
         }
         self.calls.retain(|name| !types::is_harmless(name));
         Query {
@@ -169,14 +211,72 @@ impl Walk {
             } else {
                 RowLocks::None
             },
+            into: self.into,
             calls: self.calls,
+            sequences: self.sequences,
+            serials: self.serials,
             guards: self.guards,
         }
     }
 
     fn write(&mut self, kind: Kind, table: Option<Relation>, rows: Rows) {
-        self.writes
-            .extend(table.map(|table| Write { kind, table, rows }));
+        self.writes.extend(table.map(|table| Write {
+            kind,
+            table,
+            rows,
+            columns: Vec::new(),
+            targets: Targets::Planned,
+        }));
+    }
+
+    fn insert(&mut self, insert: &Insert) {
+        let TableObject::TableName(name) = &insert.table else {
+            return;
+        };
+        let infers = match &insert.on {
+            Some(OnInsert::OnConflict(conflict)) => conflict.conflict_target.is_some(),
+            _ => false,
+        };
+        let values = insert
+            .source
+            .as_ref()
+            .and_then(|source| match source.body.as_ref() {
+                SetExpr::Values(values) => values.rows.iter().map(|row| row.len()).min(),
+                SetExpr::Select(select) => {
+                    let whole = |item: &SelectItem| {
+                        matches!(
+                            item,
+                            SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..)
+                        )
+                    };
+                    (!select.projection.iter().any(whole)).then_some(select.projection.len())
+                }
+                _ => None,
+            });
+        let columns = insert
+            .columns
+            .iter()
+            .filter_map(|name| relation(name).map(|name| name.name().to_owned()));
+        let columns: Vec<String> = columns.collect();
+        let named = columns.clone();
+        // DEFAULT VALUES has no source
+        let values = match insert.source {
+            None => Some(0),
+            Some(_) => values,
+        };
+        let targets = match (infers, columns.is_empty(), values) {
+            (true, _, _) => Targets::Planned,
+            (false, false, _) => Targets::Columns(columns),
+            (false, true, Some(values)) => Targets::First(values),
+            (false, true, None) => Targets::Unknown,
+        };
+        self.writes.extend(relation(name).map(|table| Write {
+            kind: Kind::Insert,
+            table,
+            rows: Rows::Filtered,
+            columns: named,
+            targets,
+        }));
     }
 }
 
@@ -195,27 +295,24 @@ impl Visitor for Walk {
     }
 
     fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
-        // SELECT … INTO makes a table; nobody should meet that in a migration, so it stays unread
-        if select.into.is_some() {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
+        if let Some(into) = &select.into {
+            self.into = into.targets.first().and_then(named);
         }
+        ControlFlow::Continue(())
     }
 
     fn pre_visit_statement(&mut self, statement: &Statement) -> ControlFlow<()> {
         match statement {
-            Statement::Insert(insert) => {
-                if let TableObject::TableName(name) = &insert.table {
-                    self.write(Kind::Insert, relation(name), Rows::Filtered);
-                }
-            }
+            Statement::Insert(insert) => self.insert(insert),
             Statement::Update(update) => {
                 self.write(
                     Kind::Update,
                     joined(&update.table),
                     rows(update.selection.as_ref()),
                 );
+                if let Some(write) = self.writes.last_mut() {
+                    write.columns = assigned(&update.assignments);
+                }
             }
             Statement::Delete(delete) => {
                 let (FromTable::WithFromKeyword(from) | FromTable::WithoutKeyword(from)) =
@@ -267,12 +364,70 @@ impl Visitor for Walk {
     fn pre_visit_expr(&mut self, expression: &Expr) -> ControlFlow<()> {
         if let Expr::Function(function) = expression {
             let name = relation(&function.name).map(|name| name.name().to_owned());
-            if name.as_deref() == Some("set_config") {
-                self.guards.extend(configured(&function.args));
+            match name.as_deref() {
+                Some("set_config") => self.guards.extend(configured(&function.args)),
+                Some("nextval" | "setval") => {
+                    let literals = literals(&function.args);
+                    self.sequences
+                        .extend(literals.first().and_then(|text| relation_named(text)));
+                }
+                Some("pg_get_serial_sequence") => {
+                    if let [table, column] = literals(&function.args).as_slice() {
+                        let table = relation_named(table);
+                        self.serials
+                            .extend(table.map(|table| (table, column.clone())));
+                    }
+                }
+                _ => {}
             }
             self.calls.extend(name);
         }
         ControlFlow::Continue(())
+    }
+}
+
+/// The columns that are set.
+fn assigned(assignments: &[Assignment]) -> Vec<String> {
+    let names = assignments
+        .iter()
+        .flat_map(|assignment| match &assignment.target {
+            AssignmentTarget::ColumnName(name) => std::slice::from_ref(name),
+            AssignmentTarget::Tuple(names) => names.as_slice(),
+        });
+    names
+        .filter_map(|name| relation(name).map(|name| name.name().to_owned()))
+        .collect()
+}
+
+/// The name that an expression is.
+fn named(expression: &Expr) -> Option<Relation> {
+    match expression {
+        Expr::Identifier(name) => Some(relation_of(vec![fold(name)])),
+        Expr::CompoundIdentifier(parts) => Some(relation_of(parts.iter().map(fold).collect())),
+        _ => None,
+    }
+}
+
+/// The strings among the arguments, a cast left out.
+fn literals(arguments: &FunctionArguments) -> Vec<String> {
+    let FunctionArguments::List(list) = arguments else {
+        return Vec::new();
+    };
+    let literal = |argument: &FunctionArg| match argument {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(expression)) => text_of(expression),
+        _ => None,
+    };
+    list.args.iter().filter_map(literal).collect()
+}
+
+fn text_of(expression: &Expr) -> Option<String> {
+    match expression {
+        Expr::Cast { expr, .. } => text_of(expr),
+        Expr::Value(value) => match &value.value {
+            Value::SingleQuotedString(text) => Some(text.clone()),
+            _ => None,
+        },
+        _ => None,
     }
 }
 

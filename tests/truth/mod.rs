@@ -1,0 +1,322 @@
+//! What is forecast of a statement, against what a server does with it.
+
+mod measure;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+use self::measure::Measured;
+use crate::support::{self, Database, Server};
+
+const FIXTURE: &str = include_str!("fixture.sql");
+const FORMS: &str = include_str!("forms.txt");
+
+/// A statement, or several that are one form, and the first server that has it.
+struct Form {
+    since: u32,
+    sql: &'static str,
+}
+
+fn forms() -> Vec<Form> {
+    let form = |line: &'static str| {
+        let since = line
+            .strip_prefix('[')
+            .and_then(|rest| rest.split_once("-] "));
+        match since {
+            Some((since, sql)) => Form {
+                since: since.parse().unwrap(),
+                sql,
+            },
+            None => Form {
+                since: 0,
+                sql: line,
+            },
+        }
+    };
+    FORMS.lines().map(form).collect()
+}
+
+fn database(server: &'static Server) -> Database {
+    let database = server.database().unwrap();
+    let _ = server.execute("postgres", "CREATE ROLE someone");
+    let fill = |client: &mut xtask::postgres::Client| {
+        for sql in FIXTURE.split(";\n") {
+            client.batch_execute(sql)?;
+        }
+        Ok(())
+    };
+    server.with_client(database.name(), fill).unwrap();
+    database
+}
+
+/// By relation; with reasons where there are some.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Cells {
+    locks: BTreeMap<String, String>,
+    rewrites: BTreeSet<String>,
+    scans: BTreeMap<String, BTreeSet<String>>,
+    outside: bool,
+}
+
+/// What is said of a form.
+#[derive(Debug, Default)]
+struct Forecast {
+    cells: Cells,
+    /// With `catalog` evidence throughout: it is held to every cell.
+    is_sure: bool,
+    asks: bool,
+    blocks: usize,
+}
+
+const BLOCKS: [&str; 3] = ["nothing", "writes", "reads"];
+
+/// Each form in a file of its own, all of them in one run of the command.
+fn forecasts(database: &Database, forms: &[&Form], existed: &BTreeSet<String>) -> Vec<Forecast> {
+    let folder = tempfile::tempdir().unwrap();
+    let names: Vec<String> = (0..forms.len()).map(|at| format!("{at:04}.sql")).collect();
+    for (name, form) in names.iter().zip(forms) {
+        fs_err::write(folder.path().join(name), form.sql).unwrap();
+    }
+    let dsn = database.dsn();
+    let mut words = vec![
+        "lint",
+        "--format",
+        "json",
+        "--fail-on",
+        "never",
+        "--dsn",
+        &dsn,
+    ];
+    words.extend(names.iter().map(String::as_str));
+    let done = support::cli_in(folder.path()).args(words).run().expect(0);
+    let document: Value = serde_json::from_str(&done.stdout).unwrap();
+    let files = document["files"].as_array().unwrap();
+    assert_eq!(files.len(), forms.len());
+    files.iter().map(|file| forecast(file, existed)).collect()
+}
+
+fn forecast(file: &Value, existed: &BTreeSet<String>) -> Forecast {
+    let mut forecast = Forecast {
+        is_sure: true,
+        ..Forecast::default()
+    };
+    let cells = &mut forecast.cells;
+    for statement in file["statements"].as_array().unwrap() {
+        for lock in statement["locks"].as_array().unwrap() {
+            let name = lock["relation"].as_str().unwrap();
+            let mode = lock["mode"].as_str().unwrap().to_owned();
+            if existed.contains(name) {
+                let known = cells
+                    .locks
+                    .entry(name.to_owned())
+                    .or_insert_with(|| mode.clone());
+                if measure::rank(&mode) > measure::rank(known) {
+                    *known = mode;
+                }
+            }
+        }
+        let names = statement["rewrites"].as_array().unwrap().iter();
+        let names = names.map(|name| name.as_str().unwrap().to_owned());
+        cells
+            .rewrites
+            .extend(names.filter(|name| existed.contains(name)));
+        for (name, reasons) in statement["scan_reasons"].as_object().unwrap() {
+            if existed.contains(name) {
+                let reasons = reasons.as_array().unwrap().iter();
+                let reasons = reasons.map(|reason| reason.as_str().unwrap().to_owned());
+                cells.scans.entry(name.clone()).or_default().extend(reasons);
+            }
+        }
+        cells.scans.retain(|_, reasons| !reasons.is_empty());
+        cells.outside |= statement["transactional"] == false;
+        forecast.is_sure &= statement["evidence"] == "catalog";
+        forecast.asks |= statement["findings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|finding| finding["severity"] != "note");
+        let blocks = BLOCKS
+            .iter()
+            .position(|word| statement["blocks"] == *word)
+            .unwrap();
+        forecast.blocks = forecast.blocks.max(blocks);
+    }
+    forecast
+}
+
+fn seen(measured: &Measured) -> Cells {
+    let reasons =
+        |reasons: &BTreeSet<&str>| reasons.iter().map(|reason| (*reason).to_owned()).collect();
+    let scans = measured.scans.iter();
+    Cells {
+        locks: measured.locks.clone(),
+        rewrites: measured.rewrites.clone(),
+        scans: scans
+            .map(|(name, why)| (name.clone(), reasons(why)))
+            .collect(),
+        outside: measured.outside,
+    }
+}
+
+/// Everything that was seen was said.
+fn covers(said: &Cells, is: &Cells) -> bool {
+    let lock = |(name, mode): (&String, &String)| {
+        said.locks
+            .get(name)
+            .is_some_and(|known| measure::rank(known) >= measure::rank(mode))
+    };
+    let scan = |(name, reasons): (&String, &BTreeSet<String>)| {
+        said.scans
+            .get(name)
+            .is_some_and(|known| known.is_superset(reasons))
+    };
+    is.locks.iter().all(lock)
+        && said.rewrites.is_superset(&is.rewrites)
+        && is.scans.iter().all(scan)
+        && said.outside == is.outside
+}
+
+/// What others cannot do while these locks are held.
+fn blocks(cells: &Cells) -> usize {
+    let of = |mode: &String| match measure::rank(mode) {
+        Some(0..=3) | None => 0,
+        Some(4..=6) => 1,
+        Some(_) => 2,
+    };
+    cells.locks.values().map(of).max().unwrap_or_default()
+}
+
+/// What is sure has to be right in every cell; the rest may ask too often, never too little.
+fn wrong(said: &Forecast, is: &Cells) -> bool {
+    match said.is_sure {
+        true => said.cells != *is,
+        false => !(covers(&said.cells, is) || said.asks && said.blocks >= blocks(is)),
+    }
+}
+
+/// How often a statement that runs in no transaction is watched until everything that was said of it was seen.
+const LOOKS: u64 = 60;
+
+fn union(all: &mut Cells, one: Cells) {
+    for (name, mode) in one.locks {
+        let known = all.locks.entry(name).or_insert_with(|| mode.clone());
+        if measure::rank(&mode) > measure::rank(known) {
+            *known = mode;
+        }
+    }
+    all.rewrites.extend(one.rewrites);
+    all.scans.extend(one.scans);
+    all.outside |= one.outside;
+}
+
+/// The databases of one server.
+struct Truth {
+    server: &'static Server,
+    database: Database,
+    pristine: Database,
+}
+
+impl Truth {
+    fn on(major: u32) -> Self {
+        let server = support::shared(major);
+        let database = database(server);
+        let pristine = server.database().unwrap();
+        server.drop_database(pristine.name()).unwrap();
+        server
+            .create_database_from(pristine.name(), database.name())
+            .unwrap();
+        Self {
+            server,
+            database,
+            pristine,
+        }
+    }
+
+    /// A copy for each look.
+    fn outside(&self, sql: &str, said: &Forecast) -> Result<Cells, String> {
+        let mut all = Cells::default();
+        for look in 0..LOOKS {
+            let copy = format!("{}_copy", self.database.name());
+            self.server
+                .create_database_from(&copy, self.pristine.name())
+                .unwrap();
+            let measured = measure::outside(self.server, &copy, sql, look);
+            self.server.drop_database(&copy).unwrap();
+            union(&mut all, seen(&measured?));
+            if !said.is_sure || all == said.cells || !covers(&said.cells, &all) {
+                break;
+            }
+        }
+        Ok(all)
+    }
+
+    #[track_caller]
+    fn check(&self, major: u32) {
+        let all = forms();
+        let forms: Vec<&Form> = all.iter().filter(|form| form.since <= major).collect();
+        let mut bench = measure::Bench::new(self.server, self.database.name());
+        let forecasts = forecasts(&self.database, &forms, &bench.existed());
+        let (mut out, mut unsure) = (String::new(), Vec::new());
+        for (form, said) in forms.iter().zip(&forecasts) {
+            let is = match bench.measure(form.sql) {
+                Err(error) if error.starts_with("25001") => self.outside(form.sql, said),
+                measured => measured.map(|measured| seen(&measured)),
+            };
+            match is {
+                Ok(is) if wrong(said, &is) => {
+                    writeln!(
+                        out,
+                        "{}\n    is   {is:?}\n    said {:?} {}",
+                        form.sql, said.cells, said.is_sure
+                    )
+                    .unwrap();
+                }
+                Ok(_) if !said.is_sure => unsure.push(form.sql),
+                Ok(_) => {}
+                Err(error) => {
+                    writeln!(out, "{}\n    cannot be measured: {error}", form.sql).unwrap()
+                }
+            }
+        }
+        if let Ok(folder) = std::env::var("TRUTH_DIFF") {
+            let text = format!("{out}\nUNSURE {}\n{}\n", unsure.len(), unsure.join("\n"));
+            fs_err::write(format!("{folder}/diff{major}.txt"), text).unwrap();
+        }
+        assert!(out.is_empty(), "on PostgreSQL {major}:\n{out}");
+        assert!(
+            unsure.len() * 10 < forms.len(),
+            "not sure of {}: {unsure:#?}",
+            unsure.len()
+        );
+    }
+}
+
+#[test]
+#[ignore = "test --all"]
+fn what_is_foreseen_happens_on_14() {
+    Truth::on(14).check(14);
+}
+
+#[test]
+#[ignore = "test --all"]
+fn what_is_foreseen_happens_on_16() {
+    Truth::on(16).check(16);
+}
+
+#[test]
+#[ignore = "test --all"]
+fn what_is_foreseen_happens_on_17() {
+    Truth::on(17).check(17);
+}
+
+#[test]
+fn what_is_foreseen_happens_on_15() {
+    Truth::on(15).check(15);
+}
+
+#[test]
+fn what_is_foreseen_happens_on_18() {
+    Truth::on(18).check(18);
+}
