@@ -276,7 +276,7 @@ impl Truth {
                 Ok(_) if !said.is_sure => unsure.push(form.sql),
                 Ok(_) => {}
                 Err(error) => {
-                    writeln!(out, "{}\n    cannot be measured: {error}", form.sql).unwrap()
+                    writeln!(out, "{}\n    cannot be measured: {error}", form.sql).unwrap();
                 }
             }
         }

@@ -73,7 +73,7 @@ pub(super) fn effects<'w>(
 /// Looks up the type of a column before the statement.
 pub(super) type OldType<'a> = &'a dyn Fn(&Relation, &str) -> Option<String>;
 
-impl Effects<'_> {
+impl<'w> Effects<'w> {
     fn add(&mut self, action: &Action, old_type: OldType<'_>) {
         match action {
             Action::CreateTable(create) => self.create_table(create),
@@ -202,7 +202,7 @@ impl Effects<'_> {
     }
 
     /// A relation of which everything is known. Where a catalog was read and has it not, that is said.
-    fn found(&mut self, name: &Relation) -> Option<(Id, &Object)> {
+    fn found(&mut self, name: &Relation) -> Option<(Id, &'w Object)> {
         if self.world.get(name).is_none() && self.world.has_catalog() {
             self.unknown(format!(
                 "what {name} is: the database has no such relation now"

@@ -36,7 +36,7 @@ impl Effects<'_> {
             Kind::DropSchema if *behavior == Behavior::Cascade => {
                 self.losses.push(Loss::Contents {
                     of: format!("schema {}", name.name()),
-                })
+                });
             }
             Kind::DropDatabase => self.losses.push(Loss::Contents {
                 of: format!("database {}", name.name()),
@@ -53,7 +53,7 @@ impl Effects<'_> {
             self.lock(name, LockMode::AccessExclusive);
         }
         match self.world.dropped(*kind, name) {
-            Some(start) => self.victims(start, *behavior),
+            Some(start) => self.victims(&start, *behavior),
             // not there, or a name of another sort
             None if self.world.has_catalog() => self.nothing_known(dropped),
             None => self.unseen(dropped),
@@ -77,7 +77,7 @@ impl Effects<'_> {
         };
         if kind == Kind::DropOwned {
             self.victims(
-                owned.into_iter().map(Node::Relation).collect(),
+                &owned.into_iter().map(Node::Relation).collect(),
                 Behavior::Cascade,
             );
         } else {
@@ -133,7 +133,7 @@ impl Effects<'_> {
     }
 
     /// Locks whatever goes, and says what of it held something.
-    pub(super) fn victims(&mut self, start: BTreeSet<Node>, behavior: Behavior) {
+    pub(super) fn victims(&mut self, start: &BTreeSet<Node>, behavior: Behavior) {
         let world = self.world;
         let all = world.with_dependents(start.clone());
         for node in &all {
@@ -152,7 +152,7 @@ impl Effects<'_> {
             }
         }
         if behavior == Behavior::Cascade {
-            for node in all.difference(&start) {
+            for node in all.difference(start) {
                 self.lose(*node, &all);
             }
         }

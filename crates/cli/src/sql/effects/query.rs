@@ -87,7 +87,6 @@ impl Effects<'_> {
             return;
         };
         let (kind, has_heirs) = (object.kind, !object.children.is_empty());
-        let object = &world.object(id);
         if matches!(kind, RelationKind::View | RelationKind::MaterializedView) {
             self.unknown(format!(
                 "what becomes of a row that is written to the view {table}"
@@ -107,40 +106,35 @@ impl Effects<'_> {
                     }
                     self.unknown(format!("to which partitions of {table} the rows go"));
                 }
-                self.defaults(object.into_iter().copied(), targets);
+                self.defaults(object, targets);
             }
         }
-        for object in object.iter() {
-            self.keys_of_rows(object, write);
-        }
+        self.keys_of_rows(object, write);
     }
 
     /// Columns that are not given take the next values of their sequences.
-    fn defaults<'a>(&mut self, table: impl Iterator<Item = &'a Object>, targets: &Targets) {
-        for object in table {
-            let columns = object.columns.iter().enumerate();
-            let left = columns.filter(|(at, column)| match targets {
+    fn defaults(&mut self, table: &Object, targets: &Targets) {
+        let left = table
+            .columns
+            .iter()
+            .enumerate()
+            .filter(|(at, column)| match targets {
                 Targets::Columns(given) => !given.contains(&column.name),
                 Targets::First(count) => at >= count,
                 Targets::Planned | Targets::Unknown => false,
             });
-            let sequences: Vec<Id> = left
-                .flat_map(|(_, column)| column.sequences.iter().copied())
-                .collect();
-            for sequence in sequences {
-                self.lock_id(sequence, LockMode::RowExclusive);
-            }
-            if *targets == Targets::Unknown
-                && object
-                    .columns
-                    .iter()
-                    .any(|column| !column.sequences.is_empty())
-            {
-                self.unknown(format!(
-                    "which columns of {} get the next value of a sequence",
-                    object.name
-                ));
-            }
+        for sequence in left.flat_map(|(_, column)| &column.sequences) {
+            self.lock_id(*sequence, LockMode::RowExclusive);
+        }
+        let takes_next = table
+            .columns
+            .iter()
+            .any(|column| !column.sequences.is_empty());
+        if *targets == Targets::Unknown && takes_next {
+            self.unknown(format!(
+                "which columns of {} get the next value of a sequence",
+                table.name
+            ));
         }
     }
 
@@ -209,7 +203,7 @@ impl Effects<'_> {
                 match (refers, on, key.check_time) {
                     (false, _, _) | (true, OnChange::Refused, CheckTime::Commit) => {}
                     (true, OnChange::Refused, CheckTime::Statement) => {
-                        self.checked(id, false, &table.name)
+                        self.checked(id, false, &table.name);
                     }
                     (true, OnChange::Written, _) => {
                         self.lock_id(id, LockMode::RowExclusive);

@@ -42,7 +42,7 @@ impl Effects<'_> {
         match change {
             Change::AddColumn(column) => self.add_column(table, &family, column),
             Change::DropColumn { column, behavior } => {
-                self.drop_column(table, &family, column, *behavior)
+                self.drop_column(table, &family, column, *behavior);
             }
             Change::AlterType {
                 column,
@@ -83,7 +83,7 @@ impl Effects<'_> {
             } => self.lock(&table.sibling(index.clone()), *on_index),
             Change::AddConstraint(constraint) => self.add_constraint(table, &family, constraint),
             Change::DropConstraint { name, behavior } => {
-                self.drop_constraint(table, &family, name, *behavior)
+                self.drop_constraint(table, &family, name, *behavior);
             }
             Change::ValidateConstraint { name } => self.validate(table, &family, name),
             Change::Identity { kind, column } => self.identity(&family, *kind, column),
@@ -177,7 +177,7 @@ impl Effects<'_> {
             // a new column without a value holds only NULL: nothing refers to anything
             match (&constraint.rule, &column.value) {
                 (Rule::ForeignKey { to, to_columns, .. }, Value::Nothing) => {
-                    self.refer(to, to_columns)
+                    self.refer(to, to_columns);
                 }
                 _ => self.add_constraint(table, family, constraint),
             }
@@ -243,7 +243,7 @@ impl Effects<'_> {
         });
         let start: BTreeSet<Node> = columns.collect();
         self.foreign_keys(&start);
-        self.victims(start, behavior);
+        self.victims(&start, behavior);
     }
 
     /// The other ends of foreign keys that go with these columns or constraints.
@@ -402,7 +402,7 @@ impl Effects<'_> {
             .map(|key| Node::Part(Class::Constraint, key.id))
             .collect();
         self.foreign_keys(&start);
-        self.victims(start, behavior);
+        self.victims(&start, behavior);
     }
 
     fn validate(&mut self, table: &Relation, family: &[Id], name: &str) {

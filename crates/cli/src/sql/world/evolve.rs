@@ -27,7 +27,7 @@ impl World {
     fn apply_one(&mut self, action: &Action) {
         match action {
             Action::CreateTable(create) if create.existing == IfExists::Fails => {
-                self.create(create)
+                self.create(create);
             }
             Action::CreateView {
                 kind,
