@@ -4,9 +4,11 @@
 //! Source: `AlterTableGetLockLevel`, the chapters on each command, and what servers of every supported version were seen to
 //! do (`tests/truth`).
 
+mod constraint;
 mod create;
 mod drop;
 mod maintenance;
+mod partition;
 mod query;
 mod retype;
 mod table;

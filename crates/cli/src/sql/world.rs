@@ -8,6 +8,8 @@ mod ask;
 mod depends;
 mod evolve;
 mod from_catalog;
+mod gone;
+mod made;
 mod objects;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -4,15 +4,11 @@ use std::collections::BTreeSet;
 
 use super::{Effects, OldType, concurrent};
 use crate::sql::action::{
-    Behavior, Change, Column, Constraint, Descendants, KeySource, Method, Nullability, Rule,
-    Validity, Value,
+    Behavior, Change, Column, Constraint, Descendants, Nullability, Rule, Value,
 };
 use crate::sql::types;
-use crate::sql::world::{Class, Facet, Id, Key, KeyKind, Node, Object, Parent};
+use crate::sql::world::{Class, Id, KeyKind, Node};
 use crate::sql::{LockMode, Loss, Relation, ScanReason, StatementKind as Kind};
-
-/// From this version on ADD UNIQUE and PRIMARY KEY lock partitions as they lock their parent: measured.
-const KEYS_LOCK_PARTITIONS: u32 = 18;
 
 impl Effects<'_> {
     pub(super) fn change(
@@ -115,28 +111,6 @@ impl Effects<'_> {
         }
     }
 
-    /// A key of a partitioned table is an index of each partition, made under SHARE; NOT NULL that comes with it, and in later
-    /// versions the key itself, needs more.
-    fn lock_of_child(&self, change: &Change, own: LockMode, family: &[Id]) -> LockMode {
-        let Change::AddConstraint(constraint) = change else {
-            return own;
-        };
-        let world = self.world;
-        let open = match &constraint.rule {
-            Rule::PrimaryKey(KeySource::Columns(columns)) => family.iter().any(|id| {
-                columns
-                    .iter()
-                    .any(|column| !world.is_proven_not_null(*id, column))
-            }),
-            Rule::Unique(KeySource::Columns(_)) | Rule::Exclude => false,
-            _ => return own,
-        };
-        match open || world.may_be_from(KEYS_LOCK_PARTITIONS) {
-            true => own,
-            false => LockMode::Share,
-        }
-    }
-
     fn rewrite_family(&mut self, table: &Relation, family: &[Id]) {
         if family.is_empty() {
             self.rewrite(table);
@@ -146,7 +120,7 @@ impl Effects<'_> {
         }
     }
 
-    fn scan_family(&mut self, table: &Relation, family: &[Id], reason: ScanReason) {
+    pub(super) fn scan_family(&mut self, table: &Relation, family: &[Id], reason: ScanReason) {
         if family.is_empty() {
             self.scan(table, reason);
         }
@@ -247,7 +221,7 @@ impl Effects<'_> {
     }
 
     /// The other ends of foreign keys that go with these columns or constraints.
-    fn foreign_keys(&mut self, start: &BTreeSet<Node>) {
+    pub(super) fn foreign_keys(&mut self, start: &BTreeSet<Node>) {
         let world = self.world;
         for node in world.with_dependents(start.clone()) {
             let (Node::Part(Class::Constraint, id), Some(table)) = (node, world.table_of(&node))
@@ -289,139 +263,6 @@ impl Effects<'_> {
         }
     }
 
-    fn add_constraint(&mut self, table: &Relation, family: &[Id], constraint: &Constraint) {
-        let world = self.world;
-        let validates = constraint.validity == Validity::Validated;
-        match &constraint.rule {
-            Rule::ForeignKey { to, to_columns, .. } => {
-                self.refer(to, to_columns);
-                if validates {
-                    self.scan_family(table, family, ScanReason::FkValidate);
-                    self.look_up(family, to);
-                }
-            }
-            Rule::Check { .. } if validates => {
-                let own = match constraint.extent {
-                    Descendants::Left => family.len().min(1),
-                    Descendants::Included => family.len(),
-                };
-                self.scan_family(table, &family[..own], ScanReason::Verify);
-            }
-            Rule::NotNull { column } if validates => {
-                let open: Vec<Id> = family
-                    .iter()
-                    .copied()
-                    .filter(|id| !world.is_proven_not_null(*id, column))
-                    .collect();
-                if family.is_empty() || !open.is_empty() {
-                    self.scan_family(table, &open, ScanReason::Verify);
-                }
-            }
-            Rule::Unique(KeySource::Columns(_)) | Rule::Exclude => {
-                self.scan_family(table, family, ScanReason::IndexBuild);
-            }
-            Rule::PrimaryKey(KeySource::Columns(columns)) => {
-                self.scan_family(table, family, ScanReason::IndexBuild);
-                self.not_null(table, family, columns);
-            }
-            Rule::Unique(KeySource::Index(name)) => {
-                self.lock(&table.sibling(name.clone()), LockMode::ShareUpdateExclusive);
-            }
-            Rule::PrimaryKey(KeySource::Index(name)) => {
-                let index = table.sibling(name.clone());
-                self.lock(&index, LockMode::ShareUpdateExclusive);
-                match world
-                    .get(&index)
-                    .and_then(|(_, object)| object.index.as_ref())
-                {
-                    Some(facts) => {
-                        let columns: Vec<String> = facts.keys.iter().flatten().cloned().collect();
-                        self.not_null(table, family, &columns);
-                    }
-                    // it reads the table unless every column is NOT NULL already
-                    None => self.scan(table, ScanReason::Verify),
-                }
-            }
-            Rule::Check { .. } | Rule::NotNull { .. } => {}
-        }
-    }
-
-    /// A primary key makes its columns NOT NULL.
-    fn not_null(&mut self, table: &Relation, family: &[Id], columns: &[String]) {
-        let world = self.world;
-        for id in family {
-            let open = |column: &String| {
-                let known = world
-                    .object(*id)
-                    .is_some_and(|object| object.column(column).is_some());
-                known && !world.is_proven_not_null(*id, column)
-            };
-            if columns.iter().any(open) {
-                self.scan_id(*id, ScanReason::Verify);
-            }
-        }
-        if family.is_empty() && !columns.is_empty() && !world.has_catalog() {
-            self.scan(table, ScanReason::Verify);
-        }
-    }
-
-    /// The rows of a foreign key are looked up by a query, which opens every index of both tables.
-    fn look_up(&mut self, family: &[Id], to: &Relation) {
-        for id in family {
-            if self.world.object(*id).is_some_and(super::has_rows) {
-                self.lock_indexes(*id, LockMode::AccessShare);
-            }
-        }
-        self.read_all(to);
-    }
-
-    fn drop_constraint(&mut self, table: &Relation, family: &[Id], name: &str, behavior: Behavior) {
-        let world = self.world;
-        let keys: Vec<&Key> = family
-            .iter()
-            .filter_map(|id| world.object(*id)?.key(name))
-            .collect();
-        if keys.is_empty() {
-            match world.parent(table, name) {
-                Parent::Known(parent) => self.lock(&parent, LockMode::AccessExclusive),
-                Parent::Unknown => self.unknown(format!(
-                    "whether {name} is a foreign key: the table it refers to is locked ACCESS EXCLUSIVE too"
-                )),
-                Parent::None => {}
-            }
-            if behavior == Behavior::Cascade {
-                self.cascade(
-                    &format!("constraint {name} of {table}"),
-                    Kind::DropConstraint,
-                );
-            }
-            return;
-        }
-        let start: BTreeSet<Node> = keys
-            .iter()
-            .map(|key| Node::Part(Class::Constraint, key.id))
-            .collect();
-        self.foreign_keys(&start);
-        self.victims(&start, behavior);
-    }
-
-    fn validate(&mut self, table: &Relation, family: &[Id], name: &str) {
-        let world = self.world;
-        let key = family.first().and_then(|id| world.object(*id)?.key(name));
-        if key.is_some_and(|key| key.is_valid) {
-            return;
-        }
-        match world.parent(table, name) {
-            Parent::Known(parent) => {
-                self.lock(&parent, LockMode::RowShare);
-                self.scan_family(table, family, ScanReason::FkValidate);
-                self.look_up(family, &parent);
-            }
-            // the table that it refers to would get ROW SHARE, which hinders nobody
-            Parent::Unknown | Parent::None => self.scan_family(table, family, ScanReason::Verify),
-        }
-    }
-
     fn identity(&mut self, family: &[Id], kind: Kind, column: &str) {
         let mode = match kind {
             Kind::DropIdentity => LockMode::AccessExclusive,
@@ -437,111 +278,6 @@ impl Effects<'_> {
                 .flat_map(|c| &c.sequences)
             {
                 self.lock_id(*sequence, mode);
-            }
-        }
-    }
-
-    fn attach(&mut self, table: &Relation, partition: &Relation) {
-        let world = self.world;
-        self.lock(partition, LockMode::AccessExclusive);
-        self.new_partition(table);
-        let (Some((parent, _)), Some((id, object))) = (world.get(table), world.get(partition))
-        else {
-            return self.scan(partition, ScanReason::Verify);
-        };
-        let family: Vec<Id> = world.descendants(id).into_iter().chain([id]).collect();
-        for one in &family {
-            self.lock_id(*one, LockMode::AccessExclusive);
-            self.scan_id(*one, ScanReason::Verify);
-        }
-        let checks = |key: &Key| key.is_valid && matches!(key.kind, KeyKind::Check { .. });
-        if object.keys.iter().any(checks) {
-            self.unknown(format!(
-                "whether a CHECK of {partition} proves its bounds, so that its rows need not be read"
-            ));
-        }
-        if self.builds(parent, object) {
-            for one in &family {
-                self.scan_id(*one, ScanReason::IndexBuild);
-            }
-        }
-        let keys = world
-            .object(parent)
-            .into_iter()
-            .flat_map(|object| &object.keys);
-        for key in keys {
-            if let KeyKind::Foreign { to: Some(to), .. } = key.kind
-                && let Some(name) = world.name_of(to)
-            {
-                self.scan_id(id, ScanReason::FkValidate);
-                self.look_up(&family, name);
-            }
-        }
-    }
-
-    /// An index of the parent has no like among the partition's own.
-    fn builds(&self, parent: Id, partition: &Object) -> bool {
-        let world = self.world;
-        let index = |id: &Id| world.object(*id).and_then(|object| object.index.as_ref());
-        let own: Vec<_> = partition.indexes.iter().filter_map(index).collect();
-        let parents = world
-            .object(parent)
-            .into_iter()
-            .flat_map(|object| &object.indexes)
-            .filter_map(index);
-        parents.into_iter().any(|wanted| {
-            !own.iter().any(|own| {
-                own.keys == wanted.keys
-                    && own.is_unique == wanted.is_unique
-                    && own.access_method == wanted.access_method
-                    && own.facet == Facet::Plain
-                    && wanted.facet == Facet::Plain
-            })
-        })
-    }
-
-    fn detach(&mut self, table: &Relation, partition: &Relation, method: Method) {
-        let world = self.world;
-        self.outside_transaction |= method == Method::Concurrently;
-        // in its second transaction, when nobody sees the partition in its parent any more
-        self.lock(partition, LockMode::AccessExclusive);
-        let Some((id, _)) = world.get(partition) else {
-            return;
-        };
-        let attached = world
-            .get(table)
-            .map(|(_, parent)| parent.indexes.clone())
-            .unwrap_or_default();
-        let indexes = world
-            .object(id)
-            .into_iter()
-            .flat_map(|object| &object.indexes);
-        for index in indexes {
-            let parents = world
-                .object(*index)
-                .map(|object| object.parents.as_slice())
-                .unwrap_or_default();
-            if parents.iter().any(|parent| attached.contains(parent)) {
-                self.lock_id(*index, LockMode::AccessExclusive);
-            }
-        }
-        // its foreign keys become its own
-        for key in world.object(id).into_iter().flat_map(|object| &object.keys) {
-            if let (KeyKind::Foreign { to: Some(to), .. }, Some(_)) = (&key.kind, key.parent) {
-                self.lock_id(*to, LockMode::ShareRowExclusive);
-            }
-        }
-        let siblings = world
-            .get(table)
-            .into_iter()
-            .flat_map(|(_, parent)| &parent.children);
-        for sibling in siblings {
-            if world
-                .object(*sibling)
-                .is_some_and(|sibling| sibling.is_default)
-                && method == Method::Plain
-            {
-                self.lock_id(*sibling, LockMode::AccessExclusive);
             }
         }
     }
