@@ -130,6 +130,15 @@ impl Bench {
             .collect()
     }
 
+    /// The indexes before the statement.
+    pub(super) fn indexes(&self) -> BTreeSet<String> {
+        let indexes = self
+            .before
+            .values()
+            .filter(|before| ["i", "I"].contains(&before.kind.as_str()));
+        indexes.map(|before| before.name.clone()).collect()
+    }
+
     fn inside(&mut self, sql: &str) -> Result<Measured, String> {
         rows(&mut self.doing, "BEGIN")?;
         rows(&mut self.doing, "SET LOCAL client_min_messages = debug1")?;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Effects, concurrent};
 use crate::sql::action::{Behavior, Drop, IfExists, Method};
-use crate::sql::world::{Class, Id, KeyKind, Node, RelationKind};
+use crate::sql::world::{Class, Id, Node, RelationKind};
 use crate::sql::{Blocks, LockMode, Loss, Relation, StatementKind as Kind};
 
 impl Effects<'_> {
@@ -188,8 +188,8 @@ impl Effects<'_> {
         }
         // the triggers of a foreign key stand on both tables
         for key in object.keys.iter().filter(|key| key.parent.is_none()) {
-            if let KeyKind::Foreign { to: Some(to), .. } = key.kind {
-                self.lock_id(to, LockMode::AccessExclusive);
+            if let Some(parent) = world.referred(key) {
+                self.lock(parent, LockMode::AccessExclusive);
             }
         }
     }

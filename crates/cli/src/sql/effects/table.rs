@@ -7,7 +7,7 @@ use crate::sql::action::{
     Behavior, Change, Column, Constraint, Descendants, Nullability, Rule, Value,
 };
 use crate::sql::types;
-use crate::sql::world::{Class, Id, KeyKind, Node};
+use crate::sql::world::{Class, Id, Node};
 use crate::sql::{LockMode, Loss, Relation, ScanReason, StatementKind as Kind};
 
 impl Effects<'_> {
@@ -233,8 +233,8 @@ impl Effects<'_> {
                 .into_iter()
                 .flat_map(|object| &object.keys);
             for key in keys.filter(|key| key.id == id) {
-                if let KeyKind::Foreign { to: Some(to), .. } = key.kind {
-                    self.lock_id(to, LockMode::AccessExclusive);
+                if let Some(parent) = world.referred(key) {
+                    self.lock(parent, LockMode::AccessExclusive);
                 }
             }
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::depends::Class;
 use super::objects::{Extent, Function};
-use super::{Id, KeyKind, Node, Object, RelationKind, TypeFacts, World};
+use super::{Id, Key, KeyKind, Node, Object, RelationKind, TypeFacts, World};
 use crate::sql::action::Drop;
 use crate::sql::cursor::{Cursor, tokens};
 use crate::sql::{Relation, StatementKind as Kind};
@@ -127,6 +127,16 @@ impl World {
         found
     }
 
+    /// The table that a foreign key refers to, as it is called now, or as it was named where nobody has seen it.
+    pub(crate) fn referred<'a>(&'a self, key: &'a Key) -> Option<&'a Relation> {
+        match &key.kind {
+            KeyKind::Foreign { to, to_name, .. } => {
+                Some(to.and_then(|id| self.name_of(id)).unwrap_or(to_name))
+            }
+            _ => None,
+        }
+    }
+
     /// The index behind the columns that a foreign key refers to.
     pub(crate) fn key_index(&self, table: Id, columns: &[String]) -> Option<Id> {
         let object = self.objects.get(&table)?;
@@ -165,9 +175,8 @@ impl World {
     pub(crate) fn parent(&self, table: &Relation, constraint: &str) -> Parent {
         let known = self.id(table).and_then(|id| self.objects.get(&id));
         let key = known.and_then(|object| object.key(constraint));
-        if let Some(KeyKind::Foreign { to, to_name, .. }) = key.map(|key| &key.kind) {
-            let now = to.and_then(|id| self.name_of(id)).unwrap_or(to_name);
-            return Parent::Known(now.clone());
+        if let Some(parent) = key.and_then(|key| self.referred(key)) {
+            return Parent::Known(parent.clone());
         }
         // suffixes that Django and PostgreSQL give to what is no foreign key
         let other = ["_check", "_uniq", "_pk", "_pkey", "_key", "_excl"];
