@@ -43,6 +43,7 @@ mod pooler;
 mod pooler_retries;
 mod preview;
 mod project_tests;
+mod rows;
 mod screens;
 mod secrets;
 mod test_databases;

@@ -12,6 +12,7 @@ pub mod databases;
 pub mod dumped;
 pub mod history;
 pub mod loading;
+pub mod offenders;
 mod options;
 mod permitted;
 mod query_error;

@@ -48,6 +48,7 @@ pub(crate) async fn preview(
     let known = database::context(&observed.observer).await?;
     let mut preview = preview::preview(&plan, &facts.sql, &known)?;
     preview.count(&database::count_stakes(&observed.observer, &preview.stakes(), &known).await);
+    database::look(&observed.observer, &known, &mut preview).await;
     let target = observed.reach.describe();
     let root = django.settings.root.as_path();
     let place = Place {

@@ -6,6 +6,7 @@
 //! assessment of SQL stands on. Absent here: what is done with the facts.
 
 mod assess;
+mod at_odds;
 mod concerns;
 mod direct;
 mod fit;
@@ -19,6 +20,7 @@ use pgdriver::{
 };
 
 pub(crate) use assess::{context, count_stakes, exists};
+pub(crate) use at_odds::look;
 pub(crate) use concerns::{concerns, replication};
 pub(crate) use direct::Direct;
 pub(crate) use fit::{fit, permitted};

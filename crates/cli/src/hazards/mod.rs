@@ -5,6 +5,7 @@
 //! output, and everything about the plan that is not SQL.
 
 pub(crate) mod beyond;
+pub(crate) mod data;
 mod finding;
 #[cfg(test)]
 mod forms;

@@ -14,10 +14,11 @@ use crate::django::wire::{Operation, OperationSql, Sql};
 use crate::event::{FindingLine, PreviewFinished, PreviewedMigration};
 use crate::exit::Class;
 use crate::failure::Failure;
+use crate::hazards::data::{Data, Question};
 use crate::hazards::{self, Atomic, Context, Finding, MigrationSql, Severity, SqlPart, beyond};
 use crate::names::MigrationId;
 use crate::plan::{Direction, Plan, PlanStep};
-use crate::sql::{ColumnBefore, Loss, Relation, Statement};
+use crate::sql::{ColumnBefore, Loss, Relation, Statement, World};
 
 pub(crate) use deploy::Deploy;
 pub(crate) use document::{Described, back_document, document};
@@ -413,6 +414,34 @@ impl Preview {
     pub(crate) fn count(&mut self, rows: &BTreeMap<Stake, String>) {
         for m in &mut self.migrations {
             m.at_stake.clone_from(rows);
+        }
+    }
+
+    /// Rows that are to be looked for, with the place of their statement: migration and statement.
+    pub(crate) fn questions(&self, world: &World) -> Vec<((usize, usize), Question)> {
+        let mut data = Data::new(world);
+        let mut questions = Vec::new();
+        for (at, m) in self.migrations.iter().enumerate() {
+            // it is not known where in the migration its code runs
+            if !m.complete() {
+                data.opaque();
+            }
+            for (place, statement) in m.statements.iter().enumerate() {
+                let asked = data.questions(statement).into_iter();
+                questions.extend(asked.map(|question| ((at, place), question)));
+            }
+        }
+        questions
+    }
+
+    /// What the rows said.
+    pub(crate) fn answer(&mut self, (at, place): (usize, usize), finding: Finding) {
+        let statement = self
+            .migrations
+            .get_mut(at)
+            .and_then(|m| m.statements.get_mut(place));
+        if let Some(statement) = statement {
+            statement.findings.push(finding);
         }
     }
 

@@ -23,8 +23,8 @@ mod types;
 mod world;
 
 pub(crate) use action::{
-    Action, Behavior, Change, CreateIndex, Drop, KeySource, Knowledge, Method, Nullability, Rows,
-    Rule, Validity, Value,
+    Action, Behavior, Change, Column, Constraint, CreateIndex, Drop, KeySource, Knowledge, Method,
+    Nullability, Rows, Rule, Validity, Value,
 };
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use check::check_split;
@@ -33,7 +33,8 @@ pub(crate) use lock::{Blocks, Lock, LockMode};
 pub(crate) use mask::masked;
 pub(crate) use relation::Relation;
 pub(crate) use statement::{Evidence, Loss, ScanReason, Statement};
-pub(crate) use world::{Object, World};
+pub(crate) use types::{Bound, bound};
+pub(crate) use world::{KeyKind, Object, World};
 
 use effects::{Effects, effects};
 

@@ -272,6 +272,58 @@ pub(super) fn same_operators(from: &str, to: &str) -> bool {
     from.is_array == to.is_array && class(&from) == class(&to)
 }
 
+/// What the values of a narrower type may not be more than.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bound {
+    /// Characters.
+    Length(u32),
+    Range(i64, i64),
+    /// Precision and scale.
+    Digits(u32, u32),
+}
+
+/// What an old value has to keep to in order to become one of the new type; none where every one does, or where nobody here
+/// knows.
+pub(crate) fn bound(from: &str, to: &str) -> Option<Bound> {
+    let (from, to) = (Type::parse(from), Type::parse(to));
+    if from.is_array || to.is_array {
+        return None;
+    }
+    let range = |of: &Type| match of.base.as_str() {
+        "smallint" => Some((i64::from(i16::MIN), i64::from(i16::MAX))),
+        "integer" => Some((i64::from(i32::MIN), i64::from(i32::MAX))),
+        "bigint" => Some((i64::MIN, i64::MAX)),
+        _ => None,
+    };
+    const TEXTS: [&str; 4] = ["varchar", "text", "citext", "char"];
+    if from.is(&TEXTS) && to.is(&["varchar", "char"]) {
+        let length = *to.modifiers.first()?;
+        let fits = from.modifiers.first().is_some_and(|old| *old <= length);
+        return (!fits).then_some(Bound::Length(length));
+    }
+    if let (Some(old), Some((least, most))) = (range(&from), range(&to)) {
+        return (old.1 > most).then_some(Bound::Range(least, most));
+    }
+    let is_number = range(&from).is_some() || from.is(&["numeric", "double precision", "real"]);
+    if is_number && to.is(&["numeric"]) {
+        let precision = *to.modifiers.first()?;
+        let new_scale = scale(&to.modifiers[1..]);
+        let fits = from.is(&["numeric"])
+            && from.modifiers.first().is_some_and(|old| {
+                old - scale(&from.modifiers[1..]) <= precision - new_scale
+                    && scale(&from.modifiers[1..]) <= new_scale
+            });
+        return (!fits).then_some(Bound::Digits(precision, new_scale));
+    }
+    if let (true, Some((least, most))) = (
+        from.is(&["numeric", "double precision", "real"]),
+        range(&to),
+    ) {
+        return Some(Bound::Range(least, most));
+    }
+    None
+}
+
 /// The types that a sequence may have.
 pub(super) fn is_integer(type_name: &str) -> bool {
     Type::parse(type_name).is(&["smallint", "integer", "bigint"])

@@ -339,6 +339,7 @@ impl Run<'_> {
         let known = database::context(observer).await?;
         let mut preview = preview::preview(&pending.plan, &pending.facts.sql, &known)?;
         preview.count(&database::count_stakes(observer, &preview.stakes(), &known).await);
+        database::look(observer, &known, &mut preview).await;
         let earlier = self.earlier(pending).await;
         resume::foresee(observer, &earlier, &pending.plan, &mut preview).await?;
         self.keep(

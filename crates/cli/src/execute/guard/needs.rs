@@ -2,6 +2,7 @@
 //!
 //! Pure. Absent here: what the locks are measured to be (the observer tells), and any waiting.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::hazards::Context;
@@ -50,19 +51,23 @@ impl Forecast {
 
     /// What a statement will need.
     pub(super) fn needs(&self, sql: &str) -> Needs {
-        let mut known = self.known.clone();
         let mut needs = Needs {
             way: Way::Light,
             strong: Vec::new(),
         };
-        for reading in read_script(sql) {
-            let statement = reading.forecast(None, &known);
-            let locks = strong(&statement, &known);
+        let mut world = Cow::Borrowed(&self.known);
+        let mut readings = read_script(sql).peekable();
+        while let Some(reading) = readings.next() {
+            let statement = reading.forecast(None, &world);
+            let locks = strong(&statement, &world);
             needs.way = heavier(needs.way, way(&statement, &locks));
             for lock in locks {
                 add(&mut needs.strong, lock);
             }
-            known.apply(&statement.actions);
+            // a schema of thousands of tables is copied only for those who meet it changed
+            if readings.peek().is_some() {
+                world.to_mut().apply(&statement.actions);
+            }
         }
         needs
     }
