@@ -100,7 +100,7 @@ fn nulls_are_told_unless_the_plan_fills_them() {
 #[test]
 fn code_that_runs_before_may_mend_it() {
     let blog = blog(|app| {
-        app.operations("0002_fill", "migrations.RunPython(migrations.RunPython.noop, migrations.RunPython.noop)")
+        app.operations("0002_fill", "migrations.RunPython(print, print)")
             .operations("0003_next", "migrations.RunSQL('ALTER TABLE blog_post ADD CONSTRAINT u UNIQUE (slug)', migrations.RunSQL.noop)")
     });
     check(

@@ -182,18 +182,17 @@ impl<'w> Effects<'w> {
         }
     }
 
-    /// Whoever writes a table anew checks its rows and builds its indexes on the way; who waits for an index that is locked
-    /// with its table waits for the table.
+    /// Whoever writes a table anew checks its rows and builds its indexes on the way. Who waits for an index that is locked
+    /// with its table waits for the table; and what is done to an index needs a lock on its table, too.
     fn settle(&mut self) {
         let strongest = LockMode::AccessExclusive;
         let world = self.world;
-        let hidden = self.locks.keys().filter(|name| {
-            let table = world
-                .index_table(name)
-                .and_then(|table| self.locks.get(table));
-            table == Some(&strongest)
+        let hidden = self.locks.iter().filter(|(name, mode)| {
+            let table = world.index_table(name);
+            let is_weak = table.is_some() && mode.blocks() == Blocks::Nothing;
+            is_weak || table.and_then(|table| self.locks.get(table)) == Some(&strongest)
         });
-        let hidden: Vec<Relation> = hidden.cloned().collect();
+        let hidden: Vec<Relation> = hidden.map(|(name, _)| name.clone()).collect();
         self.unfelt.extend(hidden);
         for table in &self.rewrites {
             if let Some(reasons) = self.scans.get_mut(table) {

@@ -221,8 +221,7 @@ fn statement<'a>(out: &mut String, s: &'a Statement, told: &mut Told<'a>) {
 /// `ACCESS EXCLUSIVE on public.shop_item; rewrites public.shop_item; blocks reads and writes`
 fn effects(s: &Statement) -> String {
     let mut parts: Vec<String> = s
-        .locks
-        .iter()
+        .felt()
         .map(|l| format!("{} on {}", l.mode, l.relation))
         .collect();
     let list = |set: &std::collections::BTreeSet<crate::sql::Relation>| {
