@@ -1,0 +1,2 @@
+._timeout = 0;
+SELECT a._b FROM c._d;
