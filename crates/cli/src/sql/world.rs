@@ -12,7 +12,7 @@ mod gone;
 mod made;
 mod objects;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 pub(crate) use self::ask::Parent;
 use self::depends::Depends;
@@ -33,7 +33,8 @@ const FIRST_OF_OURS: Id = 0xF000_0000;
 #[derive(Debug, Clone)]
 pub(crate) struct World {
     server: Option<Server>,
-    names: BTreeMap<Relation, Id>,
+    /// Asked for each name of each statement.
+    names: HashMap<Relation, Id>,
     objects: BTreeMap<Id, Object>,
     types: BTreeMap<Relation, TypeFacts>,
     functions: Functions,
@@ -63,7 +64,7 @@ impl World {
     pub(crate) fn unread() -> Self {
         Self {
             server: None,
-            names: BTreeMap::new(),
+            names: HashMap::new(),
             objects: BTreeMap::new(),
             types: BTreeMap::new(),
             functions: Functions::default(),
