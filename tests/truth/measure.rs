@@ -23,6 +23,8 @@ pub(super) struct Measured {
     pub(super) rebuilt: BTreeSet<String>,
     /// Tables whose rows were read from end to end, and why.
     pub(super) scans: BTreeMap<String, BTreeSet<&'static str>>,
+    /// What others may still ask for and is no longer there under its name, and tables that lost rows.
+    pub(super) gone: BTreeSet<String>,
     /// It refuses to run in a transaction.
     pub(super) outside: bool,
     /// The server's words of debug level 1.
@@ -51,6 +53,17 @@ const KEYS: &str = "SELECT k.conname, k.conrelid::text FROM pg_constraint k JOIN
 /// Tables that were read from end to end in this transaction.
 const READ: &str =
     "SELECT relid::text, seq_scan::text FROM pg_stat_xact_user_tables WHERE seq_scan > 0";
+/// What queries name: relations but indexes, their columns, types with their labels, functions.
+const NAMES: &str = "WITH own AS (SELECT oid, nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema') \
+    SELECT nspname || '.' || relname FROM pg_class JOIN own ON own.oid = relnamespace WHERE relkind IN ('r', 'p', 'v', 'm', 'S') \
+    UNION SELECT nspname || '.' || relname || '.' || attname FROM pg_attribute JOIN pg_class c ON c.oid = attrelid \
+        JOIN own ON own.oid = relnamespace WHERE attnum > 0 AND NOT attisdropped AND relkind IN ('r', 'p', 'v', 'm', 'c') \
+    UNION SELECT 'type ' || nspname || '.' || typname FROM pg_type JOIN own ON own.oid = typnamespace \
+    UNION SELECT 'label ' || typname || '.' || enumlabel FROM pg_enum JOIN pg_type t ON t.oid = enumtypid \
+    UNION SELECT 'function ' || nspname || '.' || proname || '(' || proargtypes::text || ')' \
+        FROM pg_proc p JOIN own ON own.oid = pronamespace";
+/// Tables of which this transaction deleted rows.
+const DELETED: &str = "SELECT schemaname || '.' || relname, n_tup_del::text FROM pg_stat_xact_user_tables WHERE n_tup_del > 0";
 /// Every lock of a session within some milliseconds; a look from outside would miss most.
 const LOOK: &str = "CREATE FUNCTION pg_temp.look(who int) RETURNS TABLE (relation text, mode text) LANGUAGE plpgsql AS $$ \
     DECLARE until timestamptz := clock_timestamp() + interval '8 ms'; \
@@ -81,6 +94,7 @@ pub(super) struct Bench {
     said: Said,
     pid: String,
     before: BTreeMap<String, Before>,
+    names: BTreeSet<String>,
 }
 
 impl Bench {
@@ -93,6 +107,7 @@ impl Bench {
             .unwrap();
         let mut seeing = config(server, database).connect(NoTls).unwrap();
         let pid = rows(&mut doing, "SELECT pg_backend_pid()").unwrap()[0][0].clone();
+        let names = first_of(rows(&mut seeing, NAMES).unwrap());
         let before = rows(&mut seeing, RELATIONS).unwrap();
         let before = before.into_iter().map(|row| {
             let [oid, name, kind, file, table]: [String; 5] = row.try_into().unwrap();
@@ -112,6 +127,7 @@ impl Bench {
             seeing,
             said,
             pid,
+            names,
         }
     }
 
@@ -144,6 +160,7 @@ impl Bench {
         rows(&mut self.doing, "SET LOCAL client_min_messages = debug1")?;
         // what earlier transactions read is counted until the server has sent it away
         let read_before = rows(&mut self.doing, READ)?;
+        let deleted_before = rows(&mut self.doing, DELETED)?;
         self.said.lock().unwrap().clear();
         rows(&mut self.doing, sql)?;
         let said = self.said.lock().unwrap().clone();
@@ -152,6 +169,9 @@ impl Bench {
         rows(&mut self.doing, "SET LOCAL client_min_messages = notice")?;
         let after = rows(&mut self.doing, RELATIONS)?;
         let keys = rows(&mut self.doing, KEYS)?;
+        let names = first_of(rows(&mut self.doing, NAMES)?);
+        let mut deleted = rows(&mut self.doing, DELETED)?;
+        deleted.retain(|row| !deleted_before.contains(row));
         let mut measured = Measured {
             locks,
             said,
@@ -160,6 +180,9 @@ impl Bench {
         let emptied = self.files(&after, &mut measured)?;
         self.scans(&keys, &mut measured);
         measured.scans.retain(|table, _| !emptied.contains(table));
+        measured.gone = self.names.difference(&names).cloned().collect();
+        measured.gone.extend(emptied);
+        measured.gone.extend(first_of(deleted));
         // some checks of rows are made without a word
         let says = ["ALTER ", "CREATE TABLE"];
         let is_checked =
@@ -364,6 +387,8 @@ pub(super) fn outside(
     braking.join().unwrap();
     running.join().unwrap()?;
     measured.said = said.lock().unwrap().clone();
+    let names = first_of(rows(&mut bench.seeing, NAMES)?);
+    measured.gone = bench.names.difference(&names).cloned().collect();
     let after = rows(&mut bench.seeing, RELATIONS)?;
     bench.files(&after, &mut measured)?;
     let keys = Rows::new();
@@ -397,6 +422,12 @@ fn config(server: &Server, database: &str) -> Config {
 
 pub(super) fn rank(mode: &str) -> Option<usize> {
     MODES.iter().position(|known| *known == mode)
+}
+
+fn first_of(rows: Rows) -> BTreeSet<String> {
+    rows.into_iter()
+        .filter_map(|row| row.into_iter().next())
+        .collect()
 }
 
 fn rows(client: &mut Client, sql: &str) -> Result<Rows, String> {

@@ -1,6 +1,7 @@
 //! What is forecast of a statement, against what a server does with it.
 
 mod measure;
+mod record;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -8,6 +9,7 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 use self::measure::Measured;
+use self::record::Record;
 use crate::support::{self, Database, Server};
 
 const FIXTURE: &str = include_str!("fixture.sql");
@@ -251,8 +253,8 @@ impl Truth {
     }
 
     /// A copy for each look.
-    fn outside(&self, sql: &str, said: &Forecast) -> Result<Cells, String> {
-        let mut all = Cells::default();
+    fn outside(&self, sql: &str, said: &Forecast) -> Result<(Cells, BTreeSet<String>), String> {
+        let (mut all, mut gone) = (Cells::default(), BTreeSet::new());
         for look in 0..LOOKS {
             let copy = format!("{}_copy", self.database.name());
             self.server
@@ -260,12 +262,14 @@ impl Truth {
                 .unwrap();
             let measured = measure::outside(self.server, &copy, sql, look);
             self.server.drop_database(&copy).unwrap();
-            union(&mut all, seen(&measured?));
+            let measured = measured?;
+            union(&mut all, seen(&measured));
+            gone.extend(measured.gone);
             if !said.is_sure || all == said.cells || !covers(&said.cells, &all) {
                 break;
             }
         }
-        Ok(all)
+        Ok((all, gone))
     }
 
     #[track_caller]
@@ -277,11 +281,16 @@ impl Truth {
         let sure = forecasts(Some(&self.database), &forms, &existed);
         let text_alone = forecasts(None, &forms, &existed);
         let (mut out, mut unsure) = (String::new(), Vec::new());
+        let mut record = Record::new(major, bench.indexes());
         for ((form, said), alone) in forms.iter().zip(&sure).zip(&text_alone) {
             let is = match bench.measure(form.sql) {
                 Err(error) if error.starts_with("25001") => self.outside(form.sql, said),
-                measured => measured.map(|measured| seen(&measured)),
+                measured => measured.map(|measured| (seen(&measured), measured.gone)),
             };
+            let is = is.map(|(is, gone)| {
+                record.add(form.sql, &is, &gone);
+                is
+            });
             if let Ok(is) = &is
                 && too_little(alone, is, &bench.indexes())
             {
@@ -308,6 +317,7 @@ impl Truth {
                 }
             }
         }
+        record.keep();
         if let Ok(folder) = std::env::var("TRUTH_DIFF") {
             let text = format!("{out}\nUNSURE {}\n{}\n", unsure.len(), unsure.join("\n"));
             fs_err::write(format!("{folder}/diff{major}.txt"), text).unwrap();

@@ -8,7 +8,7 @@ use xtask::env::{Env, LINTERS, POSTGRES_MAJORS, VENVS};
 /// Fetch PostgreSQL servers and Django environments (idempotent; the rest of xtask fetches what it needs by itself)
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Only these: pg14 to pg18, django42, django42-psycopg2, django52, django61, newest, wagtail, oscar, pgbouncer, squawk
+    /// Only these: pg14 to pg18, django42, django42-psycopg2, django52, django61, newest, wagtail, oscar, pgbouncer, squawk, libclang
     #[arg(long, value_delimiter = ',', value_name = "NAME")]
     only: Vec<String>,
 }

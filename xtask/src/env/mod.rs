@@ -11,6 +11,7 @@ mod pgbouncer;
 mod pins;
 mod place;
 mod postgres;
+mod programs;
 mod python;
 pub(crate) mod slot;
 mod venv;
@@ -37,8 +38,9 @@ pub const VENVS: [&str; 6] = [
     "oscar",
 ];
 
-/// Virtual environments of linters, which the benchmarks set ours against; each has a file of pins.
-pub const LINTERS: [&str; 1] = ["squawk"];
+/// Virtual environments for the benchmarks, which nothing else fetches; each has a file of pins. `squawk` is a linter;
+/// `libclang` is what other linters are built with.
+pub const LINTERS: [&str; 2] = ["squawk", "libclang"];
 
 /// The folder where everything fetched lives.
 #[derive(Debug, Clone)]
@@ -96,5 +98,21 @@ impl Env {
             return venv::newest(self);
         }
         self.venv(&format!("django{}", version.replace('.', "")))
+    }
+
+    /// A program of the crates in `pins.toml`, built on first use; that takes minutes and a C compiler.
+    ///
+    /// # Errors
+    /// When it has no pin or cannot be built.
+    pub fn cargo_program(&self, name: &str) -> Result<PathBuf> {
+        programs::of_cargo(self, name)
+    }
+
+    /// A program out of `pins/npm`, installed on first use without running any script of its packages.
+    ///
+    /// # Errors
+    /// When npm or Node.js is missing here, or it cannot be installed.
+    pub fn npm_program(&self, name: &str) -> Result<PathBuf> {
+        programs::of_npm(self, name)
     }
 }

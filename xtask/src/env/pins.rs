@@ -12,6 +12,16 @@ pub(super) struct Pins {
     pub(super) wheel: Vec<Wheel>,
     pub(super) libraries: Libraries,
     pub(super) pip: PipPin,
+    #[serde(rename = "crate")]
+    pub(super) crates: Vec<CratePin>,
+}
+
+/// A program on crates.io.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CratePin {
+    pub(super) name: String,
+    pub(super) version: String,
 }
 
 /// One wheel that holds a PostgreSQL server.
@@ -64,6 +74,11 @@ pub(super) fn read() -> Result<Pins> {
 /// The requirements of a virtual environment, every line with its hashes.
 pub(super) fn requirements(name: &str) -> PathBuf {
     folder().join("venv").join(format!("{name}.txt"))
+}
+
+/// The folder of an npm program's `package.json` and `package-lock.json`, which has every hash.
+pub(super) fn npm(name: &str) -> PathBuf {
+    folder().join("npm").join(name)
 }
 
 /// This machine, as the table names it.

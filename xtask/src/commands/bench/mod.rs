@@ -7,6 +7,7 @@ mod bulk;
 mod check;
 mod dump;
 mod lint;
+mod linters;
 mod locks;
 mod machine;
 mod measure;
@@ -33,6 +34,7 @@ enum What {
     Check(check::Args),
     Start(start::Args),
     Lint(lint::Args),
+    Linters(linters::Args),
     Locks(locks::Args),
     Dump(dump::Args),
     Restore(restore::Args),
@@ -44,6 +46,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         What::Check(args) => check::run(args),
         What::Start(args) => start::run(args),
         What::Lint(args) => lint::run(args),
+        What::Linters(args) => linters::run(args),
         What::Locks(args) => locks::run(args),
         What::Dump(args) => dump::run(args),
         What::Restore(args) => restore::run(args),
