@@ -39,6 +39,7 @@ mod interrupted;
 mod journal;
 mod killed_long;
 mod logs;
+mod policy;
 mod pooler;
 mod pooler_retries;
 mod preview;

@@ -607,6 +607,9 @@ pub(crate) struct FindingLine {
     pub(crate) code: String,
     pub(crate) severity: String,
     pub(crate) message: String,
+    /// It was waived: why, and until when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) waived: Option<String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -23,6 +23,7 @@ pub mod fuzzing;
 mod consent;
 mod gates;
 mod plan;
+mod policy;
 mod preview;
 mod rollback;
 
@@ -190,8 +191,8 @@ fn format_of(command: &Command) -> Format {
         Command::Run(args) => args.format,
         Command::Check(args) => args.format,
         Command::Status(args) => args.format,
-        Command::Preview(args) => args.format,
-        Command::Lint(args) => args.format,
+        Command::Preview(args) => args.format.of_failure(),
+        Command::Lint(args) => args.format.of_failure(),
         Command::Locks(args) => args.format,
         Command::Backup(args) => args.format(),
         Command::Restore(args) => args.format,

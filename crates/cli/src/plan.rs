@@ -48,6 +48,8 @@ pub(crate) struct PlanStep {
     pub(crate) file: Option<String>,
     pub(crate) source_sha256: Option<String>,
     pub(crate) operations: Vec<Operation>,
+    /// Of each operation its first line in the file, where that was asked.
+    pub(crate) lines: Vec<usize>,
     /// `describe()` of the operations without a way back.
     pub(crate) irreversible: Vec<String>,
 }
@@ -112,6 +114,7 @@ fn step(planned: &Planned) -> PlanStep {
             .map(|o| o.describe.clone())
             .collect(),
         operations: planned.operations.clone(),
+        lines: planned.lines.clone(),
     }
 }
 

@@ -74,8 +74,52 @@ fn settings() -> String {
             row.key, row.flag, row.meaning
         );
     }
+    text.push_str(POLICY);
     text
 }
+
+const POLICY: &str = r#"
+## Policy
+
+How grave a finding is to the project. What a rule does not say fits everything; of several rules that fit the last counts.
+
+```toml
+[[tool.django-migrate.policy]]
+code = ["create-index", "add-check"]  # or one; default: all
+app = "shop"                          # an app label or several; SQL that `lint` reads is of no app
+table = "public.shop_*"               # with or without a schema, `*` and `?` as in a shell, or several
+smaller_than = "20 MB"                # of the table's own file; one whose size is unknown does not fit
+larger_than = "1 MB"
+severity = "note"                     # note, ask, stop
+```
+
+A policy turns nothing below `ask` that destroys data, cannot be read, may be missing, or fails on the rows of today, and
+nothing below `stop` that cannot work. `I understand` is asked for whatever a policy says.
+
+## Waivers
+
+A finding that somebody has looked at. It stays in the preview and in the report, with the reason, and takes no part in the
+verdict.
+
+```toml
+[[tool.django-migrate.waivers]]
+code = "add-check"
+migration = "shop.0007_price"         # all findings of the code in a migration,
+sql = "0123456789abcdef"              # as long as their SQL is this
+reason = "40,000 rows, checked at night"
+expires = 2027-01-31                  # the last day on which it counts
+
+[[tool.django-migrate.waivers]]
+code = "drop-index"
+statement = "fedcba9876543210"        # or one statement wherever it is, for `lint` too
+reason = "..."
+expires = 2027-01-31
+```
+
+Leave `sql` out, and the preview says what to write; `preview -v` and `lint -v` show the hash of each statement that asks, and
+`preview --format json` has them as `waiver_hashes`. A hash is of the statement's words: layout, comments and the value of a
+DEFAULT do not change it. Where the SQL has changed or the day has passed, the waiver does not count, and that is said.
+"#;
 
 fn hazard_pages() -> String {
     let mut text = "# Hazards\n".to_owned();

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{FindingArgs, Format};
+use super::{FindingArgs, FindingFormat};
 
 #[derive(Debug, Args)]
 #[command(mut_arg("fail_on", |fail_on| fail_on.help(
@@ -19,6 +19,9 @@ pub(crate) struct LintArgs {
     pub(crate) dsn: Option<String>,
     #[command(flatten)]
     pub(crate) findings: FindingArgs,
+    /// The name that stdin has in what is said of it
+    #[arg(long, value_name = "PATH")]
+    pub(crate) stdin_filepath: Option<PathBuf>,
     #[arg(long, value_enum, default_value = "text")]
-    pub(crate) format: Format,
+    pub(crate) format: FindingFormat,
 }

@@ -113,6 +113,29 @@ pub(crate) enum Format {
     Json,
 }
 
+/// Of findings, for people and for other programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FindingFormat {
+    Text,
+    Json,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+    /// Workflow commands, for GitHub's annotations
+    Github,
+    /// A test for each statement, for what shows tests
+    Junit,
+}
+
+impl FindingFormat {
+    /// How a failure is told: only JSON has a document for it.
+    pub(crate) fn of_failure(self) -> Format {
+        match self {
+            Self::Json => Format::Json,
+            Self::Text | Self::Sarif | Self::Github | Self::Junit => Format::Text,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ReportFormat {
     Text,
@@ -179,7 +202,7 @@ pub(crate) struct PreviewArgs {
     #[command(flatten)]
     pub(crate) findings: FindingArgs,
     #[arg(long, value_enum, default_value = "text")]
-    pub(crate) format: Format,
+    pub(crate) format: FindingFormat,
 }
 
 #[derive(Debug, clap::Args)]

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::previous::{self, Asked, Place};
 use super::steps::Observed;
-use super::{Context, preview, status, steps};
+use super::{Context, findings, status, steps};
 use crate::args::{CheckArgs, Format};
 use crate::backup;
 use crate::database;
@@ -97,7 +97,7 @@ pub(crate) async fn check(
         out::talk(ui::failure(&failure));
         return Ok(failure.code());
     }
-    let over = worst.is_some_and(|worst| preview::reaches(worst, fail_on));
+    let over = worst.is_some_and(|worst| findings::reaches(worst, fail_on));
     Ok(if over {
         Class::Findings.code(Changed::No)
     } else {

@@ -1,18 +1,19 @@
 //! `lint`: the assessment of a migration for SQL that no migration has. Runs nothing, and needs no Django.
 
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::io::{ErrorKind, Read as _};
+use std::path::Path;
 
-use super::{Context, preview, steps};
-use crate::args::{Format, LintArgs};
+use super::{Context, findings, steps};
+use crate::args::{FindingFormat, LintArgs};
 use crate::database::{self, Direct};
 use crate::exit::{Changed, Class};
 use crate::failure::Failure;
 use crate::hazards::{self, Severity};
+use crate::policy::{self, Policy};
 use crate::preview::Verdict;
 use crate::settings::{self, FailOn, Layers};
 use crate::sql::Statement;
-use crate::ui::{self, out};
+use crate::ui::{self, Detail, out};
 
 mod document;
 
@@ -33,30 +34,31 @@ pub(crate) async fn lint(
         files,
         dsn,
         findings,
+        stdin_filepath,
         format,
     } = args;
     let fail_on = settings::fail_on(findings, FailOn::Stop, &mut layers)?;
     steps::tell_settings(&layers, context);
     let scripts = files
         .iter()
-        .map(|path| {
-            let (path, sql) = (shown(path), read(path)?);
-            Ok(Script { path, sql })
-        })
+        .map(|file| script(file, stdin_filepath.as_deref()))
         .collect::<Result<Vec<_>, Failure>>()?;
     let known = match dsn.as_deref() {
         Some(dsn) => catalog(dsn, context).await?,
         None => hazards::Context::default(),
     };
     let worst = match format {
-        Format::Json => {
-            let document = Document::new(&scripts, &known);
+        FindingFormat::Json => {
+            let document = Document::new(&scripts, &known, layers.policy());
             out::document(&document);
             document.worst()
         }
-        Format::Text => text(&scripts, &known),
+        _ => {
+            let judged = judged(&scripts, &known, layers.policy());
+            whole(&judged, format, fail_on, context)
+        }
     };
-    let over = worst.is_some_and(|worst| preview::reaches(worst, fail_on));
+    let over = worst.is_some_and(|worst| findings::reaches(worst, fail_on));
     Ok(match over {
         true => Class::Findings.code(Changed::No),
         false => 0,
@@ -64,21 +66,43 @@ pub(crate) async fn lint(
 }
 
 /// Each file is a script of its own: what one creates is not there for the next.
-fn text(scripts: &[Script], known: &hazards::Context) -> Option<Severity> {
-    let files: Vec<(&str, Vec<Statement>)> = scripts
-        .iter()
-        .map(|script| {
-            let statements = hazards::assess_script(&script.sql, known);
-            (script.path.as_str(), statements.collect())
-        })
-        .collect();
+fn judged<'a>(
+    scripts: &'a [Script],
+    known: &hazards::Context,
+    policy: &Policy,
+) -> Vec<(&'a str, Vec<Statement>)> {
+    let today = policy::today();
+    let of = |script: &'a Script| {
+        let mut statements: Vec<_> = hazards::assess_script(&script.sql, known).collect();
+        for statement in &mut statements {
+            policy.judge_statement(statement, today);
+        }
+        (script.path.as_str(), statements)
+    };
+    scripts.iter().map(of).collect()
+}
+
+fn whole(
+    files: &[(&str, Vec<Statement>)],
+    format: FindingFormat,
+    fail_on: FailOn,
+    context: &Context,
+) -> Option<Severity> {
     let statements = files.iter().flat_map(|(_, statements)| statements);
     let worst = statements.flat_map(|statement| &statement.findings);
-    let worst = worst.map(|finding| finding.severity).max();
-    let files = files
+    let worst = worst.map(hazards::Finding::counts).max();
+    let files: Vec<(&str, &[Statement])> = files
         .iter()
-        .map(|(path, statements)| (*path, statements.as_slice()));
-    out::answer(ui::scripts(files, Verdict::of(worst)));
+        .map(|(path, statements)| (*path, statements.as_slice()))
+        .collect();
+    let is_told = findings::tell(format, fail_on, || ui::in_scripts(&files));
+    if !is_told {
+        let detail = match context.is_verbose() {
+            true => Detail::Whole,
+            false => Detail::Folded,
+        };
+        out::answer(ui::scripts(&files, detail, Verdict::of(worst)));
+    }
     worst
 }
 
@@ -92,24 +116,41 @@ async fn catalog(dsn: &str, context: &Context) -> Result<hazards::Context, Failu
     steps::working(context, "reading the catalog", reading).await
 }
 
-fn shown(path: &Path) -> String {
-    path.display().to_string()
+/// What is read from stdin may have a name of its own.
+fn script(file: &Path, stdin_filepath: Option<&Path>) -> Result<Script, Failure> {
+    let named = match is_stdin(file) {
+        true => stdin_filepath.unwrap_or(file),
+        false => file,
+    };
+    let path = named.display().to_string();
+    let sql = read(file, &path)?;
+    Ok(Script { path, sql })
 }
 
-fn read(path: &PathBuf) -> Result<String, Failure> {
-    let bytes = match path.as_os_str().as_encoded_bytes() {
-        b"-" => {
+fn is_stdin(file: &Path) -> bool {
+    file.as_os_str().as_encoded_bytes() == b"-"
+}
+
+fn read(file: &Path, name: &str) -> Result<String, Failure> {
+    let bytes = match is_stdin(file) {
+        true => {
             let mut bytes = Vec::new();
             std::io::stdin()
                 .lock()
                 .read_to_end(&mut bytes)
                 .map(|_| bytes)
         }
-        _ => std::fs::read(path),
+        false => std::fs::read(file),
     };
-    let name = shown(path);
-    let refused = |why: String| Failure::new(Class::Usage, format!("{name}: {why}"));
-    let mut bytes = bytes.map_err(|error| refused(error.to_string()))?;
+    let refused = |why: &str| Failure::new(Class::Usage, format!("{name}: {why}"));
+    let mut bytes = bytes.map_err(|error| match error.kind() {
+        ErrorKind::NotFound => {
+            refused("there is no such file").hint("say files of SQL, or - for what is piped in")
+        }
+        ErrorKind::IsADirectory => refused("that is a folder")
+            .hint(format!("say its files: django-migrate lint {name}/*.sql")),
+        _ => refused(&error.to_string()),
+    })?;
     // psql leaves a byte order mark out, too
     if bytes.starts_with(b"\xef\xbb\xbf") {
         bytes.drain(..3);
@@ -120,20 +161,21 @@ fn read(path: &PathBuf) -> Result<String, Failure> {
             .iter()
             .filter(|byte| **byte == b'\n')
             .count();
-        refused(format!("line {line} is not valid UTF-8"))
+        refused(&format!("line {line} is not valid UTF-8"))
+            .hint("convert it first: iconv -f latin1 -t utf-8, or whatever it is written in")
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Document, Script, hazards, read};
+    use super::{Document, Policy, Script, hazards, read};
 
     #[test]
     fn a_byte_order_mark_is_no_part_of_the_first_statement() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.sql");
         fs_err::write(&path, "\u{feff}SELECT 1;").unwrap();
-        assert_eq!(read(&path).unwrap(), "SELECT 1;");
+        assert_eq!(read(&path, "a.sql").unwrap(), "SELECT 1;");
     }
 
     #[test]
@@ -147,7 +189,8 @@ mod tests {
             script("-", "DROP TABLE a; SELECT 1;"),
         ];
         let known = hazards::Context::default();
-        let document = serde_json::to_value(Document::new(&scripts, &known)).unwrap();
+        let document =
+            serde_json::to_value(Document::new(&scripts, &known, &Policy::default())).unwrap();
         let files = document["files"].as_array().unwrap();
         let counts = files
             .iter()

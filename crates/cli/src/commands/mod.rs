@@ -3,6 +3,7 @@
 mod backup;
 mod check;
 mod context;
+mod findings;
 mod finish;
 mod lint;
 mod locks;

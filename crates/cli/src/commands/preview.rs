@@ -1,8 +1,8 @@
 //! `preview`: SQL of every pending migration with locks, rewrites, scans, hazards. Changes nothing, asks nothing.
 
 use super::previous::{self, Asked, Place};
-use super::{Context, steps};
-use crate::args::{Format, PreviewArgs, RunDirArgs};
+use super::{Context, findings, steps};
+use crate::args::{FindingFormat, PreviewArgs, RunDirArgs};
 use crate::database;
 use crate::django::Django;
 use crate::django::wire::Part;
@@ -10,7 +10,6 @@ use crate::execute::resume;
 use crate::exit::Class;
 use crate::failure::Failure;
 use crate::gates;
-use crate::hazards::Severity;
 use crate::plan::Plan;
 use crate::preview::{self, Described, Preview};
 use crate::settings::{self, FailOn, Layers};
@@ -32,7 +31,10 @@ pub(crate) async fn preview(
     let runs = settings::run_dir(RunDirArgs { run_dir: None }, &mut layers)?;
     let django = Django::locate(&settings::django(django, &mut layers)?)?;
     steps::tell_settings(&layers, context);
-    let parts = [Part::Checks, Part::Graph, Part::Sql];
+    let mut parts = vec![Part::Checks, Part::Graph, Part::Sql];
+    if !matches!(format, FindingFormat::Text | FindingFormat::Json) {
+        parts.push(Part::Lines);
+    }
     let (facts, observed) = steps::working(
         context,
         "reading the project and rendering its SQL",
@@ -67,8 +69,14 @@ pub(crate) async fn preview(
     let journals = previous::journals(&place).await.unwrap_or_default();
     let earlier = journals.not_ended_well;
     resume::foresee(&observed.observer, &earlier, &plan, &mut preview).await?;
+    let unused = layers
+        .policy()
+        .judge_plan(&mut preview, crate::policy::today());
+    unused
+        .iter()
+        .for_each(|waiver| out::talk(format!("note: {waiver}")));
     match format {
-        Format::Json => {
+        FindingFormat::Json => {
             let described = Described {
                 alias: django.settings.database.clone(),
                 name: observed.server.database.clone(),
@@ -76,10 +84,17 @@ pub(crate) async fn preview(
             };
             out::document(&preview::document(&preview, described));
         }
-        Format::Text => {
-            out::answer(ui::preview(&preview, ui::Detail::Whole, ui::Rescue::Backup));
+        FindingFormat::Text => {
+            let detail = match context.is_verbose() {
+                true => ui::Detail::Whole,
+                false => ui::Detail::Shortened,
+            };
+            out::answer(ui::preview(&preview, detail, ui::Rescue::Backup));
             out::answer(format!("\n{}", ui::verdict(&preview)));
         }
+        _ => drop(findings::tell(format, fail_on, || {
+            ui::in_plan(&preview, root)
+        })),
     }
     Ok(over(&preview, fail_on).map_or(0, |class| class.code(crate::exit::Changed::No)))
 }
@@ -90,16 +105,7 @@ fn over(preview: &Preview, fail_on: FailOn) -> Option<Class> {
         .migrations
         .iter()
         .flat_map(|m| m.all_findings())
-        .map(|f| f.severity)
+        .map(crate::hazards::Finding::counts)
         .max()?;
-    reaches(worst, fail_on).then_some(Class::Findings)
-}
-
-pub(super) fn reaches(severity: Severity, fail_on: FailOn) -> bool {
-    match fail_on {
-        FailOn::Note => true,
-        FailOn::Ask => severity >= Severity::Ask,
-        FailOn::Stop => severity >= Severity::Stop,
-        FailOn::Never => false,
-    }
+    findings::reaches(worst, fail_on).then_some(Class::Findings)
 }

@@ -136,6 +136,7 @@ mod tests {
             file: None,
             source_sha256: None,
             operations: vec![],
+            lines: Vec::new(),
             irreversible: vec![],
         };
         Plan {

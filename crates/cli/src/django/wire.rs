@@ -87,6 +87,8 @@ pub(crate) enum Part {
     Graph,
     /// SQL forward and backward of every planned migration.
     Sql,
+    /// Where in their files the operations stand.
+    Lines,
     /// What `makemigrations --check` would say.
     Drift,
     /// The live schema against the models of the code.
@@ -434,6 +436,9 @@ pub(crate) struct Planned {
     pub(crate) dependencies: Vec<String>,
     pub(crate) replaces: Vec<String>,
     pub(crate) operations: Vec<Operation>,
+    /// Of each operation its first line in the file, from 1; empty where that was not asked or is not to be told.
+    #[serde(default)]
+    pub(crate) lines: Vec<usize>,
 }
 
 #[derive(Debug, Clone, Deserialize)]

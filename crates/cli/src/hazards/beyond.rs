@@ -35,6 +35,18 @@ const TABLE: &[Beyond] = &[
         remedy: "give it a reverse (RunPython's reverse_code, RunSQL's reverse_sql), or rely on the backup",
     },
     Beyond {
+        code: "waiver-not-bound",
+        severity: Severity::Note,
+        meaning: "a waiver is for SQL that nobody has named, or that is not what would run now: it does not count",
+        remedy: "read the SQL that the finding is about; if it is to be accepted, write the hash of the message into the waiver",
+    },
+    Beyond {
+        code: "waiver-expired",
+        severity: Severity::Note,
+        meaning: "the last day of a waiver has passed: it does not count",
+        remedy: "look at the finding again; then give the waiver another day, or take it out",
+    },
+    Beyond {
         code: "no-way-back",
         severity: Severity::Stop,
         meaning: "`rollback`: the migration has no way back by migrations, and those before it none without it",
@@ -136,5 +148,7 @@ pub(crate) fn finding(code: &'static str, message: String) -> Finding {
         message,
         remedy: row.map_or_else(Default::default, |row| row.remedy.into()),
         relation: None,
+        bytes: None,
+        waived: None,
     }
 }

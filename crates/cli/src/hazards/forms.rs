@@ -1111,7 +1111,11 @@ fn each_form_is_forecast() {
 }
 
 fn wrong(sql: &str, expected: &[&str]) -> Option<String> {
-    let parts = vec![SqlPart { sql, before: None }];
+    let parts = vec![SqlPart {
+        sql,
+        operation: None,
+        before: None,
+    }];
     let migration = MigrationSql {
         atomic: Atomic::No,
         parts,

@@ -7,11 +7,14 @@
 pub(crate) mod beyond;
 pub(crate) mod data;
 mod finding;
+mod floor;
 #[cfg(test)]
 mod forms;
+mod marks;
 mod page;
 mod policy;
 mod scene;
+mod sides;
 #[cfg(test)]
 mod tests;
 
@@ -57,7 +60,11 @@ mod validate_with_add;
 mod work_under_lock;
 
 pub(crate) use finding::{Finding, Severity};
+pub(crate) use floor::{DESTROYS, least};
+pub(crate) use marks::marks;
 pub(crate) use page::page;
+pub(crate) use policy::severity;
+pub(crate) use sides::{Code, Side};
 
 use crate::sql::{ColumnBefore, Statement, StatementKind, World, read_script};
 use scene::{Fact, Held, Scene};
@@ -160,6 +167,8 @@ pub(crate) struct MigrationSql<'a> {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SqlPart<'a> {
     pub(crate) sql: &'a str,
+    /// Which operation of the migration sends it, from 0; none of what the schema editor sends at the end.
+    pub(crate) operation: Option<usize>,
     /// The column that the operation alters, as it was.
     pub(crate) before: Option<ColumnBefore<'a>>,
 }
@@ -186,13 +195,16 @@ fn assess_migration(migration: &MigrationSql<'_>, known: &mut World) -> Vec<Stat
         for reading in read_script(part.sql) {
             let mut statement = reading.forecast(part.before.as_ref(), known);
             statement.line += line;
-            statement.findings = findings(&Scene {
+            statement.operation = part.operation;
+            let scene = Scene {
                 statement: &statement,
                 known,
                 atomic: migration.atomic,
                 held: &held,
                 existing: OnceCell::new(),
-            });
+            };
+            let (findings, sides) = (findings(&scene), sides::sides(&scene));
+            (statement.findings, statement.sides) = (findings, sides);
             held.take_in(&statement, migration.atomic, known);
             known.apply(&statement.actions);
             statements.push(statement);

@@ -57,6 +57,11 @@ const TABLE: &[(&str, Severity, Weighs)] = &[
     ("unknown-effect", Ask, Always),
 ];
 
+/// Of a table that is not known to be small.
+pub(crate) fn severity(code: &str) -> Severity {
+    of(code).0
+}
+
 /// `ask`, or `ask; note on a table of at most 1 MB`.
 pub(super) fn describe(code: &str) -> String {
     let (severity, weighs) = of(code);
@@ -86,7 +91,12 @@ pub(super) fn finding(code: &'static str, fact: Fact, scene: &Scene<'_>) -> Find
         severity: if tiny { Note.min(severity) } else { severity },
         message: fact.message,
         remedy: fact.remedy,
+        bytes: fact
+            .relation
+            .as_ref()
+            .and_then(|relation| scene.known.facts(relation)?.bytes),
         relation: fact.relation,
+        waived: None,
     }
 }
 

@@ -20,7 +20,11 @@ fn assess(migrations: &[&str], context: &Context) -> Vec<Statement> {
         .iter()
         .map(|sql| MigrationSql {
             atomic: Atomic::Yes,
-            parts: vec![SqlPart { sql, before: None }],
+            parts: vec![SqlPart {
+                sql,
+                operation: None,
+                before: None,
+            }],
         })
         .collect();
     assess_migrations(&migrations, context).concat()
@@ -410,6 +414,7 @@ fn check_type(from: &str, action: &str, expected: &str) {
         atomic: Atomic::Yes,
         parts: vec![SqlPart {
             sql: &sql,
+            operation: None,
             before: Some(before),
         }],
     };
@@ -519,6 +524,7 @@ fn the_old_type_of_a_key_is_that_of_what_refers_to_it() {
     };
     let part = |sql| SqlPart {
         sql,
+        operation: None,
         before: Some(before),
     };
     let parts = vec![
@@ -547,7 +553,13 @@ fn the_old_type_of_a_key_is_that_of_what_refers_to_it() {
 #[test]
 fn lines_count_through_the_parts_of_a_migration() {
     let parts = ["-- remark\nSELECT 1;\nSELECT 2", "SELECT 3", "\nSELECT 4"];
-    let parts = parts.map(|sql| SqlPart { sql, before: None }).to_vec();
+    let parts = parts
+        .map(|sql| SqlPart {
+            sql,
+            operation: None,
+            before: None,
+        })
+        .to_vec();
     let statements = assess_migrations(
         &[MigrationSql {
             atomic: Atomic::Yes,

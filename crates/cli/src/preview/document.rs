@@ -1,10 +1,14 @@
 //! `preview --format json`, as cli.md promises it, and that of `rollback`.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Deploy, Missing, Preview, PreviewMigration, Verdict};
-use crate::hazards::Finding;
+use super::locks::{self, Locked};
+use super::{Breaks, Deploy, Missing, Preview, PreviewMigration, Verdict};
+use crate::hazards::{self, Finding, Severity};
+use crate::policy;
 use crate::sql::Statement;
 
 /// The database of the document.
@@ -36,8 +40,12 @@ struct Migration<'a> {
     missing: &'a [Missing],
     sql_source: &'static str,
     deploy: Deploy,
+    breaks: &'a Breaks,
     statements: &'a [Statement],
     reverse_statements: &'a [Statement],
+    locks: Vec<Locked>,
+    /// By code: what a waiver of it in this migration names as `sql`.
+    waiver_hashes: BTreeMap<&'static str, String>,
     findings: &'a [Finding],
 }
 
@@ -97,6 +105,17 @@ fn source(m: &PreviewMigration) -> &'static str {
     }
 }
 
+fn waiver_hashes(m: &PreviewMigration) -> BTreeMap<&'static str, String> {
+    let asks = m
+        .all_findings()
+        .filter(|f| f.severity >= Severity::Ask && hazards::least(f.code) != Some(Severity::Stop));
+    let codes: BTreeSet<&'static str> = asks.map(|finding| finding.code).collect();
+    let hashes = codes.into_iter();
+    hashes
+        .filter_map(|code| Some((code, policy::hash_of(m, code)?)))
+        .collect()
+}
+
 fn migration(m: &PreviewMigration) -> Migration<'_> {
     Migration {
         app: &m.id.app.0,
@@ -107,8 +126,11 @@ fn migration(m: &PreviewMigration) -> Migration<'_> {
         missing: &m.missing,
         sql_source: source(m),
         deploy: m.deploy,
+        breaks: &m.breaks,
         statements: &m.statements,
         reverse_statements: &m.reverse,
+        locks: locks::of_migration(m),
+        waiver_hashes: waiver_hashes(m),
         findings: &m.findings,
     }
 }

@@ -5,6 +5,7 @@
 
 mod deploy;
 mod document;
+mod locks;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,8 +21,9 @@ use crate::names::MigrationId;
 use crate::plan::{Direction, Plan, PlanStep};
 use crate::sql::{ColumnBefore, Loss, Relation, Statement, World};
 
-pub(crate) use deploy::Deploy;
+pub(crate) use deploy::{Breaks, Deploy};
 pub(crate) use document::{Described, back_document, document};
+pub(crate) use locks::Locked;
 
 /// The whole plan, statement by statement.
 #[derive(Debug)]
@@ -35,6 +37,10 @@ pub(crate) struct Preview {
 pub(crate) struct PreviewMigration {
     pub(crate) id: MigrationId,
     pub(crate) atomic: bool,
+    pub(crate) file: Option<String>,
+    /// Of that file.
+    pub(crate) sha256: Option<String>,
+    pub(crate) operations: Vec<PreviewOperation>,
     pub(crate) irreversible: Vec<String>,
     pub(crate) missing: Vec<Missing>,
     /// The way that the plan goes.
@@ -44,10 +50,20 @@ pub(crate) struct PreviewMigration {
     /// Of a plan that goes back: what of the way forward is not undone by that.
     pub(crate) not_brought_back: Vec<String>,
     pub(crate) deploy: Deploy,
+    pub(crate) breaks: Breaks,
     /// What concerns the migration as a whole.
     pub(crate) findings: Vec<Finding>,
     /// How many rows each loss of `statements` and `reverse` is about, as far as that was asked and answered.
     at_stake: BTreeMap<Stake, String>,
+}
+
+/// One operation of a migration.
+#[derive(Debug, Clone)]
+pub(crate) struct PreviewOperation {
+    /// Django's own `describe()`.
+    pub(crate) describe: String,
+    /// Where it begins in the file, from 1, where that was asked.
+    pub(crate) line: Option<usize>,
 }
 
 /// A table, or a column of it, whose values would be lost.
@@ -179,29 +195,40 @@ fn assessed(
 fn forward_parts<'a>(step: &'a PlanStep, sql: &'a Sql) -> Vec<SqlPart<'a>> {
     let operations = sql.forward.iter().flat_map(|o| {
         let before = step.operations.get(o.operation).and_then(column_before);
-        o.statements.iter().map(move |sql| SqlPart { sql, before })
+        let operation = Some(o.operation);
+        o.statements.iter().map(move |sql| SqlPart {
+            sql,
+            operation,
+            before,
+        })
     });
     operations
-        .chain(
-            sql.forward_deferred
-                .iter()
-                .map(|sql| SqlPart { sql, before: None }),
-        )
+        .chain(sql.forward_deferred.iter().map(|sql| deferred(sql)))
         .collect()
 }
 
 fn backward_parts<'a>(step: &'a PlanStep, sql: &'a Sql) -> Vec<SqlPart<'a>> {
     let operations = sql.backward.iter().flatten().flat_map(|o| {
         let before = step.operations.get(o.operation).and_then(column_after);
-        o.statements.iter().map(move |sql| SqlPart { sql, before })
+        let operation = Some(o.operation);
+        o.statements.iter().map(move |sql| SqlPart {
+            sql,
+            operation,
+            before,
+        })
     });
     operations
-        .chain(
-            sql.backward_deferred
-                .iter()
-                .map(|sql| SqlPart { sql, before: None }),
-        )
+        .chain(sql.backward_deferred.iter().map(|sql| deferred(sql)))
         .collect()
+}
+
+/// What the schema editor sends at the end.
+fn deferred(sql: &str) -> SqlPart<'_> {
+    SqlPart {
+        sql,
+        operation: None,
+        before: None,
+    }
 }
 
 fn column_before(operation: &Operation) -> Option<ColumnBefore<'_>> {
@@ -250,11 +277,16 @@ fn migration(
         seen.push(f.message.clone());
         first
     });
+    let breaks = Breaks::of(&statements);
     PreviewMigration {
         id: step.id.clone(),
         atomic: step.atomic,
+        file: step.file.clone(),
+        sha256: step.source_sha256.clone(),
+        operations: operations(step),
         irreversible: step.irreversible.clone(),
-        deploy: Deploy::of(&statements, missing.is_empty(), &step.operations),
+        deploy: breaks.deploy(missing.is_empty()),
+        breaks,
         missing,
         statements,
         reverse,
@@ -262,6 +294,16 @@ fn migration(
         findings,
         at_stake: BTreeMap::new(),
     }
+}
+
+fn operations(step: &PlanStep) -> Vec<PreviewOperation> {
+    let lines = step.lines.iter().copied().map(Some);
+    let lines = lines.chain(std::iter::repeat(None));
+    let of = |(operation, line): (&Operation, Option<usize>)| PreviewOperation {
+        describe: operation.describe.clone(),
+        line,
+    };
+    step.operations.iter().zip(lines).map(of).collect()
 }
 
 fn missing(step: &PlanStep, direction: Direction, sql: Option<&Sql>) -> Vec<Missing> {
@@ -320,6 +362,12 @@ impl PreviewMigration {
             .chain(self.statements.iter().flat_map(|s| &s.findings))
     }
 
+    /// To each finding, of the migration and of its statements.
+    pub(crate) fn each_finding(&mut self, each: impl FnMut(&mut Finding)) {
+        let of_statements = self.statements.iter_mut().flat_map(|s| &mut s.findings);
+        self.findings.iter_mut().chain(of_statements).for_each(each);
+    }
+
     /// What it takes away for good, as a person reads it.
     pub(crate) fn destroys(&self) -> Vec<String> {
         self.told(&self.statements)
@@ -361,37 +409,24 @@ fn stake(loss: &Loss) -> Option<Stake> {
     Some((loss.relation()?.clone(), column))
 }
 
-/// Hazards that are about data which goes, where their statement destroys some.
-const DESTROYS: [&str; 9] = [
-    "drop-table",
-    "drop-column",
-    "drop-contents",
-    "truncate",
-    "delete-all-rows",
-    "drop-object",
-    "cascade",
-    "narrowing-type-change",
-    "destructive-code",
-];
-
 impl Preview {
     pub(crate) fn verdict(&self) -> Verdict {
         let worst = self
             .migrations
             .iter()
             .flat_map(PreviewMigration::all_findings)
-            .map(|f| f.severity)
+            .map(Finding::counts)
             .max();
         Verdict::of(worst)
     }
 
     /// What asks, but for what destroys: that has a question, and words, of its own.
     pub(crate) fn asks(&self) -> usize {
-        let asks = |f: &&Finding| f.severity >= Severity::Ask;
+        let asks = |f: &&Finding| f.counts() >= Severity::Ask;
         let of_statement = |s: &Statement| {
             let findings = s.findings.iter().filter(asks);
             findings
-                .filter(|f| !s.destructive || !DESTROYS.contains(&f.code))
+                .filter(|f| !s.destructive || !hazards::DESTROYS.contains(&f.code))
                 .count()
         };
         let of_migration = |m: &PreviewMigration| {
@@ -456,6 +491,7 @@ impl Preview {
             code: f.code.to_owned(),
             severity: f.severity.to_string(),
             message: f.message.clone(),
+            waived: f.waived.as_ref().map(ToString::to_string),
         };
         let migrations = self.migrations.iter().map(|m| PreviewedMigration {
             app: m.id.app.0.clone(),
@@ -511,5 +547,43 @@ impl Preview {
             text.push('\n');
         }
         text
+    }
+}
+
+/// A plan of one migration with one operation.
+#[cfg(test)]
+pub(crate) fn sample(app: &str, name: &str, sql: &str) -> Preview {
+    let part = SqlPart {
+        sql,
+        operation: Some(0),
+        before: None,
+    };
+    let migration = MigrationSql {
+        atomic: Atomic::Yes,
+        parts: vec![part],
+    };
+    let statements = hazards::assess_migrations(&[migration], &Context::default());
+    Preview {
+        direction: Direction::Forward,
+        migrations: vec![PreviewMigration {
+            id: MigrationId::new(app, name),
+            atomic: true,
+            file: None,
+            sha256: None,
+            operations: vec![PreviewOperation {
+                describe: "Raw SQL operation".to_owned(),
+                line: None,
+            }],
+            irreversible: Vec::new(),
+            missing: Vec::new(),
+            statements: statements.concat(),
+            reverse: Vec::new(),
+            not_brought_back: Vec::new(),
+            deploy: Deploy::Neither,
+            breaks: Breaks::default(),
+            findings: Vec::new(),
+            at_stake: BTreeMap::new(),
+        }],
+        fingerprint: "0123456789abcdef".to_owned(),
     }
 }

@@ -179,11 +179,18 @@ fn details(out: &mut String, m: &MigrationLine) {
         let _ = writeln!(out, "  - the preview does not show all of its SQL");
     }
     for finding in &m.findings {
-        let _ = writeln!(
-            out,
-            "  - {} `{}`: {}",
-            finding.severity, finding.code, finding.message
-        );
+        let _ = match &finding.waived {
+            Some(why) => writeln!(
+                out,
+                "  - waived {} `{}`: {} ({why})",
+                finding.severity, finding.code, finding.message
+            ),
+            None => writeln!(
+                out,
+                "  - {} `{}`: {}",
+                finding.severity, finding.code, finding.message
+            ),
+        };
     }
 }
 

@@ -180,6 +180,7 @@ fn preview() -> PreviewFinished {
         code: "destructive-drop-column".into(),
         severity: "ask".into(),
         message: "drops column code of public.shop_item".into(),
+        waived: None,
     };
     let migration =
         |app: &str, name: &str, destroys: Vec<String>, findings, reverse: Vec<String>| {

@@ -141,7 +141,7 @@ fn migrations(out: &mut String, report: &RunReport, detail: Detail) {
             m.progress,
             MigrationProgress::Applied | MigrationProgress::Pending
         );
-        detail == Detail::Counted && plain && m.destroys.is_empty()
+        detail == Detail::Counted && plain && m.destroys.is_empty() && waived(m).next().is_none()
     };
     for (mark, progress) in [
         ("[X]", MigrationProgress::Applied),
@@ -174,6 +174,10 @@ fn migrations(out: &mut String, report: &RunReport, detail: Detail) {
             .map(|s| paint(Look::Faint, format!(" {}", seconds(s))))
             .unwrap_or_default();
         let _ = writeln!(out, "  {mark} {}.{}{time}{word}", m.app, m.name);
+        for (code, why) in waived(m) {
+            let said = format!("{} {code}: {why}", paint(Look::Faint, "waived"));
+            let _ = writeln!(out, "{}", wrapped("      ", &said));
+        }
         for loss in &m.destroys {
             let _ = writeln!(
                 out,
@@ -185,6 +189,12 @@ fn migrations(out: &mut String, report: &RunReport, detail: Detail) {
             );
         }
     }
+}
+
+/// Codes, and why each was waived.
+fn waived(m: &MigrationLine) -> impl Iterator<Item = (&str, &str)> {
+    let findings = m.findings.iter();
+    findings.filter_map(|f| Some((f.code.as_str(), f.waived.as_deref()?)))
 }
 
 fn broken_off(out: &mut String, broken: &BrokenOff) {

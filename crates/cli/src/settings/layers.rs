@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::table;
+use super::{policy, table};
 use crate::exit::Class;
 use crate::failure::Failure;
+use crate::policy::Policy;
 
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +35,7 @@ pub(crate) struct Layers {
     root: PathBuf,
     environment: BTreeMap<String, String>,
     file: BTreeMap<String, String>,
+    policy: Policy,
     file_path: PathBuf,
     taken: Vec<(&'static str, String, Origin)>,
 }
@@ -81,11 +83,12 @@ impl Layers {
         file: &str,
         file_path: PathBuf,
     ) -> Result<Self, Failure> {
-        let file = section(file, &file_path)?;
+        let (file, policy) = section(file, &file_path)?;
         Ok(Self {
             root: root.to_path_buf(),
             environment,
             file,
+            policy,
             file_path,
             taken: Vec::new(),
         })
@@ -93,6 +96,11 @@ impl Layers {
 
     pub(crate) fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// What the project says about findings.
+    pub(crate) fn policy(&self) -> &Policy {
+        &self.policy
     }
 
     /// A note for each `DJANGO_MIGRATE_*` variable that is no setting: a typo would be silence otherwise.
@@ -171,7 +179,7 @@ impl Layers {
 }
 
 /// Letters to change, add or take out to make one of the other.
-fn distance(a: &str, b: &str) -> usize {
+pub(super) fn distance(a: &str, b: &str) -> usize {
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.bytes().enumerate() {
         let mut diagonal = row[0];
@@ -185,8 +193,8 @@ fn distance(a: &str, b: &str) -> usize {
     row[b.len()]
 }
 
-/// `[tool.django-migrate]` as texts; unknown keys are refused with the nearest that is known.
-fn section(text: &str, path: &Path) -> Result<BTreeMap<String, String>, Failure> {
+/// `[tool.django-migrate]` as texts, and its policy; unknown keys are refused with the nearest that is known.
+fn section(text: &str, path: &Path) -> Result<(BTreeMap<String, String>, Policy), Failure> {
     let document: toml::Table = text.parse().map_err(|e: toml::de::Error| {
         Failure::new(
             Class::Settings,
@@ -195,16 +203,18 @@ fn section(text: &str, path: &Path) -> Result<BTreeMap<String, String>, Failure>
     })?;
     let section = document.get("tool").and_then(|t| t.get("django-migrate"));
     let Some(section) = section else {
-        return Ok(BTreeMap::new());
+        return Ok(Default::default());
     };
-    let Some(section) = section.as_table() else {
+    let Some(mut section) = section.as_table().cloned() else {
         return Err(Failure::new(
             Class::Settings,
             format!("tool.django-migrate in {} is no table", path.display()),
         ));
     };
+    let [rules, waivers] = policy::KEYS.map(|key| section.remove(key));
+    let policy = policy::policy(rules, waivers)?;
     let mut values = BTreeMap::new();
-    for (key, value) in section {
+    for (key, value) in &section {
         let key = key.replace('-', "_");
         if table::find(&key).is_none() {
             let known: Vec<_> = table::TABLE.iter().map(|row| row.key).collect();
@@ -215,7 +225,7 @@ fn section(text: &str, path: &Path) -> Result<BTreeMap<String, String>, Failure>
                     path.display()
                 ),
             )
-            .hint(format!("known: {}", known.join(", "))));
+            .hint(format!("known: {}, policy, waivers", known.join(", "))));
         }
         let text = match value {
             toml::Value::String(s) => s.clone(),
@@ -236,7 +246,7 @@ fn section(text: &str, path: &Path) -> Result<BTreeMap<String, String>, Failure>
         };
         values.insert(key, text);
     }
-    Ok(values)
+    Ok((values, policy))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! Absent here: reading the environment or files (see [`layers`]) and any decision taken from a setting.
 
 mod layers;
+mod policy;
 pub(crate) mod table;
 mod values;
 
@@ -19,6 +20,7 @@ pub(crate) use values::{EntryPoint, FailOn, OnBlocker, duration};
 use crate::args;
 use crate::exit::Class;
 use crate::failure::Failure;
+use crate::policy::Policy;
 
 /// Whether the run stops before anything changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,6 +115,7 @@ pub(crate) struct RunSettings {
     pub(crate) backup: BackupSettings,
     pub(crate) tests: TestSettings,
     pub(crate) run_dir: PathBuf,
+    pub(crate) policy: Policy,
 }
 
 pub(crate) fn run(args: args::RunArgs, layers: &mut Layers) -> Result<RunSettings, Failure> {
@@ -181,6 +184,7 @@ pub(crate) fn run(args: args::RunArgs, layers: &mut Layers) -> Result<RunSetting
         tests: tests_of(tests, layers)?,
         run_dir: self::run_dir(run_dir, layers)?,
         django: self::django(django, layers)?,
+        policy: layers.policy().clone(),
     })
 }
 

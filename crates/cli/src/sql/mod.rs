@@ -9,9 +9,11 @@ mod action;
 mod check;
 mod cursor;
 mod effects;
+mod estimate;
 mod kind;
 mod lock;
 mod mask;
+mod phrase;
 mod read;
 mod relation;
 #[cfg(test)]
@@ -28,12 +30,14 @@ pub(crate) use action::{
 };
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use check::check_split;
+pub(crate) use estimate::{Estimate, speeds};
 pub(crate) use kind::StatementKind;
 pub(crate) use lock::{Blocks, Lock, LockMode};
 pub(crate) use mask::masked;
+pub(crate) use phrase::{phrases, words};
 pub(crate) use relation::Relation;
 pub(crate) use statement::{Evidence, Loss, ScanReason, Statement};
-pub(crate) use types::{Bound, bound};
+pub(crate) use types::{Bound, bound, same_family};
 pub(crate) use world::{KeyKind, Object, World};
 
 use effects::{Effects, effects};
@@ -53,6 +57,7 @@ pub(crate) struct Reading<'a> {
     sql: &'a str,
     /// From 1.
     line: usize,
+    column: usize,
     actions: Vec<Action>,
 }
 
@@ -62,6 +67,7 @@ pub(crate) fn read_script(script: &str) -> impl Iterator<Item = Reading<'_>> {
     pieces.map(|piece| Reading {
         sql: piece.sql,
         line: piece.line,
+        column: piece.column,
         actions: read::read(piece.sql),
     })
 }
@@ -77,13 +83,14 @@ impl Reading<'_> {
             Some(found.db_type.to_owned())
         };
         let effects = effects(&self.actions, world, &old_type);
-        into_statement(self.sql, self.line, self.actions.clone(), effects, world)
+        let mut statement = into_statement(self.sql, self.actions, effects, world);
+        (statement.line, statement.column) = (self.line, self.column);
+        statement
     }
 }
 
 fn into_statement(
     sql: &str,
-    line: usize,
     actions: Vec<Action>,
     effects: Effects<'_>,
     world: &World,
@@ -91,6 +98,8 @@ fn into_statement(
     let felt = |relation: &Relation| !world.is_new(relation) && !effects.unfelt.contains(relation);
     let on_others = effects.locks.iter().filter(|(relation, _)| felt(relation));
     let strongest = on_others.map(|(_, mode)| mode.blocks()).max();
+    let new = effects.locks.keys().filter(|lock| world.is_new(lock));
+    let unfelt = new.cloned().chain(effects.unfelt).collect();
     let locks: Vec<Lock> = effects
         .locks
         .into_iter()
@@ -99,12 +108,14 @@ fn into_statement(
     let unread = |action: &Action| matches!(action, Action::Unread { .. });
     Statement {
         sql: sql.to_owned(),
-        line,
+        line: 1,
+        column: 1,
         kind: kind::of(&actions),
         relations: effects.relations,
         evidence: evidence(&locks, &effects.unknowns, world),
         locks,
         rewrites: effects.rewrites,
+        estimate: estimate::estimate(&effects.scans, world),
         scans: effects.scans.keys().cloned().collect(),
         scan_reasons: effects.scans,
         blocks: strongest
@@ -114,10 +125,12 @@ fn into_statement(
         parsed: !actions.iter().any(unread),
         destructive: !effects.losses.is_empty(),
         findings: Vec::new(),
+        operation: None,
         skipped: None,
+        sides: Vec::new(),
         actions,
         losses: effects.losses,
-        unfelt: effects.unfelt,
+        unfelt,
         unknowns: effects.unknowns,
     }
 }

@@ -6,6 +6,8 @@
 //! It understands no statement, and it never fails: what is left open runs to the end of the script.
 //! Absent: `standard_conforming_strings = off`, which no supported server has by default; the reader asks about it.
 
+use std::ops::Range;
+
 mod shape;
 #[cfg(test)]
 mod tests;
@@ -22,21 +24,19 @@ pub(super) struct Piece<'a> {
     pub(super) sql: &'a str,
     /// Where `sql` begins, counted from 1.
     pub(super) line: usize,
+    /// The character of that line at which `sql` begins, from 1.
+    pub(super) column: usize,
 }
 
 /// The statements of `script` in order; the last piece may hold nothing but space and comments.
 pub(super) fn split(script: &str) -> impl Iterator<Item = Piece<'_>> {
     let bytes = script.as_bytes();
-    let mut scanner = Scanner {
-        bytes,
-        at: 0,
-        blocks_of_data: 0,
-        has_end_of_data: true,
-    };
+    let mut scanner = Scanner::of(script);
     let mut lines = Lines {
         bytes,
         at: 0,
         line: 1,
+        column: 1,
     };
     std::iter::from_fn(move || {
         if scanner.at >= bytes.len() {
@@ -50,8 +50,35 @@ pub(super) fn split(script: &str) -> impl Iterator<Item = Piece<'_>> {
             raw: &script[start..scanner.at],
             sql: &script[extent.first..extent.last],
             line: lines.line_of(extent.first),
+            column: lines.column,
         })
     })
+}
+
+/// Where the tokens of a statement stand; of `E'…'` and `"a""b"` the whole, operators by their characters.
+pub(super) fn tokens(sql: &str) -> Vec<Range<usize>> {
+    let mut scanner = Scanner::of(sql);
+    let mut tokens: Vec<Range<usize>> = Vec::new();
+    while scanner.peek(0).is_some() {
+        let start = scanner.at;
+        if scanner.skip_blank() {
+            continue;
+        }
+        scanner.token(&mut Shape::default());
+        let quote = |at: usize| matches!(sql.as_bytes()[at], b'"' | b'\'');
+        match tokens.last_mut() {
+            // a doubled quote
+            Some(last)
+                if last.end == start
+                    && quote(start)
+                    && sql.as_bytes()[last.end - 1] == sql.as_bytes()[start] =>
+            {
+                last.end = scanner.at;
+            }
+            _ => tokens.push(start..scanner.at),
+        }
+    }
+    tokens
 }
 
 /// From the first byte of a statement's first token to the end of its last.
@@ -66,14 +93,20 @@ struct Lines<'a> {
     bytes: &'a [u8],
     at: usize,
     line: usize,
+    column: usize,
 }
 
 impl Lines<'_> {
     fn line_of(&mut self, position: usize) -> usize {
-        self.line += self.bytes[self.at..position]
-            .iter()
-            .filter(|byte| **byte == b'\n')
-            .count();
+        let passed = &self.bytes[self.at..position];
+        let characters = |bytes: &[u8]| bytes.iter().filter(|byte| **byte & 0xc0 != 0x80).count();
+        match passed.iter().rposition(|byte| *byte == b'\n') {
+            None => self.column += characters(passed),
+            Some(last) => {
+                self.line += passed.iter().filter(|byte| **byte == b'\n').count();
+                self.column = characters(&passed[last..]);
+            }
+        }
         self.at = position;
         self.line
     }
@@ -88,7 +121,16 @@ struct Scanner<'a> {
     has_end_of_data: bool,
 }
 
-impl Scanner<'_> {
+impl<'a> Scanner<'a> {
+    fn of(script: &'a str) -> Self {
+        Self {
+            bytes: script.as_bytes(),
+            at: 0,
+            blocks_of_data: 0,
+            has_end_of_data: true,
+        }
+    }
+
     /// Moves behind one statement and its semicolon.
     fn statement(&mut self) -> Extent {
         let start = self.at;

@@ -2,8 +2,8 @@
 //!
 //! What serde skips serves the hazards and the confirmation; it is no promise.
 
-use super::{Action, Blocks, Lock, Relation, StatementKind};
-use crate::hazards::Finding;
+use super::{Action, Blocks, Estimate, Lock, Relation, StatementKind};
+use crate::hazards::{Finding, Side};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -13,6 +13,9 @@ pub(crate) struct Statement {
     pub(crate) sql: String,
     /// From 1, in the file or in the migration's SQL.
     pub(crate) line: usize,
+    /// The character of that line, from 1.
+    #[serde(skip)]
+    pub(crate) column: usize,
     pub(crate) kind: StatementKind,
     /// Every relation that the statement names or is known to touch.
     pub(crate) relations: BTreeSet<Relation>,
@@ -28,14 +31,24 @@ pub(crate) struct Statement {
     pub(crate) destructive: bool,
     pub(crate) evidence: Evidence,
     pub(crate) findings: Vec<Finding>,
+    /// How long its reading and writing in full may take; none without, or where sizes are unknown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) estimate: Option<Estimate>,
+    /// Of a migration: the index of the operation that sends it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) operation: Option<usize>,
     /// It will not run: the proof that an earlier run has done it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) skipped: Option<String>,
+    /// Of a migration: whose code it breaks.
+    #[serde(skip)]
+    pub(crate) sides: Vec<Side>,
     #[serde(skip)]
     pub(crate) actions: Vec<Action>,
     #[serde(skip)]
     pub(crate) losses: Vec<Loss>,
-    /// Locks at which nobody waits who does not wait at another one: an index's, where its table is locked as strongly.
+    /// Locks at which nobody waits who does not wait at another one: an index's, where its table is locked as strongly; and
+    /// what the plan itself made.
     #[serde(skip)]
     pub(crate) unfelt: BTreeSet<Relation>,
     /// What about its effect is not known, each as the end of "it is not known …".

@@ -324,6 +324,20 @@ pub(crate) fn bound(from: &str, to: &str) -> Option<Bound> {
     None
 }
 
+/// Values of one are values of the other, as far as they are not too long or too great.
+pub(crate) fn same_family(from: &str, to: &str) -> bool {
+    let (from, to) = (Type::parse(from), Type::parse(to));
+    let family = |of: &Type| {
+        match of.base.as_str() {
+            "varchar" | "text" | "char" => "text",
+            "smallint" | "integer" | "bigint" | "numeric" => "number",
+            other => other,
+        }
+        .to_owned()
+    };
+    from.is_array == to.is_array && family(&from) == family(&to)
+}
+
 /// The types that a sequence may have.
 pub(super) fn is_integer(type_name: &str) -> bool {
     Type::parse(type_name).is(&["smallint", "integer", "bigint"])

@@ -3,6 +3,7 @@
 //! Nothing imports a renderer; the crate root and the commands build one. Absent here: decisions.
 
 mod error;
+mod found;
 mod human;
 mod indented;
 mod jsonl;
@@ -18,6 +19,7 @@ pub(crate) mod watch;
 mod wrap;
 
 pub(crate) use error::failure;
+pub(crate) use found::{Place, github, in_plan, in_scripts, junit, sarif};
 pub(crate) use human::{age, bytes, count, grouped, one_line, path, seconds};
 pub(crate) use jsonl::JsonLines;
 pub(crate) use locks::locks;

@@ -1,13 +1,17 @@
 //! The SQL preview as a person reads it: by migration, with locks, hazards, and a box that cannot be missed where
 //! data is destroyed.
 
+mod locks;
+mod sql;
+
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use super::style::{self, Look, paint};
-use super::{count, wrapped, wrapped_sql};
+use super::style::{Look, paint};
+use super::{count, wrapped};
 use crate::hazards::{Finding, Severity};
 use crate::plan::Direction;
+use crate::policy;
 use crate::preview::{Deploy, Preview, PreviewMigration, Verdict};
 use crate::sql::{Blocks, Statement};
 
@@ -32,6 +36,8 @@ impl Rescue {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Detail {
     Whole,
+    /// Every statement, of a long one what matters.
+    Shortened,
     /// Of a plan with more statements than a person reads in one go: what asks, what keeps others waiting, what is
     /// destroyed, and what cannot be known.
     Folded,
@@ -49,25 +55,37 @@ pub(crate) fn preview(preview: &Preview, detail: Detail, rescue: Rescue) -> Stri
         _ => preview
             .migrations
             .iter()
-            .for_each(|m| whole(&mut out, m, preview.direction)),
+            .for_each(|m| whole(&mut out, m, preview.direction, detail)),
     }
     if preview.migrations.is_empty() {
         out.push_str("No migrations to apply\n");
     }
+    locks::locks(&mut out, preview);
     lost(&mut out, preview);
     destructive(&mut out, preview, rescue);
     out.truncate(out.trim_end().len());
     out
 }
 
-fn whole(out: &mut String, m: &PreviewMigration, direction: Direction) {
+fn whole(out: &mut String, m: &PreviewMigration, direction: Direction, detail: Detail) {
     heading(out, m, direction);
     let mut told = Told::new();
     for finding in &m.findings {
         self::finding(out, finding, &mut told);
     }
+    let mut operation = None;
     for statement in &m.statements {
-        self::statement(out, statement, &mut told);
+        if statement.operation != operation {
+            operation = statement.operation;
+            let described = operation.and_then(|at| m.operations.get(at));
+            let words = described.map_or("at the end", |operation| &operation.describe);
+            let _ = writeln!(
+                out,
+                "{}",
+                wrapped("  ", &paint(Look::Faint, format!("-- {words}")))
+            );
+        }
+        self::statement(out, statement, detail, &mut told);
     }
     out.push('\n');
 }
@@ -82,12 +100,12 @@ fn folded(out: &mut String, preview: &Preview) {
         }
         heading(out, m, preview.direction);
         let mut told = Told::new();
-        for finding in m.findings.iter().filter(|f| f.severity >= Severity::Ask) {
+        for finding in m.findings.iter().filter(|f| f.counts() >= Severity::Ask) {
             self::finding(out, finding, &mut told);
         }
         let (shown, rest): (Vec<_>, Vec<_>) = m.statements.iter().partition(|s| matters(s));
         for statement in shown {
-            self::statement(out, statement, &mut told);
+            self::statement(out, statement, Detail::Folded, &mut told);
         }
         if !rest.is_empty() {
             let rest = count(rest.len() as u64, "other statement");
@@ -111,12 +129,12 @@ fn folded(out: &mut String, preview: &Preview) {
 }
 
 fn needs_a_look(m: &PreviewMigration) -> bool {
-    let asks = |f: &Finding| f.severity >= Severity::Ask;
+    let asks = |f: &Finding| f.counts() >= Severity::Ask;
     !m.complete() || m.findings.iter().any(asks) || m.statements.iter().any(matters)
 }
 
 fn matters(s: &Statement) -> bool {
-    let asks = |f: &Finding| f.severity >= Severity::Ask;
+    let asks = |f: &Finding| f.counts() >= Severity::Ask;
     s.skipped.is_some()
         || s.destructive
         || s.blocks != Blocks::Nothing
@@ -139,11 +157,11 @@ fn painted(verdict: Verdict) -> String {
 }
 
 /// `lint`: files and their statements.
-pub(crate) fn scripts<'a>(
-    files: impl Iterator<Item = (&'a str, &'a [Statement])>,
-    verdict: Verdict,
-) -> String {
+pub(crate) fn scripts(files: &[(&str, &[Statement])], detail: Detail, verdict: Verdict) -> String {
     let mut out = String::new();
+    let all: usize = files.iter().map(|(_, statements)| statements.len()).sum();
+    let folds = detail == Detail::Folded && all > MANY;
+    let mut is_folded = false;
     for (path, statements) in files {
         let many = count(statements.len() as u64, "statement");
         let _ = writeln!(
@@ -153,12 +171,22 @@ pub(crate) fn scripts<'a>(
             paint(Look::Faint, many)
         );
         let mut told = Told::new();
-        for statement in statements {
+        let (shown, rest): (Vec<_>, Vec<_>) = statements.iter().partition(|s| !folds || matters(s));
+        for statement in shown {
             let line = format!("line {}", statement.line);
             let _ = writeln!(out, "  {}", paint(Look::Faint, line));
-            self::statement(&mut out, statement, &mut told);
+            self::statement(&mut out, statement, detail, &mut told);
+        }
+        if !rest.is_empty() {
+            is_folded = true;
+            let rest = count(rest.len() as u64, "other statement");
+            let rest = format!("and {rest}: nothing that asks, nobody kept waiting");
+            let _ = writeln!(out, "  {}", paint(Look::Faint, rest));
         }
         out.push('\n');
+    }
+    if is_folded {
+        let _ = writeln!(out, "-v shows every statement\n");
     }
     let _ = write!(out, "verdict {}", painted(verdict));
     out
@@ -184,8 +212,8 @@ fn heading(out: &mut String, m: &PreviewMigration, direction: Direction) {
         Deploy::Before => facts.push("apply before the deploy"),
         Deploy::After => facts.push("apply after the deploy"),
         Deploy::Either => facts.push("apply before or after the deploy"),
-        Deploy::Neither if m.complete() => facts.push("breaks old or new code while both run"),
-        Deploy::Neither => {}
+        Deploy::Neither if !m.complete() || !m.breaks.unknown.is_empty() => {}
+        Deploy::Neither => facts.push("breaks old or new code while both run"),
     }
     let _ = writeln!(
         out,
@@ -193,6 +221,22 @@ fn heading(out: &mut String, m: &PreviewMigration, direction: Direction) {
         paint(Look::Heading, &m.id),
         paint(Look::Faint, facts.join(", "))
     );
+    if m.deploy == Deploy::Neither && direction == Direction::Forward {
+        let old = m
+            .breaks
+            .old_code
+            .iter()
+            .map(|what| ("old code fails from the commit on", what));
+        let new = m
+            .breaks
+            .new_code
+            .iter()
+            .map(|what| ("new code fails until the commit", what));
+        for (whose, what) in old.chain(new) {
+            let line = format!("{whose}: {what}");
+            let _ = writeln!(out, "{}", wrapped("    ", &paint(Look::Faint, line)));
+        }
+    }
     if m.statements.is_empty() && m.complete() && m.reversible() {
         let _ = writeln!(
             out,
@@ -202,11 +246,9 @@ fn heading(out: &mut String, m: &PreviewMigration, direction: Direction) {
     }
 }
 
-fn statement<'a>(out: &mut String, s: &'a Statement, told: &mut Told<'a>) {
-    let text = s.sql.trim().trim_end_matches(';');
-    let text = wrapped_sql("  ", &format!("{text};"));
-    for line in style::sql(&text).lines() {
-        let _ = writeln!(out, "  {line}");
+fn statement<'a>(out: &mut String, s: &'a Statement, detail: Detail, told: &mut Told<'a>) {
+    for line in sql::lines(s, detail != Detail::Whole) {
+        let _ = writeln!(out, "{line}");
     }
     let what = match &s.skipped {
         Some(proof) => format!("skipped, {proof}"),
@@ -216,6 +258,10 @@ fn statement<'a>(out: &mut String, s: &'a Statement, told: &mut Told<'a>) {
     for finding in &s.findings {
         self::finding(out, finding, told);
     }
+    if detail == Detail::Whole && s.findings.iter().any(|f| f.counts() >= Severity::Ask) {
+        let hash = format!("to waive one: statement = \"{}\"", policy::sql_hash(&s.sql));
+        let _ = writeln!(out, "    {}", paint(Look::Faint, hash));
+    }
 }
 
 /// `ACCESS EXCLUSIVE on public.shop_item; rewrites public.shop_item; blocks reads and writes`
@@ -224,17 +270,14 @@ fn effects(s: &Statement) -> String {
         .felt()
         .map(|l| format!("{} on {}", l.mode, l.relation))
         .collect();
-    let list = |set: &std::collections::BTreeSet<crate::sql::Relation>| {
-        set.iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
-    if !s.rewrites.is_empty() {
-        parts.push(format!("rewrites {}", list(&s.rewrites)));
-    }
-    if !s.scans.is_empty() {
-        parts.push(format!("reads {} in full", list(&s.scans)));
+    for (set, before, behind) in [
+        (&s.rewrites, "rewrites ", ""),
+        (&s.scans, "reads ", " in full"),
+    ] {
+        let there: Vec<String> = set.difference(&s.unfelt).map(ToString::to_string).collect();
+        if !there.is_empty() {
+            parts.push(format!("{before}{}{behind}", there.join(", ")));
+        }
     }
     match s.blocks {
         Blocks::Nothing => {}
@@ -256,8 +299,16 @@ fn finding<'a>(out: &mut String, f: &'a Finding, told: &mut Told<'a>) {
         Severity::Ask => Look::Warning,
         Severity::Stop => Look::Bad,
     };
-    let head = paint(look, format!("{} {}:", f.severity, f.code));
+    let (look, word) = match f.waived {
+        Some(_) => (Look::Faint, "waived".to_owned()),
+        None => (look, f.severity.to_string()),
+    };
+    let head = paint(look, format!("{word} {}:", f.code));
     let _ = writeln!(out, "{}", wrapped("    ", &format!("{head} {}", f.message)));
+    if let Some(waived) = &f.waived {
+        let _ = writeln!(out, "{}", wrapped("      ", &paint(Look::Faint, waived)));
+        return;
+    }
     if !f.remedy.is_empty() && told.insert(&f.remedy) {
         let _ = writeln!(out, "{}", wrapped("      ", &paint(Look::Faint, &f.remedy)));
     }
@@ -269,7 +320,7 @@ pub(crate) fn asking(preview: &Preview) -> Vec<String> {
     for m in &preview.migrations {
         let _ = writeln!(out, "[ ] {}", paint(Look::Heading, &m.id));
         let mut told = Told::new();
-        for asks in m.all_findings().filter(|f| f.severity >= Severity::Ask) {
+        for asks in m.all_findings().filter(|f| f.counts() >= Severity::Ask) {
             finding(&mut out, asks, &mut told);
         }
     }

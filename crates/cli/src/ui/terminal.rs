@@ -176,7 +176,7 @@ impl Terminal {
             .migrations
             .iter()
             .flat_map(|m| &m.findings)
-            .filter(|f| f.severity == "ask")
+            .filter(|f| f.severity == "ask" && f.waived.is_none())
             .count();
         let look = match preview.verdict.as_str() {
             "go" => Look::Good,

@@ -3,26 +3,36 @@
 
 use std::cell::RefCell;
 
+use jiff::civil::Date;
 use serde::ser::SerializeStruct as _;
 use serde::{Serialize, Serializer};
 
 use super::Script;
 use crate::hazards::{self, Finding, Severity};
+use crate::policy::{self, Policy};
 use crate::preview::Verdict;
 use crate::sql::Statement;
 
 pub(super) struct Document<'a> {
     scripts: &'a [Script],
     known: &'a hazards::Context,
+    policy: &'a Policy,
+    today: Date,
     /// Of the statements that were written.
     findings: RefCell<Vec<Finding>>,
 }
 
 impl<'a> Document<'a> {
-    pub(super) fn new(scripts: &'a [Script], known: &'a hazards::Context) -> Self {
+    pub(super) fn new(
+        scripts: &'a [Script],
+        known: &'a hazards::Context,
+        policy: &'a Policy,
+    ) -> Self {
         Self {
             scripts,
             known,
+            policy,
+            today: policy::today(),
             findings: RefCell::default(),
         }
     }
@@ -30,7 +40,7 @@ impl<'a> Document<'a> {
     /// Known once it is written.
     pub(super) fn worst(&self) -> Option<Severity> {
         let findings = self.findings.borrow();
-        findings.iter().map(|finding| finding.severity).max()
+        findings.iter().map(Finding::counts).max()
     }
 }
 
@@ -86,6 +96,13 @@ impl Serialize for Statements<'_> {
                 .borrow_mut()
                 .extend(statement.findings.iter().cloned());
         };
-        serializer.collect_seq(hazards::assess_script(&script.sql, document.known).inspect(keep))
+        let statements = hazards::assess_script(&script.sql, document.known);
+        let judged = statements.map(|mut statement| {
+            document
+                .policy
+                .judge_statement(&mut statement, document.today);
+            statement
+        });
+        serializer.collect_seq(judged.inspect(keep))
     }
 }

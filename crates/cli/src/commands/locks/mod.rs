@@ -4,7 +4,7 @@ mod place;
 
 use place::{Needs, Place};
 
-use super::{Context, preview, steps, watch};
+use super::{Context, steps, watch};
 use crate::args::{Format, LocksArgs};
 use crate::database::{self, query_failure};
 use crate::exit::{Changed, Class};
@@ -95,7 +95,7 @@ pub(crate) async fn locks(
         None => snapshot.findings,
     };
     let worst = findings.iter().map(|finding| finding.severity).max();
-    let over = worst.is_some_and(|worst| preview::reaches(worst, fail_on));
+    let over = worst.is_some_and(|worst| super::findings::reaches(worst, fail_on));
     Ok(if over {
         Class::Findings.code(Changed::No)
     } else {

@@ -210,6 +210,7 @@ mod tests {
             file: None,
             source_sha256: Some((*sha256).to_owned()),
             operations: vec![],
+            lines: Vec::new(),
             irreversible: vec![],
         };
         Plan {

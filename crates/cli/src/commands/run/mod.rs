@@ -25,6 +25,7 @@ use crate::journal::{self, Journal, RunFolder};
 use crate::lock::MigrationLock;
 use crate::names::MigrationId;
 use crate::plan::Direction;
+use crate::policy;
 use crate::preview::{self, Preview};
 use crate::reporter::{Listener, Reporter};
 use crate::settings::{BackupFirst, Mode, RunSettings};
@@ -342,6 +343,13 @@ impl Run<'_> {
         database::look(observer, &known, &mut preview).await;
         let earlier = self.earlier(pending).await;
         resume::foresee(observer, &earlier, &pending.plan, &mut preview).await?;
+        let unused = self
+            .settings
+            .policy
+            .judge_plan(&mut preview, policy::today());
+        unused
+            .into_iter()
+            .for_each(|waiver| self.note(NoteLevel::Note, waiver));
         self.keep(
             &self.folder.path.join("preview.sql"),
             preview.script().as_bytes(),
@@ -441,7 +449,7 @@ fn refused(preview: &Preview) -> Failure {
         .migrations
         .iter()
         .flat_map(|m| m.all_findings().map(move |f| (m, f)))
-        .filter(|(_, f)| f.severity == crate::hazards::Severity::Stop)
+        .filter(|(_, f)| f.counts() == crate::hazards::Severity::Stop)
         .map(|(m, f)| format!("  {}: {}: {}\n    {}", m.id, f.code, f.message, f.remedy))
         .collect();
     Failure::new(

@@ -45,6 +45,8 @@ fn about(code: &'static str, message: String, name: &RelationName) -> Finding {
     let schema = name.schema.clone().unwrap_or_default();
     Finding {
         relation: Some(Relation::new(schema, name.name.clone())),
+        bytes: None,
+        waived: None,
         ..beyond::finding(code, message)
     }
 }

@@ -3,6 +3,7 @@
 Absent here: SQL, and rendered models: columns and types are worked out from the states.
 """
 
+import ast
 import hashlib
 import sys
 
@@ -16,7 +17,8 @@ def say_planned(bridge, connection, walked, backward):
     bridge.send("planned", source_sha256=source_sha256(migration), app=migration.app_label, name=migration.name, backward=backward,
                 initial=bool(migration.initial), atomic=bool(migration.atomic), file=getattr(module, "__file__", None),
                 dependencies=[named(parent) for parent in migration.dependencies],
-                replaces=[named(item) for item in migration.replaces], operations=operations)
+                replaces=[named(item) for item in migration.replaces], operations=operations,
+                lines=operation_lines(migration, module) if "lines" in bridge.parts else [])
 
 
 def source_sha256(migration):
@@ -27,6 +29,25 @@ def source_sha256(migration):
             return hashlib.sha256(source.read()).hexdigest()
     except (AttributeError, TypeError, OSError):
         return None  # no file: frozen, or in an archive
+
+
+def operation_lines(migration, module):
+    """The first line of each operation in the migration's file, from 1; none where `operations` is no plain list."""
+    try:
+        with open(module.__file__, "rb") as source:
+            tree = ast.parse(source.read())
+    except (AttributeError, TypeError, OSError, SyntaxError, ValueError):
+        return []
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef) and node.name == type(migration).__name__:
+            for statement in node.body:
+                targets = getattr(statement, "targets", None) or [getattr(statement, "target", None)]
+                if getattr(targets[0], "id", None) == "operations":
+                    elements = getattr(statement.value, "elts", [])
+                    plain = not any(isinstance(element, ast.Starred) for element in elements)
+                    if plain and len(elements) == len(migration.operations):
+                        return [element.lineno for element in elements]
+    return []
 
 
 def describe_operation(connection, op, app_label, old, new):

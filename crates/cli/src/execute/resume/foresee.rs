@@ -147,6 +147,8 @@ pub(crate) fn finding(index: &Relation, table: Relation, in_progress: bool) -> F
     Finding {
         remedy: remedy.into(),
         relation: Some(table),
+        bytes: None,
+        waived: None,
         ..beyond::finding("invalid-index-in-the-way", message)
     }
 }

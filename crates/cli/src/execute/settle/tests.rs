@@ -105,6 +105,7 @@ fn plan<'a>(ids: impl Iterator<Item = &'a MigrationId>) -> Plan {
         file: None,
         source_sha256: None,
         operations: vec![],
+        lines: Vec::new(),
         irreversible: vec![],
     };
     Plan {

@@ -59,6 +59,7 @@ impl World {
             if let Some(object) = self.objects.get_mut(&column.relation) {
                 object.columns.push(Column {
                     number: column.number.into(),
+                    is_new: false,
                     name: column.name.clone(),
                     type_name: column.type_name.clone(),
                     not_null: column.not_null,

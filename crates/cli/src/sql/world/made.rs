@@ -162,17 +162,13 @@ impl World {
         if object.column(&column.name).is_some() {
             return;
         }
-        let number = object
-            .columns
-            .iter()
-            .map(|column| column.number)
-            .max()
-            .unwrap_or_default()
-            + 1;
+        // they stand in the order of their numbers
+        let number = object.columns.last().map_or(1, |last| last.number + 1);
         object.columns.push(Column {
             number,
             name: column.name.clone(),
             type_name: column.type_name.clone(),
+            is_new: true,
             not_null: column.nullability == Nullability::NotNull || column.value == Value::Serial,
             has_default: !matches!(column.value, Value::Nothing | Value::Identity),
             is_identity: column.value == Value::Identity,

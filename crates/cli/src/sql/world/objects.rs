@@ -120,6 +120,8 @@ pub(crate) struct Column {
     pub(crate) name: String,
     /// As the server writes it, or as the plan does.
     pub(crate) type_name: String,
+    /// The plan added it, so that old code does not know it.
+    pub(crate) is_new: bool,
     pub(crate) not_null: bool,
     pub(crate) has_default: bool,
     pub(crate) is_identity: bool,
