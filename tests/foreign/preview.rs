@@ -18,6 +18,11 @@ fn heavy_oscar_is_previewed_whole_from_an_empty_database() {
     whole(Foreign::Oscar);
 }
 
+#[test]
+fn heavy_pulp_is_previewed_whole_from_an_empty_database() {
+    whole(Foreign::Pulp);
+}
+
 #[track_caller]
 fn whole(foreign: Foreign) {
     let database = made(support::shared(15).database());

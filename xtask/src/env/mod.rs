@@ -29,13 +29,14 @@ pub use self::venv::Venv;
 pub const POSTGRES_MAJORS: [u32; 5] = [14, 15, 16, 17, 18];
 
 /// The virtual environments by name; each has a file of pins.
-pub const VENVS: [&str; 6] = [
+pub const VENVS: [&str; 7] = [
     "django42",
     "django42-psycopg2",
     "django52",
     "django61",
     "wagtail",
     "oscar",
+    "pulp",
 ];
 
 /// Virtual environments for the benchmarks, which nothing else fetches; each has a file of pins. `squawk` is a linter;

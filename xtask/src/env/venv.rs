@@ -68,11 +68,10 @@ pub(super) fn get(env: &Env, name: &str) -> Result<Venv> {
             make(env, &python, folder)?;
             let mut pip = fetch::pip(env, &folder.join("bin/python"))?;
             pip.args(["install", "--quiet", "--no-deps", "--require-hashes"]);
-            // two pure-Python packages that oscar needs come as source only
-            pip.arg(if name == "oscar" {
-                "--prefer-binary"
-            } else {
-                "--only-binary=:all:"
+            // some pure-Python packages that these need come as source only
+            pip.arg(match name {
+                "oscar" | "pulp" => "--prefer-binary",
+                _ => "--only-binary=:all:",
             });
             process::run(pip.arg("--requirement").arg(&requirements))
                 .with_context(|| format!("cannot install {}", requirements.display()))?;
@@ -104,11 +103,12 @@ fn fitting(name: &str) -> Option<Python> {
         .cloned()
 }
 
-/// The Pythons that Django's release notes name for each version, from 3.10 on.
+/// The Pythons that Django's release notes, or the package itself, name for each version, from 3.10 on.
 fn pythons(name: &str) -> ((u32, u32), (u32, u32)) {
     match name {
         "django42" | "django42-psycopg2" => ((3, 10), (3, 12)),
         "django61" => ((3, 12), (3, 14)),
+        "pulp" => ((3, 11), (3, 14)),
         _ => ((3, 10), (3, 14)),
     }
 }

@@ -1,5 +1,5 @@
-//! Projects that are not ours, as a newcomer to each makes them: `wagtail start`, and django-oscar's "Building your
-//! own shop", both on PostgreSQL.
+//! Projects that are not ours, as a newcomer to each makes them: `wagtail start`, django-oscar's "Building your own
+//! shop", and Pulp, which runs on PostgreSQL only and uses it: domains, triggers, hstore, arrays, advisory locks.
 //!
 //! Absent here: their versions, which the environments pin.
 
@@ -24,6 +24,8 @@ pub enum Foreign {
     Wagtail,
     /// A shop of django-oscar with all of its apps.
     Oscar,
+    /// A Pulp server with the plugins that come with pulpcore.
+    Pulp,
 }
 
 impl Foreign {
@@ -32,6 +34,7 @@ impl Foreign {
         match self {
             Self::Wagtail => "wagtail",
             Self::Oscar => "oscar",
+            Self::Pulp => "pulp",
         }
     }
 
@@ -47,6 +50,7 @@ impl Foreign {
         match self {
             Self::Wagtail => wagtail(&venv, database, &folder)?,
             Self::Oscar => oscar(&venv, database, &folder)?,
+            Self::Pulp => pulp(database, &folder)?,
         }
         Ok(Project {
             folder,
@@ -165,6 +169,20 @@ fn oscar(venv: &Venv, database: &Database, folder: &Path) -> Result<()> {
     write(&folder.join("frobshop/urls.py"), OSCAR_URLS)
 }
 
+/// Its settings are in the package; what a machine adds is a file that a variable names.
+fn pulp(database: &Database, folder: &Path) -> Result<()> {
+    for place in ["tmp", "media"] {
+        fs_err::create_dir(folder.join(place))?;
+    }
+    write(&folder.join("manage.py"), PULP_MANAGE)?;
+    write(&folder.join("database_fields.key"), PULP_KEY)?;
+    let databases = databases(database, "");
+    write(
+        &folder.join("pulp_settings.py"),
+        &format!("{PULP_SETTINGS}{databases}"),
+    )
+}
+
 fn generate(venv: &Venv, program: &str, arguments: &[&str], folder: &Path) -> Result<()> {
     let mut command = Command::new(venv.python());
     command
@@ -224,6 +242,34 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include(apps.get_app_config("oscar").urls[0])),
 ]
+"#;
+
+const PULP_MANAGE: &str = r#"#!/usr/bin/env python3
+import os
+from pathlib import Path
+
+os.environ.setdefault("PULP_SETTINGS", str(Path(__file__).resolve().parent / "pulp_settings.py"))
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pulpcore.app.settings")
+
+if __name__ == "__main__":
+    from pulpcore.app.manage import manage
+
+    manage()
+"#;
+
+/// Fernet's: 32 bytes, of a server that nobody keeps anything in.
+const PULP_KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+
+const PULP_SETTINGS: &str = r#"from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+CONTENT_ORIGIN = "http://localhost"
+SECRET_KEY = "of a server that nobody keeps anything in"
+DB_ENCRYPTION_KEY = str(HERE / "database_fields.key")
+DEPLOY_ROOT = str(HERE)
+MEDIA_ROOT = str(HERE / "media")
+WORKING_DIRECTORY = FILE_UPLOAD_TEMP_DIR = str(HERE / "tmp")
+CACHE_ENABLED = False
 "#;
 
 #[cfg(test)]
