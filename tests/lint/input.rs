@@ -93,6 +93,47 @@ fn with_a_database_it_knows_what_is_there() {
 }
 
 #[test]
+fn the_rows_of_the_database_are_looked_at() {
+    let shop = support::shop("5.2", 15);
+    let tables = "CREATE TABLE log (k text NOT NULL) PARTITION BY LIST (k);
+        CREATE TABLE log_rest PARTITION OF log DEFAULT;
+        CREATE TABLE twice (n int);
+        INSERT INTO twice VALUES (7), (7), (NULL)";
+    shop.database.execute(tables).unwrap();
+    let (_place, cli) = folder(
+        "ALTER TABLE twice ADD UNIQUE (n);
+         ALTER TABLE twice ALTER n SET NOT NULL;
+         CREATE TABLE log_d PARTITION OF log FOR VALUES IN ('d');
+         ALTER TABLE shop_item ALTER id SET NOT NULL",
+    );
+    let dsn = shop.database.dsn();
+    let flags = ["a.sql", "--dsn", &dsn, "--format", "json"];
+    let document = cli.args(flags).run().expect(0).json();
+    let codes = |at: usize| -> Vec<&str> {
+        let findings = document["files"][0]["statements"][at]["findings"].as_array();
+        let codes = findings.unwrap().iter();
+        codes
+            .map(|finding| finding["code"].as_str().unwrap())
+            .collect()
+    };
+    assert_eq!(codes(0), ["add-unique", "duplicate-rows"]);
+    assert_eq!(codes(1), ["set-not-null", "rows-with-null"]);
+    assert_eq!(codes(2), ["long-lock"], "the default partition is read");
+    assert!(codes(3).is_empty(), "it is so already: {document:#}");
+}
+
+#[test]
+fn a_script_may_be_one_transaction() {
+    let (_place, cli) = folder(
+        "ALTER TABLE a ADD b int CONSTRAINT b_is_positive CHECK (b > 0) NOT VALID;
+         CREATE INDEX CONCURRENTLY i ON a (b)",
+    );
+    let code = |words: &[&str]| cli.clone().arg("a.sql").args(words).run().code();
+    assert_eq!(code(&["--fail-on", "stop"]), 0);
+    assert_eq!(code(&["--fail-on", "stop", "--in-transaction"]), 12);
+}
+
+#[test]
 fn a_database_that_is_not_there_is_thirty() {
     let (_place, cli) = folder("SELECT 1;");
     let dsn = "postgresql://nobody:geheim@127.0.0.1:1/none";

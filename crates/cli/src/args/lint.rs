@@ -22,6 +22,9 @@ pub(crate) struct LintArgs {
     /// The name that stdin has in what is said of it
     #[arg(long, value_name = "PATH")]
     pub(crate) stdin_filepath: Option<PathBuf>,
+    /// Each script runs in one transaction, as an atomic migration does [default: only what stands between BEGIN and COMMIT]
+    #[arg(long)]
+    pub(crate) in_transaction: bool,
     #[arg(long, value_enum, default_value = "text")]
     pub(crate) format: FindingFormat,
 }

@@ -1,14 +1,17 @@
 //! `lint`: the assessment of a migration for SQL that no migration has. Runs nothing, and needs no Django.
 
+use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read as _};
 use std::path::Path;
+
+use jiff::civil::Date;
 
 use super::{Context, findings, steps};
 use crate::args::{FindingFormat, LintArgs};
 use crate::database::{self, Direct};
 use crate::exit::{Changed, Class};
 use crate::failure::Failure;
-use crate::hazards::{self, Severity};
+use crate::hazards::{self, Atomic, Finding, Severity};
 use crate::policy::{self, Policy};
 use crate::preview::Verdict;
 use crate::settings::{self, FailOn, Layers};
@@ -23,6 +26,29 @@ use document::Document;
 struct Script {
     path: String,
     sql: String,
+    /// What the rows of the database say to the statements, by their place in the script.
+    rows: BTreeMap<usize, Vec<Finding>>,
+}
+
+/// How scripts are read.
+struct Reading {
+    known: hazards::Context,
+    atomic: Atomic,
+    policy: Policy,
+    today: Date,
+}
+
+impl Reading {
+    /// Each file is a script of its own: what one creates is not there for the next.
+    fn statements<'a>(&'a self, script: &'a Script) -> impl Iterator<Item = Statement> + 'a {
+        let assessed = hazards::assess_script(&script.sql, &self.known, self.atomic);
+        assessed.enumerate().map(|(place, mut statement)| {
+            let rows = script.rows.get(&place).into_iter().flatten();
+            statement.findings.extend(rows.cloned());
+            self.policy.judge_statement(&mut statement, self.today);
+            statement
+        })
+    }
 }
 
 pub(crate) async fn lint(
@@ -35,26 +61,38 @@ pub(crate) async fn lint(
         dsn,
         findings,
         stdin_filepath,
+        in_transaction,
         format,
     } = args;
     let fail_on = settings::fail_on(findings, FailOn::Stop, &mut layers)?;
     steps::tell_settings(&layers, context);
-    let scripts = files
+    let mut scripts = files
         .iter()
         .map(|file| script(file, stdin_filepath.as_deref()))
         .collect::<Result<Vec<_>, Failure>>()?;
-    let known = match dsn.as_deref() {
-        Some(dsn) => catalog(dsn, context).await?,
-        None => hazards::Context::default(),
+    let mut reading = Reading {
+        known: hazards::Context::default(),
+        atomic: match in_transaction {
+            true => Atomic::Yes,
+            false => Atomic::No,
+        },
+        policy: layers.policy().clone(),
+        today: policy::today(),
     };
+    if let Some(dsn) = dsn.as_deref() {
+        look(dsn, &mut reading, &mut scripts, context).await?;
+    }
     let worst = match format {
         FindingFormat::Json => {
-            let document = Document::new(&scripts, &known, layers.policy());
+            let document = Document::new(&scripts, &reading);
             out::document(&document);
             document.worst()
         }
         _ => {
-            let judged = judged(&scripts, &known, layers.policy());
+            let judged: Vec<(&str, Vec<Statement>)> = scripts
+                .iter()
+                .map(|script| (script.path.as_str(), reading.statements(script).collect()))
+                .collect();
             whole(&judged, format, fail_on, context)
         }
     };
@@ -65,23 +103,6 @@ pub(crate) async fn lint(
     })
 }
 
-/// Each file is a script of its own: what one creates is not there for the next.
-fn judged<'a>(
-    scripts: &'a [Script],
-    known: &hazards::Context,
-    policy: &Policy,
-) -> Vec<(&'a str, Vec<Statement>)> {
-    let today = policy::today();
-    let of = |script: &'a Script| {
-        let mut statements: Vec<_> = hazards::assess_script(&script.sql, known).collect();
-        for statement in &mut statements {
-            policy.judge_statement(statement, today);
-        }
-        (script.path.as_str(), statements)
-    };
-    scripts.iter().map(of).collect()
-}
-
 fn whole(
     files: &[(&str, Vec<Statement>)],
     format: FindingFormat,
@@ -90,7 +111,7 @@ fn whole(
 ) -> Option<Severity> {
     let statements = files.iter().flat_map(|(_, statements)| statements);
     let worst = statements.flat_map(|statement| &statement.findings);
-    let worst = worst.map(hazards::Finding::counts).max();
+    let worst = worst.map(Finding::counts).max();
     let files: Vec<(&str, &[Statement])> = files
         .iter()
         .map(|(path, statements)| (*path, statements.as_slice()))
@@ -106,14 +127,26 @@ fn whole(
     worst
 }
 
-async fn catalog(dsn: &str, context: &Context) -> Result<hazards::Context, Failure> {
+/// Reads the catalog, and looks for rows that the statements would fail on.
+async fn look(
+    dsn: &str,
+    reading: &mut Reading,
+    scripts: &mut [Script],
+    context: &Context,
+) -> Result<(), Failure> {
     let direct = Direct::of(Some(dsn))?;
-    let reading = async {
+    let looking = async {
         let observer = direct.observer().await?;
-        database::context(&observer).await
+        reading.known = database::context(&observer).await?;
+        for script in scripts {
+            let sql = &script.sql;
+            let statements = hazards::assess_script(sql, &reading.known, reading.atomic);
+            script.rows = database::look_in(&observer, &reading.known, statements).await;
+        }
+        Ok(())
     };
-    let reading = context.signals.or_stop(reading);
-    steps::working(context, "reading the catalog", reading).await
+    let looking = context.signals.or_stop(looking);
+    steps::working(context, "reading the catalog", looking).await
 }
 
 /// What is read from stdin may have a name of its own.
@@ -124,7 +157,11 @@ fn script(file: &Path, stdin_filepath: Option<&Path>) -> Result<Script, Failure>
     };
     let path = named.display().to_string();
     let sql = read(file, &path)?;
-    Ok(Script { path, sql })
+    Ok(Script {
+        path,
+        sql,
+        rows: BTreeMap::new(),
+    })
 }
 
 fn is_stdin(file: &Path) -> bool {
@@ -168,7 +205,8 @@ fn read(file: &Path, name: &str) -> Result<String, Failure> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Document, Policy, Script, hazards, read};
+    use super::{Atomic, Document, Policy, Reading, Script, hazards, policy, read};
+    use std::collections::BTreeMap;
 
     #[test]
     fn a_byte_order_mark_is_no_part_of_the_first_statement() {
@@ -183,14 +221,19 @@ mod tests {
         let script = |path: &str, sql: &str| Script {
             path: path.to_owned(),
             sql: sql.to_owned(),
+            rows: BTreeMap::new(),
         };
         let scripts = [
             script("a.sql", "CREATE TABLE a (b int); DROP TABLE a;"),
             script("-", "DROP TABLE a; SELECT 1;"),
         ];
-        let known = hazards::Context::default();
-        let document =
-            serde_json::to_value(Document::new(&scripts, &known, &Policy::default())).unwrap();
+        let reading = Reading {
+            known: hazards::Context::default(),
+            atomic: Atomic::No,
+            policy: Policy::default(),
+            today: policy::today(),
+        };
+        let document = serde_json::to_value(Document::new(&scripts, &reading)).unwrap();
         let files = document["files"].as_array().unwrap();
         let counts = files
             .iter()

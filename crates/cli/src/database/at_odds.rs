@@ -2,14 +2,16 @@
 //!
 //! Absent here: what is looked for, and what is said of it (see [`crate::hazards::data`]).
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use pgdriver::catalog::RelationName;
 use pgdriver::{Session, offenders};
 
-use crate::hazards::data::{self, Question};
+use crate::hazards::data::{self, Data, Question};
 use crate::hazards::{Context, Finding};
 use crate::preview::Preview;
+use crate::sql::Statement;
 
 /// Rows that are counted.
 const LIMIT: u64 = 1000;
@@ -25,6 +27,26 @@ pub(crate) async fn look(session: &Session, known: &Context, preview: &mut Previ
             preview.answer(place, finding);
         }
     }
+}
+
+/// What the rows say to the statements of a script, by their place in it.
+pub(crate) async fn look_in(
+    session: &Session,
+    known: &Context,
+    statements: impl Iterator<Item = Statement>,
+) -> BTreeMap<usize, Vec<Finding>> {
+    let mut data = Data::new(&known.world);
+    let asked = statements.enumerate().flat_map(|(place, statement)| {
+        let questions = data.questions(&statement).into_iter();
+        questions.map(move |question| (place, question))
+    });
+    let (places, questions): (Vec<_>, Vec<_>) = asked.unzip();
+    let findings = answers(session, &questions).await;
+    let mut by_place: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for (place, finding) in places.into_iter().zip(findings) {
+        by_place.entry(place).or_default().extend(finding);
+    }
+    by_place
 }
 
 /// What the rows say to each question.

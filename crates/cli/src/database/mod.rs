@@ -20,7 +20,7 @@ use pgdriver::{
 };
 
 pub(crate) use assess::{context, count_stakes, exists};
-pub(crate) use at_odds::look;
+pub(crate) use at_odds::{look, look_in};
 pub(crate) use concerns::{concerns, replication};
 pub(crate) use direct::Direct;
 pub(crate) use fit::{fit, permitted};

@@ -20,7 +20,8 @@ pub fn script(bytes: &[u8]) {
     };
     sql::check_split(text);
     let mut line = 1;
-    for statement in hazards::assess_script(text, &hazards::Context::default()) {
+    for statement in hazards::assess_script(text, &hazards::Context::default(), hazards::Atomic::No)
+    {
         assert!(statement.line >= line, "lines go on");
         line = statement.line;
         assert!(

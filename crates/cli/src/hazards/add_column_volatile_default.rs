@@ -17,7 +17,7 @@ pub(super) const HAZARD: Hazard = Hazard {
 
 fn run(scene: &Scene<'_>) -> Vec<Fact> {
     let columns = scene.changes().filter_map(|(table, change)| match change {
-        Change::AddColumn(column) => Some((table, column)),
+        Change::AddColumn(column) if scene.works_on(table) => Some((table, column)),
         _ => None,
     });
     columns

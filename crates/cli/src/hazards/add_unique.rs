@@ -33,6 +33,7 @@ fn run(scene: &Scene<'_>) -> Vec<Fact> {
                 Rule::Unique(KeySource::Columns(_)) | Rule::PrimaryKey(_)
             )
         })
+        .filter(|(table, _)| scene.works_on(table))
         .map(|(table, _)| {
             let message = format!(
                 "a unique index is built on {}, or its key verified, while nobody can read it",

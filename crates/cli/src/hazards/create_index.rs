@@ -21,7 +21,7 @@ fn run(scene: &Scene<'_>) -> Vec<Fact> {
             table,
             method: Method::Plain,
             ..
-        }) => Some(table),
+        }) if scene.works_on(table) => Some(table),
         _ => None,
     });
     built

@@ -281,9 +281,13 @@ pub(crate) fn finding(question: &Question, found: &Offenders) -> Option<Finding>
         Offence::Duplicate(columns) => (
             "duplicate-rows",
             format!(
-                "{}{more} of {} stand in more than one row of {table}",
+                "{}{more} of {} {} in more than one row of {table}",
                 count(rows, "value"),
-                columns.join(", ")
+                columns.join(", "),
+                match rows {
+                    1 => "stands",
+                    _ => "stand",
+                }
             ),
         ),
         Offence::Orphan { columns, to, .. } => (

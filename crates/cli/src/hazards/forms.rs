@@ -384,7 +384,7 @@ const FORMS: &[(&str, &[&str])] = &[
     (
         "ALTER TABLE parent DETACH PARTITION part1",
         &[
-            "detach_partition; ACCESS EXCLUSIVE public.parent; ACCESS EXCLUSIVE public.part1; blocks reads; ! attach-partition",
+            "detach_partition; ACCESS EXCLUSIVE public.parent; ACCESS EXCLUSIVE public.part1; blocks reads; ! detach-partition",
         ],
     ),
     (

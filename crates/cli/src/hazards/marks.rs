@@ -106,6 +106,7 @@ const WORDS: &[(&str, &[&str])] = &[
         ],
     ),
     ("add-column-volatile-default", ADD_COLUMN),
+    ("add-column-domain", ADD_COLUMN),
     ("add-column-serial", ADD_COLUMN),
     ("add-column-generated", ADD_COLUMN),
     ("add-column-not-null", ADD_COLUMN),
@@ -174,10 +175,8 @@ const WORDS: &[(&str, &[&str])] = &[
     ),
     ("drop-foreign-key", DROP_CONSTRAINT),
     ("foreign-key-locks-parent", &["REFERENCES _"]),
-    (
-        "attach-partition",
-        &["ATTACH PARTITION _", "DETACH PARTITION _"],
-    ),
+    ("attach-partition", &["ATTACH PARTITION _"]),
+    ("detach-partition", &["DETACH PARTITION _"]),
     (
         "lock-table",
         &[
@@ -194,6 +193,15 @@ const WORDS: &[(&str, &[&str])] = &[
     (
         "alter-sequence",
         &["ALTER SEQUENCE IF EXISTS _", "ALTER SEQUENCE _"],
+    ),
+    (
+        "alter-domain",
+        &[
+            "ADD CONSTRAINT _ CHECK",
+            "SET NOT NULL",
+            "ADD CHECK",
+            "ALTER DOMAIN _",
+        ],
     ),
     ("rows-with-null", &["SET NOT NULL", "NOT NULL"]),
     ("duplicate-rows", &["UNIQUE", "PRIMARY KEY"]),
@@ -260,10 +268,11 @@ fn mark(sql: &str, finding: &Finding, nth: usize) -> Option<Range<usize>> {
 #[cfg(test)]
 mod tests {
     use super::{WORDS, marks};
-    use crate::hazards::{self, Context, all, beyond};
+    use crate::hazards::{self, Atomic, Context, all, beyond};
 
     fn marked(sql: &str) -> Vec<(&'static str, Option<String>)> {
-        let statements: Vec<_> = hazards::assess_script(sql, &Context::default()).collect();
+        let statements: Vec<_> =
+            hazards::assess_script(sql, &Context::default(), Atomic::No).collect();
         let last = statements.last().unwrap();
         let places = marks(last).into_iter();
         let words = places.map(|place| place.map(|place| last.sql[place].to_owned()));

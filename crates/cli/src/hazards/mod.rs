@@ -19,6 +19,7 @@ mod sides;
 mod tests;
 
 mod add_check;
+mod add_column_domain;
 mod add_column_generated;
 mod add_column_not_null;
 mod add_column_serial;
@@ -27,12 +28,14 @@ mod add_exclude;
 mod add_foreign_key;
 mod add_unique;
 mod alter_column_type;
+mod alter_domain;
 mod alter_sequence;
 mod attach_partition;
 mod cascade;
 mod create_index;
 mod delete_all_rows;
 mod destructive_code;
+mod detach_partition;
 mod disable_trigger;
 mod drop_column;
 mod drop_contents;
@@ -43,6 +46,7 @@ mod drop_table;
 mod foreign_key_locks_parent;
 mod guard_changed;
 mod lock_table;
+mod long_lock;
 mod narrowing_type_change;
 mod not_in_transaction;
 mod refresh_view;
@@ -106,6 +110,7 @@ static ALL: &[Hazard] = &[
     alter_column_type::HAZARD,
     rewrite_table::HAZARD,
     add_column_volatile_default::HAZARD,
+    add_column_domain::HAZARD,
     add_column_serial::HAZARD,
     add_column_generated::HAZARD,
     add_column_not_null::HAZARD,
@@ -123,11 +128,14 @@ static ALL: &[Hazard] = &[
     drop_foreign_key::HAZARD,
     foreign_key_locks_parent::HAZARD,
     attach_partition::HAZARD,
+    detach_partition::HAZARD,
     lock_table::HAZARD,
     reindex::HAZARD,
     refresh_view::HAZARD,
     alter_sequence::HAZARD,
+    alter_domain::HAZARD,
     unknown_effect::HAZARD,
+    long_lock::HAZARD,
 ];
 
 pub(crate) fn all() -> &'static [Hazard] {
@@ -214,11 +222,15 @@ fn assess_migration(migration: &MigrationSql<'_>, known: &mut World) -> Vec<Stat
     statements
 }
 
-/// The statements of a script that is no migration, one after the other: BEGIN and COMMIT in it are its own.
-pub(crate) fn assess_script(sql: &str, context: &Context) -> impl Iterator<Item = Statement> {
+/// The statements of a script that is no migration, one after the other: BEGIN and COMMIT in it are its own. `atomic`: it
+/// begins in a transaction.
+pub(crate) fn assess_script(
+    sql: &str,
+    context: &Context,
+    mut atomic: Atomic,
+) -> impl Iterator<Item = Statement> {
     let mut known = context.world.clone();
     let mut held = Held::default();
-    let mut atomic = Atomic::No;
     read_script(sql).map(move |reading| {
         let mut statement = reading.forecast(None, &known);
         match statement.kind {
@@ -247,6 +259,9 @@ pub(crate) fn assess_script(sql: &str, context: &Context) -> impl Iterator<Item 
 fn findings(scene: &Scene<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for hazard in all() {
+        if hazard.code == long_lock::HAZARD.code && long_lock::is_told(&findings, scene) {
+            continue;
+        }
         for fact in (hazard.run)(scene) {
             findings.push(policy::finding(hazard.code, fact, scene));
         }

@@ -33,6 +33,7 @@ const TABLE: &[(&str, Severity, Weighs)] = &[
     ("alter-column-type", Ask, BySize),
     ("rewrite-table", Ask, BySize),
     ("add-column-volatile-default", Ask, BySize),
+    ("add-column-domain", Ask, BySize),
     ("add-column-serial", Ask, BySize),
     ("add-column-generated", Ask, BySize),
     ("add-column-not-null", Ask, Always),
@@ -50,11 +51,14 @@ const TABLE: &[(&str, Severity, Weighs)] = &[
     ("drop-foreign-key", Note, Always),
     ("foreign-key-locks-parent", Note, Always),
     ("attach-partition", Ask, BySize),
-    ("lock-table", Ask, Always),
+    ("detach-partition", Note, Always),
+    ("lock-table", Note, Always),
     ("reindex", Ask, BySize),
     ("refresh-view", Ask, BySize),
     ("alter-sequence", Note, Always),
+    ("alter-domain", Ask, BySize),
     ("unknown-effect", Ask, Always),
+    ("long-lock", Ask, BySize),
 ];
 
 /// Of a table that is not known to be small.

@@ -26,6 +26,7 @@ fn run(scene: &Scene<'_>) -> Vec<Fact> {
         _ => None,
     });
     rewritten
+        .filter(|table| scene.works_on(table))
         .map(|table| {
             let message = format!(
                 "all of {} is written anew, while nobody can read it",

@@ -77,6 +77,22 @@ impl<'a> Scene<'a> {
         self.known.is_new(relation)
     }
 
+    /// The statement reads or writes all of it, a partition or an inheriting table of it; true also where that is not known.
+    pub(super) fn works_on(&self, table: &Relation) -> bool {
+        let statement = self.statement;
+        let works =
+            |name: &Relation| statement.rewrites.contains(name) || statement.scans.contains(name);
+        if works(table) || !statement.unknowns.is_empty() {
+            return true;
+        }
+        let Some((id, _)) = self.known.get(table) else {
+            return false;
+        };
+        let descendants = self.known.descendants(id);
+        let mut names = descendants.iter().filter_map(|id| self.known.name_of(*id));
+        names.any(works)
+    }
+
     /// `public.item (about 12,000 rows, 3.4 MB)`, or the name alone.
     pub(super) fn sized(&self, relation: &Relation) -> String {
         let facts = self.known.facts(relation);

@@ -60,7 +60,9 @@ fn of(action: &Action, scene: &Scene<'_>) -> Vec<Side> {
     match action {
         Action::CreateTable(create) => vec![new(format!("{} is not there yet", create.table))],
         Action::CreateView { view, .. } => vec![new(format!("{view} is not there yet"))],
-        Action::CreateType { name } | Action::Created { name, .. } => {
+        Action::CreateType { name }
+        | Action::CreateDomain { name, .. }
+        | Action::Created { name, .. } => {
             vec![new(format!("{name} is not there yet"))]
         }
         Action::AlterTable { table, change, .. } => of_change(table, change, scene),
@@ -83,6 +85,7 @@ fn of(action: &Action, scene: &Scene<'_>) -> Vec<Side> {
         Action::AlterDomain {
             domain,
             verifies: true,
+            ..
         } => {
             vec![old(format!("domain {domain} takes fewer values"))]
         }

@@ -618,3 +618,17 @@ fn who_has_a_connection_is_not_told_to_make_one() {
     assert!(remedy(&Context::default()).contains("with a connection"));
     assert!(!remedy(&catalog()).contains("with a connection"));
 }
+
+#[test]
+fn a_domain_that_checks_its_values_is_told() {
+    let plan = [
+        "CREATE DOMAIN sku AS text CHECK (VALUE <> '')",
+        "ALTER TABLE item ADD COLUMN a sku; ALTER TABLE item ADD COLUMN b text",
+    ];
+    let expected = [
+        "create_domain",
+        "add_column; ACCESS EXCLUSIVE public.item; ACCESS EXCLUSIVE public.item_code; rewrites public.item; scans public.item (rewrite); blocks reads; ! add-column-domain",
+        "add_column; ACCESS EXCLUSIVE public.item; blocks reads",
+    ];
+    check(&plan, &catalog(), &expected);
+}

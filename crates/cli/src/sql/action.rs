@@ -39,7 +39,14 @@ pub(crate) enum Action {
     CreateType {
         name: Relation,
     },
-    /// A function, domain or sequence that was not there before, beside the action that makes it.
+    CreateDomain {
+        name: Relation,
+        /// The type below, as written.
+        base: String,
+        /// NOT NULL or CHECK.
+        is_constrained: bool,
+    },
+    /// A function or sequence that was not there before, beside the action that makes it.
     Created {
         /// What drops it: names of different kinds live apart.
         dropped_by: StatementKind,
@@ -58,6 +65,8 @@ pub(crate) enum Action {
     AlterDomain {
         domain: Relation,
         verifies: bool,
+        /// It checks its values from now on.
+        adds: bool,
     },
     /// ALTER TYPE … ATTRIBUTE
     AlterComposite {
@@ -154,6 +163,7 @@ impl Action {
             | Self::Plain { .. }
             | Self::Opaque(_)
             | Self::CreateType { .. }
+            | Self::CreateDomain { .. }
             | Self::Created { .. }
             | Self::SetGuard { .. }
             | Self::SetConstraints { .. } => None,

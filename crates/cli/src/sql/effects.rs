@@ -138,7 +138,9 @@ impl<'w> Effects<'w> {
                 }
             }
             Action::Owned { kind, roles } => self.owned(*kind, roles),
-            Action::AlterDomain { domain, verifies } => self.alter_domain(domain, *verifies),
+            Action::AlterDomain {
+                domain, verifies, ..
+            } => self.alter_domain(domain, *verifies),
             Action::AlterComposite { name, dropped } => {
                 self.lock(name, LockMode::AccessExclusive);
                 if !self.world.has_catalog() {
@@ -154,7 +156,10 @@ impl<'w> Effects<'w> {
             Action::SetConstraints { names } => self.check_now(names),
             Action::Opaque(opaque) => self.opaque(opaque),
             Action::Branches => self.unknown("which branches of the DO block run"),
-            Action::SetGuard { .. } | Action::Created { .. } | Action::CreateType { .. } => {}
+            Action::SetGuard { .. }
+            | Action::Created { .. }
+            | Action::CreateType { .. }
+            | Action::CreateDomain { .. } => {}
             Action::Unread { table, .. } => {
                 self.unknown("what this statement does");
                 self.blocks_at_least = Some(Blocks::Reads);

@@ -210,10 +210,7 @@ fn of_action(action: &Action) -> StatementKind {
             dropped_by: Kind::DropFunction,
             ..
         } => Kind::CreateFunction,
-        Action::Created {
-            dropped_by: Kind::DropDomain,
-            ..
-        } => Kind::CreateDomain,
+        Action::CreateDomain { .. } => Kind::CreateDomain,
         Action::Created { .. } => Kind::CreateSequence,
         Action::Explain(_) => Kind::Show,
         Action::Branches => Kind::Do,

@@ -3,36 +3,26 @@
 
 use std::cell::RefCell;
 
-use jiff::civil::Date;
 use serde::ser::SerializeStruct as _;
 use serde::{Serialize, Serializer};
 
-use super::Script;
-use crate::hazards::{self, Finding, Severity};
-use crate::policy::{self, Policy};
+use super::{Reading, Script};
+use crate::hazards::{Finding, Severity};
 use crate::preview::Verdict;
 use crate::sql::Statement;
 
 pub(super) struct Document<'a> {
     scripts: &'a [Script],
-    known: &'a hazards::Context,
-    policy: &'a Policy,
-    today: Date,
+    reading: &'a Reading,
     /// Of the statements that were written.
     findings: RefCell<Vec<Finding>>,
 }
 
 impl<'a> Document<'a> {
-    pub(super) fn new(
-        scripts: &'a [Script],
-        known: &'a hazards::Context,
-        policy: &'a Policy,
-    ) -> Self {
+    pub(super) fn new(scripts: &'a [Script], reading: &'a Reading) -> Self {
         Self {
             scripts,
-            known,
-            policy,
-            today: policy::today(),
+            reading,
             findings: RefCell::default(),
         }
     }
@@ -56,7 +46,6 @@ impl Serialize for Document<'_> {
     }
 }
 
-/// Each file is a script of its own: what one creates is not there for the next.
 struct Files<'a>(&'a Document<'a>);
 
 impl Serialize for Files<'_> {
@@ -96,13 +85,7 @@ impl Serialize for Statements<'_> {
                 .borrow_mut()
                 .extend(statement.findings.iter().cloned());
         };
-        let statements = hazards::assess_script(&script.sql, document.known);
-        let judged = statements.map(|mut statement| {
-            document
-                .policy
-                .judge_statement(&mut statement, document.today);
-            statement
-        });
-        serializer.collect_seq(judged.inspect(keep))
+        let statements = document.reading.statements(script);
+        serializer.collect_seq(statements.inspect(keep))
     }
 }

@@ -205,7 +205,8 @@ fn alter_type(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
 
 fn domain(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
     let name = cursor.relation()?;
-    let verifies = cursor.at("ADD") || cursor.at_all("SET NOT NULL") || cursor.at("VALIDATE");
+    let adds = cursor.at("ADD") || cursor.at_all("SET NOT NULL");
+    let verifies = adds || cursor.at("VALIDATE");
     let not_valid = cursor
         .words()
         .collect::<Vec<_>>()
@@ -214,6 +215,7 @@ fn domain(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
     Some(vec![Action::AlterDomain {
         domain: name,
         verifies: verifies && !not_valid,
+        adds,
     }])
 }
 

@@ -49,7 +49,7 @@ pub(super) fn column(cursor: &mut Cursor<'_>) -> Option<Column> {
     (!column.type_name.is_empty()).then_some(column)
 }
 
-fn at_option(cursor: &Cursor<'_>) -> bool {
+pub(super) fn at_option(cursor: &Cursor<'_>) -> bool {
     OPTIONS.iter().any(|words| cursor.at_all(words))
 }
 

@@ -1,6 +1,6 @@
 //! CREATE: tables, indexes, views, and everything else.
 
-use super::column::{column, constraint};
+use super::column::{at_option, column, constraint};
 use super::{plain, query};
 use crate::sql::action::{Action, CreateIndex, CreateTable, IfExists, Method, Query, WithData};
 use crate::sql::cursor::Cursor;
@@ -45,11 +45,13 @@ pub(super) fn create(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
         cursor.skip_rest();
         return Some(vec![Action::CreateType { name }]);
     }
+    if cursor.take("DOMAIN") {
+        return Some(vec![domain(cursor)?]);
+    }
     let Some(object) = cursor.take_any(&objects) else {
         let kind = plain_object(cursor)?;
         let dropped_by = match kind {
             Kind::CreateFunction => Some(Kind::DropFunction),
-            Kind::CreateDomain => Some(Kind::DropDomain),
             _ => None,
         };
         let locks = match kind {
@@ -82,9 +84,24 @@ pub(super) fn create(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
     })
 }
 
+/// `DOMAIN name [AS] type [COLLATE …] [DEFAULT …] [constraint …]`
+fn domain(cursor: &mut Cursor<'_>) -> Option<Action> {
+    let name = cursor.relation()?;
+    cursor.take("AS");
+    let base = cursor.until(at_option).text();
+    let checks = |cursor: &Cursor<'_>| cursor.at("CHECK") || cursor.at_all("NOT NULL");
+    cursor.until(checks);
+    let is_constrained = checks(cursor);
+    cursor.skip_rest();
+    (!base.is_empty()).then_some(Action::CreateDomain {
+        name,
+        base,
+        is_constrained,
+    })
+}
+
 fn plain_object(cursor: &mut Cursor<'_>) -> Option<Kind> {
     let objects = [
-        "DOMAIN",
         "FUNCTION",
         "PROCEDURE",
         "AGGREGATE",
@@ -112,7 +129,6 @@ fn plain_object(cursor: &mut Cursor<'_>) -> Option<Kind> {
         "SUBSCRIPTION",
     ];
     Some(match cursor.take_any(&objects)? {
-        "DOMAIN" => Kind::CreateDomain,
         "FUNCTION" | "PROCEDURE" | "AGGREGATE" => Kind::CreateFunction,
         "EXTENSION" => Kind::CreateExtension,
         // neither runs inside a transaction

@@ -236,7 +236,9 @@ fn perhaps(mut action: Action) -> Option<Action> {
         Action::CreateTable(create) => create.existing = IfExists::Tolerated,
         Action::CreateIndex(create) => create.existing = IfExists::Tolerated,
         Action::CreateView { existing, .. } => *existing = IfExists::Tolerated,
-        Action::Created { .. } | Action::CreateType { .. } => return None,
+        Action::Created { .. } | Action::CreateType { .. } | Action::CreateDomain { .. } => {
+            return None;
+        }
         _ => {}
     }
     Some(action)

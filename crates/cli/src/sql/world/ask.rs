@@ -308,11 +308,16 @@ impl World {
     }
 
     fn type_named(&self, name: &Relation) -> Option<&TypeFacts> {
+        self.types.get(self.type_name(name)?)
+    }
+
+    /// As it stands in the catalog.
+    pub(super) fn type_name(&self, name: &Relation) -> Option<&Relation> {
+        let known = |name: &Relation| self.types.get_key_value(name).map(|(name, _)| name);
         let path = self.server.iter().flat_map(|server| &server.search_path);
-        let found = self.types.get(name);
-        found.or_else(|| {
+        known(name).or_else(|| {
             path.filter(|_| *name == Relation::unqualified(name.name()))
-                .find_map(|schema| self.types.get(&Relation::new(schema, name.name())))
+                .find_map(|schema| known(&Relation::new(schema, name.name())))
         })
     }
 

@@ -47,16 +47,18 @@ impl World {
                 }
                 self.created.insert((*dropped_by, name.clone()));
             }
-            Action::CreateType { name } => {
-                let id = self.new_id();
-                let facts = TypeFacts {
-                    id,
-                    is_new: true,
-                    base: None,
-                    is_constrained: false,
-                };
-                self.types.insert(name.clone(), facts);
+            Action::CreateType { name } => self.create_type(name, None, false),
+            Action::CreateDomain {
+                name,
+                base,
+                is_constrained,
+            } => {
+                self.created.insert((Kind::DropDomain, name.clone()));
+                self.create_type(name, Some(base.clone()), *is_constrained);
             }
+            Action::AlterDomain {
+                domain, adds: true, ..
+            } => self.constrain(domain),
             Action::Query(query) => self.write(query),
             Action::SetConstraints { names } => {
                 self.immediate.extend(names.iter().cloned());
@@ -64,6 +66,23 @@ impl World {
                     .retain(|(_, name)| !names.is_empty() && !names.contains(name));
             }
             _ => {}
+        }
+    }
+
+    fn create_type(&mut self, name: &Relation, base: Option<String>, is_constrained: bool) {
+        let facts = TypeFacts {
+            id: self.new_id(),
+            is_new: true,
+            base,
+            is_constrained,
+        };
+        self.types.insert(name.clone(), facts);
+    }
+
+    fn constrain(&mut self, domain: &Relation) {
+        let name = self.type_name(domain).cloned();
+        if let Some(facts) = name.and_then(|name| self.types.get_mut(&name)) {
+            facts.is_constrained = true;
         }
     }
 

@@ -194,7 +194,7 @@ pub(crate) enum Facet {
 pub(crate) struct TypeFacts {
     pub(crate) id: Id,
     pub(crate) is_new: bool,
-    /// Of a domain.
+    /// Of a domain, as written or as the catalog has it.
     pub(crate) base: Option<String>,
     /// A domain with NOT NULL or CHECK.
     pub(crate) is_constrained: bool,

@@ -1,10 +1,10 @@
 use super::{github, in_scripts, junit, sarif};
-use crate::hazards::{self, Context, Severity};
+use crate::hazards::{self, Atomic, Context, Severity};
 use crate::sql::Statement;
 use serde_json::{Value, json};
 
 fn statements(sql: &str) -> Vec<Statement> {
-    hazards::assess_script(sql, &Context::default()).collect()
+    hazards::assess_script(sql, &Context::default(), Atomic::No).collect()
 }
 
 fn results(sql: &str) -> Vec<Value> {

@@ -131,10 +131,12 @@ fn carets(line: &str, begin: usize, marks: &[Mark]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::{Mark, drawn, lines, moved};
-    use crate::hazards::{Context, Severity, assess_script};
+    use crate::hazards::{Atomic, Context, Severity, assess_script};
 
     fn shown(sql: &str, shorten: bool) -> String {
-        let statement = assess_script(sql, &Context::default()).last().unwrap();
+        let statement = assess_script(sql, &Context::default(), Atomic::No)
+            .last()
+            .unwrap();
         let lines = lines(&statement, shorten).join("\n");
         anstream::adapter::strip_str(&lines).to_string()
     }

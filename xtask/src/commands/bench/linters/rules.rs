@@ -240,7 +240,20 @@ const OURS: &[(Why, &[&str])] = &[
         ],
     ),
     (Why::OldCode, &["rename-column", "rename-table"]),
-    (Why::Fails, &["add-column-not-null", "not-in-transaction"]),
+    (
+        Why::Fails,
+        &[
+            "add-column-not-null",
+            "duplicate-rows",
+            "not-in-transaction",
+            "orphan-rows",
+            "rows-not-looked-at",
+            "rows-with-null",
+            "rows-without-value",
+            "values-out-of-range",
+            "values-too-long",
+        ],
+    ),
     (
         Why::Safeguard,
         &["disable-trigger", "guard-changed", "transaction-control"],
@@ -249,9 +262,11 @@ const OURS: &[(Why, &[&str])] = &[
         Why::Note,
         &[
             "alter-sequence",
+            "detach-partition",
             "drop-foreign-key",
             "drop-index",
             "foreign-key-locks-parent",
+            "lock-table",
         ],
     ),
 ];

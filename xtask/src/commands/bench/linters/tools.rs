@@ -88,11 +88,11 @@ impl Tool {
         }
     }
 
-    /// The form as a file. Two know of a transaction only what stands in the file.
+    /// The form as a file. One knows of a transaction only what stands in the file.
     pub(super) fn text(self, form: &Form) -> String {
         let sql = form.sql.trim_end_matches(';');
         match self {
-            Self::Pgfence | Self::Ours if !form.outside => format!("BEGIN;\n{sql}\n;\nCOMMIT;\n"),
+            Self::Pgfence if !form.outside => format!("BEGIN;\n{sql}\n;\nCOMMIT;\n"),
             // a line of its own, since a form may end with a comment
             _ => format!("{sql}\n;\n"),
         }
@@ -136,6 +136,7 @@ impl Linter {
             }
             Tool::Ours => {
                 command.args(["lint", "--format", "json", "--fail-on", "never"]);
+                command.args(inside.then_some("--in-transaction"));
                 if let Some(dsn) = &self.dsn {
                     command.args(["--dsn", dsn]);
                 }
