@@ -2,6 +2,7 @@
 
 mod measure;
 mod record;
+mod refused;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -71,6 +72,8 @@ struct Forecast {
     asks: bool,
     /// It has a finding, of whatever severity.
     tells: bool,
+    /// It says that the server will not do it.
+    refuses: bool,
     blocks: usize,
 }
 
@@ -143,6 +146,8 @@ fn forecast(file: &Value, existed: &BTreeSet<String>) -> Forecast {
         let findings = statement["findings"].as_array().unwrap();
         forecast.asks |= findings.iter().any(|finding| finding["severity"] != "note");
         forecast.tells |= !findings.is_empty();
+        let refuses = |finding: &Value| refused::CODES.iter().any(|code| finding["code"] == *code);
+        forecast.refuses |= findings.iter().any(refuses);
         let blocks = BLOCKS
             .iter()
             .position(|word| statement["blocks"] == *word)
@@ -318,11 +323,16 @@ impl Truth {
                 .unwrap();
             }
             match is {
-                Ok(is) if wrong(said, &is) || silent(said, &is, &bench.indexes()) => {
+                Ok(is)
+                    if wrong(said, &is) || said.refuses || silent(said, &is, &bench.indexes()) =>
+                {
                     writeln!(
                         out,
-                        "{}\n    is   {is:?}\n    said {:?} {} {}",
-                        form.sql, said.cells, said.is_sure, said.tells
+                        "{}\n    is   {is:?}\n    said {:?} {} {:?}",
+                        form.sql,
+                        said.cells,
+                        said.is_sure,
+                        (said.tells, said.refuses)
                     )
                     .unwrap();
                 }

@@ -17,7 +17,10 @@ pub(super) const HAZARD: Hazard = Hazard {
 };
 
 /// Hazards whose messages are about something else than the work under a lock.
-const OTHERS: [&str; 20] = [
+const OTHERS: [&str; 23] = [
+    "column-in-use",
+    "dependents-in-the-way",
+    "pending-triggers",
     "drop-table",
     "drop-column",
     "drop-contents",

@@ -19,6 +19,7 @@ const WORDS: &[(&str, &[&str])] = &[
         ],
     ),
     ("drop-column", DROP_COLUMN),
+    ("column-in-use", TYPE),
     (
         "drop-contents",
         &["DROP * IF EXISTS _", "DROP OWNED BY _", "DROP * _"],

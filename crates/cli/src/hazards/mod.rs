@@ -32,8 +32,10 @@ mod alter_domain;
 mod alter_sequence;
 mod attach_partition;
 mod cascade;
+mod column_in_use;
 mod create_index;
 mod delete_all_rows;
+mod dependents_in_the_way;
 mod destructive_code;
 mod detach_partition;
 mod disable_trigger;
@@ -49,6 +51,7 @@ mod lock_table;
 mod long_lock;
 mod narrowing_type_change;
 mod not_in_transaction;
+mod pending_triggers;
 mod refresh_view;
 mod reindex;
 mod rename_column;
@@ -104,6 +107,9 @@ static ALL: &[Hazard] = &[
     narrowing_type_change::HAZARD,
     destructive_code::HAZARD,
     not_in_transaction::HAZARD,
+    column_in_use::HAZARD,
+    dependents_in_the_way::HAZARD,
+    pending_triggers::HAZARD,
     transaction_control::HAZARD,
     guard_changed::HAZARD,
     disable_trigger::HAZARD,
@@ -267,4 +273,15 @@ fn findings(scene: &Scene<'_>) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// `view a and view b stand`, at most three by name; none of none.
+fn stand(users: &[String]) -> Option<String> {
+    Some(match users {
+        [] => return None,
+        [one] => format!("{one} stands"),
+        [one, two] => format!("{one} and {two} stand"),
+        [one, two, three] => format!("{one}, {two} and {three} stand"),
+        [one, two, more @ ..] => format!("{one}, {two} and {} more stand", more.len()),
+    })
 }

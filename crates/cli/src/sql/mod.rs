@@ -38,7 +38,7 @@ pub(crate) use phrase::{phrases, words};
 pub(crate) use relation::Relation;
 pub(crate) use statement::{Evidence, Loss, ScanReason, Statement};
 pub(crate) use types::{Bound, bound, same_family};
-pub(crate) use world::{KeyKind, Object, World};
+pub(crate) use world::{Class, KeyKind, Node, Object, World};
 
 use effects::{Effects, effects};
 

@@ -11,12 +11,13 @@ mod from_catalog;
 mod gone;
 mod made;
 mod objects;
+mod refused;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 pub(crate) use self::ask::Parent;
-use self::depends::Depends;
 pub(crate) use self::depends::{Class, Node};
+use self::depends::{Depends, How};
 use self::objects::Functions;
 pub(crate) use self::objects::{
     Column, Facet, Index, Key, KeyKind, Object, RelationKind, TypeFacts,

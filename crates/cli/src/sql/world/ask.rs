@@ -258,7 +258,7 @@ impl World {
         let mut left: Vec<Node> = start.iter().copied().collect();
         let mut all = start;
         while let Some(node) = left.pop() {
-            for dependent in self.depends.on(node) {
+            for (dependent, _) in self.depends.on(node) {
                 if all.insert(dependent) {
                     left.push(dependent);
                 }
@@ -434,6 +434,12 @@ impl World {
     /// The session's time zone is that in which a timestamp and a timestamptz are the same bytes.
     pub(crate) fn is_utc(&self) -> bool {
         self.server.as_ref().is_some_and(|server| server.is_utc)
+    }
+
+    /// Rows of the table were written whose deferred foreign keys are not checked yet.
+    pub(crate) fn has_pending(&self, table: &Relation) -> bool {
+        let id = self.id(table);
+        id.is_some_and(|id| self.pending.iter().any(|(pending, _)| *pending == id))
     }
 
     /// Deferred foreign keys whose rows were written: all, or those of these names.

@@ -48,10 +48,19 @@ impl Class {
     }
 }
 
+/// What becomes of a dependent without CASCADE.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum How {
+    /// It keeps what it depends on from being dropped.
+    Normal,
+    /// It goes as well: an index with its table.
+    Owned,
+}
+
 /// Who depends on whom.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Depends {
-    dependents: BTreeMap<Node, BTreeSet<Node>>,
+    dependents: BTreeMap<Node, BTreeMap<Node, How>>,
     /// The same from the other end.
     needs: BTreeMap<Node, BTreeSet<Node>>,
     /// The table, and the name, of a constraint, default, trigger, policy, rule or statistics object.
@@ -59,9 +68,11 @@ pub(super) struct Depends {
 }
 
 impl Depends {
-    pub(super) fn add(&mut self, dependent: Node, on: Node) {
+    pub(super) fn add(&mut self, dependent: Node, on: Node, how: How) {
         if dependent != on {
-            self.dependents.entry(on).or_default().insert(dependent);
+            let dependents = self.dependents.entry(on).or_default();
+            let known = dependents.entry(dependent).or_insert(how);
+            *known = how.max(*known);
             self.needs.entry(dependent).or_default().insert(on);
         }
     }
@@ -84,7 +95,7 @@ impl Depends {
     }
 
     /// With a relation all of its columns go.
-    pub(super) fn on(&self, node: Node) -> impl Iterator<Item = Node> + '_ {
+    pub(super) fn on(&self, node: Node) -> impl Iterator<Item = (Node, How)> + '_ {
         let last = match node {
             Node::Relation(id) => Node::Column(id, i32::MAX),
             other => other,
@@ -95,7 +106,28 @@ impl Depends {
             _ => None,
         };
         let of_columns = columns.into_iter().flatten().flat_map(|(_, nodes)| nodes);
-        own.chain(of_columns).copied()
+        own.chain(of_columns).map(|(node, how)| (*node, *how))
+    }
+
+    /// What DROP … RESTRICT of all these stumbles over. Source: findDependentObjects, reportDependentObjects.
+    pub(super) fn in_the_way(&self, start: &BTreeSet<Node>) -> BTreeSet<Node> {
+        let mut reached: BTreeMap<Node, How> = BTreeMap::new();
+        let mut left: Vec<Node> = start.iter().copied().collect();
+        while let Some(node) = left.pop() {
+            for (dependent, how) in self.on(node) {
+                match reached.get_mut(&dependent) {
+                    Some(known) => *known = how.max(*known),
+                    None => {
+                        reached.insert(dependent, how);
+                        left.push(dependent);
+                    }
+                }
+            }
+        }
+        let kept = reached.into_iter().filter(|(_, how)| *how == How::Normal);
+        kept.map(|(node, _)| node)
+            .filter(|node| !start.contains(node))
+            .collect()
     }
 
     /// It depends on nothing any more.

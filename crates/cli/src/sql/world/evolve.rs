@@ -1,6 +1,6 @@
 //! The world after a statement. What cannot be told from its text leaves the world as it was.
 
-use super::{Id, Key, KeyKind, Node, Object, RelationKind, TypeFacts, World};
+use super::{How, Id, Key, KeyKind, Node, Object, RelationKind, TypeFacts, World};
 use crate::sql::action::{Action, Change, CheckTime, IfExists, Query, SequenceChange};
 use crate::sql::{Relation, StatementKind as Kind};
 
@@ -103,8 +103,8 @@ impl World {
         if let Some(object) = self.objects.get_mut(&parent) {
             object.children.insert(child);
         }
-        self.depends
-            .add(Node::Relation(child), Node::Relation(parent));
+        let (child, parent) = (Node::Relation(child), Node::Relation(parent));
+        self.depends.add(child, parent, How::Owned);
     }
 
     fn alter(&mut self, table: &Relation, change: &Change) {
@@ -188,7 +188,7 @@ impl World {
         {
             for number in self.numbers(table, std::iter::once(column)) {
                 self.depends
-                    .add(Node::Relation(id), Node::Column(table, number));
+                    .add(Node::Relation(id), Node::Column(table, number), How::Owned);
             }
         }
         let owner = owner.and_then(|(name, _)| self.id(name));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use pgdriver::schema::{self, Schema};
 
-use super::depends::Class;
+use super::depends::{Class, How};
 use super::objects::{Extent, Function};
 use super::{
     Column, Facet, Index, Key, KeyKind, Node, Object, RelationKind, Server, TypeFacts, World,
@@ -246,9 +246,13 @@ impl World {
                     .part_of(from, table, dependent.name.clone().unwrap_or_default());
             }
             // an internal part goes where its owner goes, not the other way round
-            self.depends.add(from, on);
+            let how = match dependent.how {
+                'n' => How::Normal,
+                _ => How::Owned,
+            };
+            self.depends.add(from, on, how);
             if dependent.how == 'i' && dependent.class == "pg_rewrite" {
-                self.depends.add(on, from);
+                self.depends.add(on, from, How::Normal);
             }
             if let (Some(view), "pg_rewrite", "pg_class") = (
                 dependent.relation,

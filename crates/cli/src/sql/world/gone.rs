@@ -54,9 +54,26 @@ impl World {
                     self.remove(BTreeSet::from([Node::Relation(id)]));
                 }
             }
+            Kind::DropTrigger => self.drop_part(dropped, Class::Trigger),
+            Kind::DropPolicy => self.drop_part(dropped, Class::Policy),
+            Kind::DropRule => self.drop_part(dropped, Class::Rule),
             // their names are no relations'
             _ => {}
         }
+    }
+
+    fn drop_part(&mut self, dropped: &Drop, class: Class) {
+        let table = dropped.table.as_ref().and_then(|table| self.id(table));
+        let is_it = |node: &Node| {
+            let is_of_class = matches!(node, Node::Part(of, _) if *of == class);
+            let of = self.depends.table_of(node);
+            is_of_class && of.is_some_and(|(_, name)| name == dropped.name.name())
+        };
+        let parts = table
+            .into_iter()
+            .flat_map(|table| self.depends.parts(table));
+        let start = parts.filter(is_it).collect();
+        self.remove(start);
     }
 
     /// With everything that depends on it.

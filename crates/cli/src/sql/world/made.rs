@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::objects::Extent;
-use super::{Class, Column, Facet, Id, Index, Key, KeyKind, Node, Object, RelationKind, World};
+use super::{
+    Class, Column, Facet, How, Id, Index, Key, KeyKind, Node, Object, RelationKind, World,
+};
 use crate::sql::action::{
     Constraint, CreateIndex, CreateTable, IfExists, KeySource, Nullability, Query, Rule, Validity,
     Value,
@@ -67,7 +69,8 @@ impl World {
             .filter_map(|name| self.id(name))
             .collect();
         for read in &reads {
-            self.depends.add(Node::Relation(id), Node::Relation(*read));
+            let (view, read) = (Node::Relation(id), Node::Relation(*read));
+            self.depends.add(view, read, How::Normal);
         }
         if let Some(object) = self.objects.get_mut(&id) {
             object.reads = reads;
@@ -114,11 +117,12 @@ impl World {
         let id = self.add(name, kind);
         let numbers = self.numbers(table, facts.uses.iter());
         if numbers.is_empty() {
-            self.depends.add(Node::Relation(id), Node::Relation(table));
+            let (index, table) = (Node::Relation(id), Node::Relation(table));
+            self.depends.add(index, table, How::Owned);
         }
         for number in numbers {
-            self.depends
-                .add(Node::Relation(id), Node::Column(table, number));
+            let column = Node::Column(table, number);
+            self.depends.add(Node::Relation(id), column, How::Owned);
         }
         if let Some(object) = self.objects.get_mut(&id) {
             object.index = Some(facts);
@@ -181,8 +185,8 @@ impl World {
         });
         object.sequences.extend(owned);
         if let Some(owned) = owned {
-            self.depends
-                .add(Node::Relation(owned), Node::Column(table, number));
+            let column = Node::Column(table, number);
+            self.depends.add(Node::Relation(owned), column, How::Owned);
         }
         for constraint in &column.constraints {
             self.add_constraint(table, constraint, std::slice::from_ref(&column.name));
@@ -276,10 +280,11 @@ impl World {
         let name = constraint.name.clone().unwrap_or_default();
         self.depends.part_of(node, table, name);
         for number in self.numbers(table, columns.iter()) {
-            self.depends.add(node, Node::Column(table, number));
+            let column = Node::Column(table, number);
+            self.depends.add(node, column, How::Owned);
         }
         if let Some(index) = index {
-            self.depends.add(Node::Relation(index), node);
+            self.depends.add(Node::Relation(index), node, How::Owned);
         }
         if let KeyKind::Foreign {
             to: Some(to),
@@ -287,9 +292,10 @@ impl World {
             ..
         } = &kind
         {
-            self.depends.add(node, Node::Relation(*to));
+            self.depends.add(node, Node::Relation(*to), How::Normal);
             if let Some(index) = index {
-                self.depends.add(node, Node::Relation(*index));
+                let index = Node::Relation(*index);
+                self.depends.add(node, index, How::Normal);
             }
             if let Some(parent) = self.objects.get_mut(to) {
                 parent.referrers.insert(table);

@@ -244,9 +244,12 @@ const OURS: &[(Why, &[&str])] = &[
         Why::Fails,
         &[
             "add-column-not-null",
+            "column-in-use",
+            "dependents-in-the-way",
             "duplicate-rows",
             "not-in-transaction",
             "orphan-rows",
+            "pending-triggers",
             "rows-not-looked-at",
             "rows-with-null",
             "rows-without-value",
