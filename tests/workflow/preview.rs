@@ -135,3 +135,40 @@ fn the_sql_is_kept_in_the_run_folder() {
         "{sql}"
     );
 }
+
+#[test]
+fn python_that_shares_a_transaction_with_the_schema_is_told() {
+    let python = "migrations.RunPython(print, print)";
+    let told = |body: &str| -> Vec<String> {
+        let blog = blog(|app| app.body("0002_next", body));
+        let cli = support::cli(&blog.project).args(["preview", "--format", "json"]);
+        let document = cli.run().expect(0).json();
+        let findings = document["migrations"][0]["findings"].as_array().unwrap();
+        let told = findings.iter().filter(|f| f["code"] != "incomplete-sql");
+        told.map(|f| format!("{} {}", text(&f["code"]), text(&f["message"])))
+            .collect()
+    };
+    assert_eq!(
+        told(&format!("operations = [{ADD}, {python}]")),
+        [
+            "python-under-lock builtins.print runs while the transaction still holds ACCESS EXCLUSIVE on public.blog_post"
+        ]
+    );
+    assert_eq!(
+        told(&format!("operations = [{python}, {ADD}]")),
+        [
+            "schema-after-python builtins.print runs before public.blog_post is changed in the same transaction: if it writes \
+             rows of it, that may fail"
+        ]
+    );
+    let quiet: [&str; 0] = [];
+    for body in [
+        format!("atomic = False\noperations = [{ADD}, {python}]"),
+        format!(
+            "operations = [{ADD}, migrations.RunPython(migrations.RunPython.noop, migrations.RunPython.noop)]"
+        ),
+        format!("operations = [{python}]"),
+    ] {
+        assert_eq!(told(&body), quiet, "{body}");
+    }
+}

@@ -49,7 +49,7 @@ fn check(blog: &Blog, code: &str, words: &[&str]) {
 #[test]
 fn duplicates_are_told_with_their_value() {
     let expected = [
-        "ask: 1 value of slug stand in more than one row of public.blog_post (slug post-19 (2 rows))",
+        "ask: 1 value of slug stands in more than one row of public.blog_post (slug post-19 (2 rows))",
     ];
     check(
         &with("ALTER TABLE blog_post ADD CONSTRAINT u UNIQUE (slug)"),

@@ -29,6 +29,18 @@ const TABLE: &[Beyond] = &[
         remedy: "read the operation; what it sends is seen only when it runs",
     },
     Beyond {
+        code: "python-under-lock",
+        severity: Severity::Ask,
+        meaning: "an operation in Python runs while an earlier statement of its transaction still locks a table: others wait until it is done",
+        remedy: "put the Python into a migration of its own; in batches with atomic = False where there are many rows",
+    },
+    Beyond {
+        code: "schema-after-python",
+        severity: Severity::Note,
+        meaning: "an operation in Python runs before statements that change a table, in one transaction: where it wrote rows of that table, PostgreSQL refuses the change (pending trigger events)",
+        remedy: "put the Python into a migration of its own",
+    },
+    Beyond {
         code: "irreversible-operation",
         severity: Severity::Note,
         meaning: "there is no way back by migrations",

@@ -17,11 +17,13 @@ pub(crate) const DESTROYS: [&str; 9] = [
 ];
 
 /// What is not known, and statements that fail on what the database holds today.
-const ASK: [&str; 11] = [
+const ASK: [&str; 13] = [
     "unreadable-statement",
     "column-in-use",
     "dependents-in-the-way",
     "pending-triggers",
+    "unique-default",
+    "enum-value-in-transaction",
     "incomplete-sql",
     "rows-with-null",
     "duplicate-rows",

@@ -1044,7 +1044,7 @@ const FORMS: &[(&str, &[&str])] = &[
     (
         "ALTER TABLE item ADD COLUMN x public.citext DEFAULT '' NOT NULL UNIQUE",
         &[
-            "add_column; ACCESS EXCLUSIVE public.item; scans public.item (index_build); blocks reads; ! add-unique",
+            "add_column; ACCESS EXCLUSIVE public.item; scans public.item (index_build); blocks reads; ! unique-default add-unique",
         ],
     ),
     (

@@ -17,7 +17,9 @@ pub(super) const HAZARD: Hazard = Hazard {
 };
 
 /// Hazards whose messages are about something else than the work under a lock.
-const OTHERS: [&str; 23] = [
+const OTHERS: [&str; 25] = [
+    "unique-default",
+    "enum-value-in-transaction",
     "column-in-use",
     "dependents-in-the-way",
     "pending-triggers",

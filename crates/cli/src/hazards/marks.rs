@@ -108,6 +108,7 @@ const WORDS: &[(&str, &[&str])] = &[
     ),
     ("add-column-volatile-default", ADD_COLUMN),
     ("add-column-domain", ADD_COLUMN),
+    ("unique-default", ADD_COLUMN),
     ("add-column-serial", ADD_COLUMN),
     ("add-column-generated", ADD_COLUMN),
     ("add-column-not-null", ADD_COLUMN),

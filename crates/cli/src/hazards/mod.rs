@@ -45,6 +45,7 @@ mod drop_foreign_key;
 mod drop_index;
 mod drop_object;
 mod drop_table;
+mod enum_value_in_transaction;
 mod foreign_key_locks_parent;
 mod guard_changed;
 mod lock_table;
@@ -60,6 +61,7 @@ mod rewrite_table;
 mod set_not_null;
 mod transaction_control;
 mod truncate;
+mod unique_default;
 mod unknown_effect;
 mod unreadable_statement;
 mod update_all_rows;
@@ -110,6 +112,8 @@ static ALL: &[Hazard] = &[
     column_in_use::HAZARD,
     dependents_in_the_way::HAZARD,
     pending_triggers::HAZARD,
+    unique_default::HAZARD,
+    enum_value_in_transaction::HAZARD,
     transaction_control::HAZARD,
     guard_changed::HAZARD,
     disable_trigger::HAZARD,

@@ -30,6 +30,8 @@ const TABLE: &[(&str, Severity, Weighs)] = &[
     ("column-in-use", Ask, Always),
     ("dependents-in-the-way", Ask, Always),
     ("pending-triggers", Ask, Always),
+    ("unique-default", Ask, Always),
+    ("enum-value-in-transaction", Ask, Always),
     ("transaction-control", Ask, Always),
     ("guard-changed", Ask, Always),
     ("disable-trigger", Ask, Always),

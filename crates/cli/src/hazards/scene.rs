@@ -139,6 +139,8 @@ pub(super) struct Held {
     pub(super) locks: BTreeMap<Relation, LockMode>,
     /// Constraints that were added NOT VALID.
     pub(super) not_valid: BTreeSet<(Relation, String)>,
+    /// Values that were added to an enum.
+    pub(super) enum_values: Vec<(Relation, String)>,
 }
 
 impl Held {
@@ -156,6 +158,11 @@ impl Held {
             *held = lock.mode.max(*held);
         }
         for action in &statement.actions {
+            if let Action::AddEnumValue { name, value } = action
+                && !(known.is_from(17) && known.is_new_type(name))
+            {
+                self.enum_values.push((name.clone(), value.clone()));
+            }
             if let Action::AlterTable {
                 table,
                 change: Change::AddConstraint(constraint),

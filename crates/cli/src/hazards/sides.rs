@@ -96,6 +96,9 @@ fn of(action: &Action, scene: &Scene<'_>) -> Vec<Side> {
         Action::Grant {
             kind: Kind::Revoke, ..
         } => vec![old("rights are taken")],
+        Action::AddEnumValue { name, value } => {
+            vec![new(format!("{name} has no value '{value}' yet"))]
+        }
         Action::CreateIndex(_)
         | Action::Reindex { .. }
         | Action::AlterSequence { .. }

@@ -632,3 +632,19 @@ fn a_domain_that_checks_its_values_is_told() {
     ];
     check(&plan, &catalog(), &expected);
 }
+
+#[test]
+fn the_rules_of_others_are_answered_with_codes_that_exist() {
+    let page = include_str!("../../docs/rules-of-others.md");
+    let ours = |code: &&str| {
+        super::all().iter().any(|hazard| hazard.code == *code)
+            || super::beyond::all().any(|row| row.code == *code)
+    };
+    let mut rows = 0;
+    for row in page.lines().filter_map(|line| line.rsplit_once(" | ")) {
+        let codes: Vec<&str> = row.1.split('`').skip(1).step_by(2).collect();
+        assert!(codes.iter().all(ours), "{codes:?}");
+        rows += codes.len();
+    }
+    assert!(rows > 150, "{rows}");
+}

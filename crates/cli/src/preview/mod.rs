@@ -19,7 +19,7 @@ use crate::hazards::data::{Data, Question};
 use crate::hazards::{self, Atomic, Context, Finding, MigrationSql, Severity, SqlPart, beyond};
 use crate::names::MigrationId;
 use crate::plan::{Direction, Plan, PlanStep};
-use crate::sql::{ColumnBefore, Loss, Relation, Statement, World};
+use crate::sql::{Blocks, ColumnBefore, Loss, Relation, Statement, World};
 
 pub(crate) use deploy::{Breaks, Deploy};
 pub(crate) use document::{Described, back_document, document};
@@ -260,6 +260,9 @@ fn migration(
 ) -> PreviewMigration {
     let missing = missing(step, direction, sql);
     let mut findings: Vec<Finding> = missing.iter().map(incomplete).collect();
+    if let (true, Some(sql)) = (step.atomic, sql) {
+        findings.extend(python(step, way(sql, direction), &statements));
+    }
     findings.extend(step.irreversible.iter().map(|operation| {
         let code = match direction {
             Direction::Forward => "irreversible-operation",
@@ -336,6 +339,47 @@ fn missing(step: &PlanStep, direction: Direction, sql: Option<&Sql>) -> Vec<Miss
         })
     };
     way(sql, direction).iter().filter_map(gap).collect()
+}
+
+/// What is said of operations in Python that share a transaction with changes of the schema.
+fn python(step: &PlanStep, sql: &[OperationSql], statements: &[Statement]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (at, opaque) in sql.iter().enumerate().filter(|(_, sql)| sql.opaque) {
+        let operation = step.operations.get(opaque.operation);
+        let code = operation.and_then(|o| o.code.as_deref());
+        if code.is_none_or(|code| code.ends_with(".noop")) {
+            continue;
+        }
+        let code = code.unwrap_or_default();
+        let before: Vec<usize> = sql[..at].iter().map(|sql| sql.operation).collect();
+        let is_before = |s: &&Statement| s.operation.is_some_and(|at| before.contains(&at));
+        let locks = statements
+            .iter()
+            .filter(is_before)
+            .flat_map(Statement::felt);
+        let strong = locks.filter(|lock| lock.mode.blocks() > Blocks::Nothing);
+        if let Some(lock) = strong.max_by_key(|lock| lock.mode) {
+            let message = format!(
+                "{code} runs while the transaction still holds {} on {}",
+                lock.mode, lock.relation
+            );
+            let mut finding = beyond::finding("python-under-lock", message);
+            finding.relation = Some(lock.relation.clone());
+            findings.push(finding);
+        }
+        let behind = statements.iter().filter(|s| !is_before(s));
+        let mut changed = behind.flat_map(Statement::felt);
+        if let Some(lock) = changed.find(|lock| lock.mode.blocks() > Blocks::Nothing) {
+            let message = format!(
+                "{code} runs before {} is changed in the same transaction: if it writes rows of it, that may fail",
+                lock.relation
+            );
+            let mut finding = beyond::finding("schema-after-python", message);
+            finding.relation = Some(lock.relation.clone());
+            findings.push(finding);
+        }
+    }
+    findings
 }
 
 fn incomplete(missing: &Missing) -> Finding {

@@ -39,6 +39,11 @@ pub(crate) enum Action {
     CreateType {
         name: Relation,
     },
+    /// ALTER TYPE … ADD VALUE
+    AddEnumValue {
+        name: Relation,
+        value: String,
+    },
     CreateDomain {
         name: Relation,
         /// The type below, as written.
@@ -164,6 +169,7 @@ impl Action {
             | Self::Opaque(_)
             | Self::CreateType { .. }
             | Self::CreateDomain { .. }
+            | Self::AddEnumValue { .. }
             | Self::Created { .. }
             | Self::SetGuard { .. }
             | Self::SetConstraints { .. } => None,

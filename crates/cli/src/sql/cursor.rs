@@ -75,6 +75,12 @@ impl<'a> Cursor<'a> {
 
     /// The next tokens are these unquoted words, parted by single spaces.
     pub(super) fn at_all(&self, words: &str) -> bool {
+        // most that is asked for is not there: the first letter tells
+        let first = |text: &str| text.as_bytes().first().map(u8::to_ascii_uppercase);
+        match self.token(0) {
+            Some(Token::Word(word)) if first(&word.value) == first(words) => {}
+            _ => return false,
+        }
         words
             .split(' ')
             .enumerate()

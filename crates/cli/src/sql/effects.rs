@@ -159,7 +159,8 @@ impl<'w> Effects<'w> {
             Action::SetGuard { .. }
             | Action::Created { .. }
             | Action::CreateType { .. }
-            | Action::CreateDomain { .. } => {}
+            | Action::CreateDomain { .. }
+            | Action::AddEnumValue { .. } => {}
             Action::Unread { table, .. } => {
                 self.unknown("what this statement does");
                 self.blocks_at_least = Some(Blocks::Reads);

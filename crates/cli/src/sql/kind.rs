@@ -215,7 +215,7 @@ fn of_action(action: &Action) -> StatementKind {
         Action::Explain(_) => Kind::Show,
         Action::Branches => Kind::Do,
         Action::AlterDomain { .. } => Kind::AlterDomain,
-        Action::AlterComposite { .. } => Kind::AlterType,
+        Action::AlterComposite { .. } | Action::AddEnumValue { .. } => Kind::AlterType,
         Action::SetGuard { .. } => Kind::Set,
         Action::SetConstraints { .. } => Kind::SetConstraints,
         Action::Opaque(opaque) => opaque.kind,

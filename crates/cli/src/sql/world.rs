@@ -35,7 +35,7 @@ const FIRST_OF_OURS: Id = 0xF000_0000;
 pub(crate) struct World {
     server: Option<Server>,
     /// Asked for each name of each statement.
-    names: HashMap<Relation, Id>,
+    names: HashMap<Relation, Id, foldhash::fast::RandomState>,
     objects: BTreeMap<Id, Object>,
     types: BTreeMap<Relation, TypeFacts>,
     functions: Functions,
@@ -65,7 +65,7 @@ impl World {
     pub(crate) fn unread() -> Self {
         Self {
             server: None,
-            names: HashMap::new(),
+            names: HashMap::default(),
             objects: BTreeMap::new(),
             types: BTreeMap::new(),
             functions: Functions::default(),
@@ -87,6 +87,11 @@ impl World {
         self.server
             .as_ref()
             .is_none_or(|server| server.major >= major)
+    }
+
+    /// Known to be of at least this major version.
+    pub(crate) fn is_from(&self, major: u32) -> bool {
+        self.has_catalog() && self.may_be_from(major)
     }
 
     fn new_id(&mut self) -> Id {

@@ -151,8 +151,9 @@ impl Effects<'_> {
                 }
             }
         }
-        if behavior == Behavior::Cascade {
-            for node in all.difference(start) {
+        for node in all.difference(start) {
+            // up to PostgreSQL 14 a generated column goes with the one that it is made of
+            if behavior == Behavior::Cascade || matches!(node, Node::Column(..)) {
                 self.lose(*node, &all);
             }
         }

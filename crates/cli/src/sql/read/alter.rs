@@ -190,6 +190,12 @@ fn view(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
 /// Enum values, names and owners lock no relation; attributes of a composite type are a relation of their own.
 fn alter_type(cursor: &mut Cursor<'_>) -> Option<Vec<Action>> {
     let name = cursor.relation()?;
+    if cursor.take("ADD VALUE") {
+        cursor.take("IF NOT EXISTS");
+        let value = cursor.string()?.to_owned();
+        cursor.skip_rest();
+        return Some(vec![Action::AddEnumValue { name, value }]);
+    }
     let attributes = ["ADD ATTRIBUTE", "DROP ATTRIBUTE", "ALTER ATTRIBUTE"];
     let mut rest = *cursor;
     let dropped = (rest.take("DROP ATTRIBUTE IF EXISTS") || rest.take("DROP ATTRIBUTE"))

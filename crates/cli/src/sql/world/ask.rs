@@ -311,6 +311,11 @@ impl World {
         self.types.get(self.type_name(name)?)
     }
 
+    /// The plan made the type.
+    pub(crate) fn is_new_type(&self, name: &Relation) -> bool {
+        self.type_named(name).is_some_and(|facts| facts.is_new)
+    }
+
     /// As it stands in the catalog.
     pub(super) fn type_name(&self, name: &Relation) -> Option<&Relation> {
         let known = |name: &Relation| self.types.get_key_value(name).map(|(name, _)| name);

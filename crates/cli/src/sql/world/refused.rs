@@ -22,6 +22,8 @@ impl World {
         };
         let uses = |node: &Node| match node {
             Node::Part(Class::Rule | Class::Policy | Class::Trigger | Class::Function, _) => true,
+            // a generated column, up to PostgreSQL 14
+            Node::Column(id, _) => *id == table,
             // the default of another column: its expression
             Node::Part(Class::Default, _) => {
                 let of = self.depends.table_of(node);
