@@ -172,3 +172,29 @@ fn python_that_shares_a_transaction_with_the_schema_is_told() {
         assert_eq!(told(&body), quiet, "{body}");
     }
 }
+
+#[test]
+fn a_model_of_today_in_a_migration_is_told() {
+    let function = |body: &str| {
+        format!(
+            "from django.db import migrations\nfrom blog import models as today\nfrom blog.models import Post\n\n\n\
+             def fill(apps, schema_editor):\n    {body}\n\n\n\
+             class Migration(migrations.Migration):\n    dependencies = [('blog', '0001_initial')]\n    \
+             operations = [migrations.RunPython(fill, migrations.RunPython.noop)]\n"
+        )
+    };
+    let told = |body: &str| {
+        let blog = blog(|app| app.migration("0002_fill", &function(body)));
+        let cli = support::cli(&blog.project).args(["preview", "--format", "json"]);
+        let findings = cli.run().expect(0).json()["migrations"][0]["findings"].to_string();
+        findings
+            .contains("blog.migrations.0002_fill.fill uses blog.Post as the code of today has it")
+    };
+    assert!(told("Post.objects.count()"));
+    assert!(told(
+        "from blog.models import Post as P; [P.objects.count() for _ in 'a']"
+    ));
+    assert!(told("today.Post.objects.count()"));
+    assert!(told("[Post.objects.count() for _ in 'a']"));
+    assert!(!told("apps.get_model('blog', 'Post').objects.count()"));
+}

@@ -85,7 +85,7 @@ pub(crate) async fn lint(
     let worst = match format {
         FindingFormat::Json => {
             let document = Document::new(&scripts, &reading);
-            out::document(&document);
+            out::long_document(&document);
             document.worst()
         }
         _ => {

@@ -464,6 +464,9 @@ pub(crate) struct Operation {
     pub(crate) field_after: Option<FieldState>,
     /// RunPython: the function, `module.name`.
     pub(crate) code: Option<String>,
+    /// RunPython: the models that its functions import, `app.Model`, instead of asking the state for them.
+    #[serde(default)]
+    pub(crate) models_of_today: Vec<String>,
     /// SeparateDatabaseAndState.
     pub(crate) database_operations: Vec<Operation>,
     pub(crate) state_operations: Vec<Operation>,

@@ -41,6 +41,12 @@ const TABLE: &[Beyond] = &[
         remedy: "put the Python into a migration of its own",
     },
     Beyond {
+        code: "model-of-today",
+        severity: Severity::Note,
+        meaning: "the function of a RunPython names a model itself: that is the model as the code has it today, not as this migration's state has it, so it may ask for columns that are added later, and fails once the model is changed or gone",
+        remedy: "take the model from the state: apps.get_model(\"app\", \"Model\")",
+    },
+    Beyond {
         code: "irreversible-operation",
         severity: Severity::Note,
         meaning: "there is no way back by migrations",

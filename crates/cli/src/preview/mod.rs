@@ -263,6 +263,7 @@ fn migration(
     if let (true, Some(sql)) = (step.atomic, sql) {
         findings.extend(python(step, way(sql, direction), &statements));
     }
+    findings.extend(step.operations.iter().filter_map(model_of_today));
     findings.extend(step.irreversible.iter().map(|operation| {
         let code = match direction {
             Direction::Forward => "irreversible-operation",
@@ -339,6 +340,18 @@ fn missing(step: &PlanStep, direction: Direction, sql: Option<&Sql>) -> Vec<Miss
         })
     };
     way(sql, direction).iter().filter_map(gap).collect()
+}
+
+fn model_of_today(operation: &Operation) -> Option<Finding> {
+    let models = &operation.models_of_today;
+    let code = operation.code.as_deref().unwrap_or("its code");
+    (!models.is_empty()).then(|| {
+        let message = format!(
+            "{code} uses {} as the code of today has it",
+            models.join(", ")
+        );
+        beyond::finding("model-of-today", message)
+    })
 }
 
 /// What is said of operations in Python that share a transaction with changes of the schema.

@@ -1,5 +1,5 @@
 //! JSON as `serde_json` indents it, byte for byte, with one write for each line's beginning: it writes two spaces at a time,
-//! which is a tenth of the time of a large document.
+//! which is a tenth of the time of a large document. And JSON in lines, for documents of which indentation is a third.
 //!
 //! Absent: any other width.
 
@@ -91,9 +91,51 @@ impl Formatter for Indented {
     }
 }
 
+/// Compact, with each value of the outer arrays on a line of its own: of `lint`, each statement and each finding.
+#[derive(Default)]
+pub(super) struct InLines {
+    depth: usize,
+}
+
+impl InLines {
+    /// A document, its files, a file, its statements.
+    const OUTER: usize = 4;
+}
+
+impl Formatter for InLines {
+    fn begin_array<W: ?Sized + Write>(&mut self, writer: &mut W) -> Result<()> {
+        self.depth += 1;
+        writer.write_all(b"[")
+    }
+
+    fn end_array<W: ?Sized + Write>(&mut self, writer: &mut W) -> Result<()> {
+        self.depth -= 1;
+        writer.write_all(b"]")
+    }
+
+    fn begin_array_value<W: ?Sized + Write>(&mut self, writer: &mut W, first: bool) -> Result<()> {
+        writer.write_all(match (first, self.depth <= Self::OUTER) {
+            (true, true) => b"\n",
+            (true, false) => b"",
+            (false, true) => b",\n",
+            (false, false) => b",",
+        })
+    }
+
+    fn begin_object<W: ?Sized + Write>(&mut self, writer: &mut W) -> Result<()> {
+        self.depth += 1;
+        writer.write_all(b"{")
+    }
+
+    fn end_object<W: ?Sized + Write>(&mut self, writer: &mut W) -> Result<()> {
+        self.depth -= 1;
+        writer.write_all(b"}")
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::Indented;
+    use super::{InLines, Indented};
     use serde::Serialize as _;
     use serde_json::{Value, json};
 
@@ -118,5 +160,25 @@ mod tests {
             let expected = serde_json::to_string_pretty(&document).unwrap();
             assert_eq!(String::from_utf8(written).unwrap(), expected);
         }
+    }
+
+    #[test]
+    fn a_line_is_a_statement() {
+        let statement =
+            json!({ "sql": "a", "findings": [{ "code": "b" }, { "code": "c" }], "scans": [] });
+        let document = json!({ "files": [{ "path": "-", "statements": [statement, statement] }] });
+        let mut written = Vec::new();
+        let mut serializer =
+            serde_json::Serializer::with_formatter(&mut written, InLines::default());
+        Value::serialize(&document, &mut serializer).unwrap();
+        assert_eq!(serde_json::from_slice::<Value>(&written).unwrap(), document);
+        let written = String::from_utf8(written).unwrap();
+        let lines: Vec<&str> = written.lines().collect();
+        assert_eq!(
+            lines[..2],
+            ["{\"files\":[", "{\"path\":\"-\",\"statements\":["]
+        );
+        assert_eq!(lines[2], format!("{statement},"));
+        assert_eq!(lines[3], format!("{statement}]}}]}}"));
     }
 }

@@ -3,12 +3,13 @@
 //! A reader that went away (`| head`) is no error of ours, so write errors are dropped here and only here.
 
 use std::fmt::Display;
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, IsTerminal as _, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
+use serde_json::ser::Formatter;
 
-use super::indented::Indented;
+use super::indented::{InLines, Indented};
 
 pub(crate) fn answer(text: impl Display) {
     end_row();
@@ -19,10 +20,22 @@ pub(crate) fn answer(text: impl Display) {
 
 /// A whole document for scripts, written while it is made: it may be larger than what it tells of.
 pub(crate) fn document(value: &impl Serialize) {
+    formatted(value, Indented::default());
+}
+
+/// One that may have a hundred megabytes: indented for who looks at it, in lines for who reads it.
+pub(crate) fn long_document(value: &impl Serialize) {
+    match std::io::stdout().is_terminal() {
+        true => document(value),
+        false => formatted(value, InLines::default()),
+    }
+}
+
+fn formatted(value: &impl Serialize, formatter: impl Formatter) {
     end_row();
     let stdout = Undisturbed(std::io::stdout().lock());
     let mut out = BufWriter::with_capacity(1 << 16, stdout);
-    let mut serializer = serde_json::Serializer::with_formatter(&mut out, Indented::default());
+    let mut serializer = serde_json::Serializer::with_formatter(&mut out, formatter);
     match value.serialize(&mut serializer) {
         Ok(()) => drop(out.write_all(b"\n")),
         Err(e) => talk(format!("error: the answer is no JSON: {e}")),

@@ -4,8 +4,10 @@ Absent here: SQL, and rendered models: columns and types are worked out from the
 """
 
 import ast
+import dis
 import hashlib
 import sys
+import types
 
 
 def say_planned(bridge, connection, walked, backward):
@@ -67,7 +69,7 @@ def describe_operation(connection, op, app_label, old, new):
         "atomic": None if op.atomic is None else bool(op.atomic), "model": model, "table": table, "field": name,
         "field_before": described_field(connection, op, app_label, old, 0),
         "field_after": described_field(connection, op, app_label, new, -1),
-        "code": code_name(getattr(op, "code", None)), "database_operations": inner, "state_operations": states,
+        "code": code_name(getattr(op, "code", None)), "models_of_today": models_of_today(op), "database_operations": inner, "state_operations": states,
     }
 
 
@@ -117,6 +119,47 @@ def code_name(code):
     if code is None or not callable(code):
         return None
     return "%s.%s" % (getattr(code, "__module__", "?"), getattr(code, "__qualname__", None) or repr(code))
+
+
+def models_of_today(op):
+    """Models that the functions of RunPython name themselves, where they should ask the state's `apps` for them."""
+    found = set()
+    for code in (getattr(op, "code", None), getattr(op, "reverse_code", None)):
+        while hasattr(code, "func") or hasattr(code, "__wrapped__") or hasattr(code, "__func__"):
+            code = getattr(code, "func", None) or getattr(code, "__wrapped__", None) or code.__func__
+        if isinstance(code, types.FunctionType):
+            found.update(models_named(code.__code__, code.__globals__))
+    return sorted(found)
+
+
+def models_named(code, names):
+    module = None
+    for instruction in dis.get_instructions(code):
+        value = None
+        if instruction.opname == "IMPORT_NAME":
+            module = sys.modules.get(instruction.argval)
+            continue
+        if instruction.opname in ("IMPORT_FROM", "LOAD_ATTR", "LOAD_METHOD") and module is not None:
+            value = getattr(module, instruction.argval, None)
+        elif instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
+            value = names.get(instruction.argval)
+        if is_model_of_today(value):
+            yield value._meta.label
+        # `from a import b, c` takes each from one module, `a.b.c` one from the other
+        if isinstance(value, types.ModuleType) and instruction.opname != "IMPORT_FROM":
+            module = value
+        elif instruction.opname not in ("IMPORT_FROM", "STORE_FAST", "STORE_DEREF"):
+            module = None
+    for inner in code.co_consts:
+        if isinstance(inner, types.CodeType):
+            yield from models_named(inner, names)
+
+
+def is_model_of_today(value):
+    from django.apps import apps
+    from django.db.models import Model
+
+    return isinstance(value, type) and issubclass(value, Model) and not value._meta.abstract and value._meta.apps is apps
 
 
 def field_name(op):

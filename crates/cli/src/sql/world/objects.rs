@@ -106,7 +106,10 @@ impl Object {
     }
 
     pub(crate) fn column(&self, name: &str) -> Option<&Column> {
-        self.columns.iter().find(|column| column.name == name)
+        // names of one table are often of one length and begin alike
+        let last = name.as_bytes().last();
+        let is_it = |column: &&Column| column.name.as_bytes().last() == last && column.name == name;
+        self.columns.iter().find(is_it)
     }
 
     pub(crate) fn key(&self, name: &str) -> Option<&Key> {

@@ -7,6 +7,9 @@ use crate::preview::{Locked, Preview};
 use crate::sql::{Blocks, Estimate, ScanReason, speeds};
 use crate::ui::{seconds, wrapped};
 
+/// What Python does is known when it runs.
+const UNFORESEEN: &str = "what cannot be foreseen";
+
 /// Rows that are read at a glance; the rest is counted.
 const MANY: usize = 40;
 
@@ -103,16 +106,16 @@ fn meanwhile(locked: &Locked) -> String {
             ScanReason::FkValidate => format!("looks up every row of {of}"),
         }
     });
-    let mut parts: Vec<String> = parts.collect();
-    if locked.more {
-        parts.push("runs what cannot be foreseen".to_owned());
-    }
+    let parts: Vec<String> = parts.collect();
     let time = locked
         .estimate
         .map(|estimate| format!(": {}", range(estimate)));
-    match parts.is_empty() {
-        true => "for a moment".to_owned(),
-        false => format!("{}{}", parts.join(", "), time.unwrap_or_default()),
+    let known = format!("{}{}", parts.join(", "), time.unwrap_or_default());
+    match (parts.is_empty(), locked.more) {
+        (true, false) => "for a moment".to_owned(),
+        (true, true) => UNFORESEEN.to_owned(),
+        (false, false) => known,
+        (false, true) => format!("{known}, and {UNFORESEEN} on top"),
     }
 }
 
