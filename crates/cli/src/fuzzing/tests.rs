@@ -254,6 +254,17 @@ fn large_scripts_take_linear_time() {
     }
 }
 
+/// The world that a script makes grows with it: what is looked up in it must not cost more for that.
+#[test]
+fn many_objects_take_linear_time() {
+    for part in MANY {
+        takes_linear_time(&|size| {
+            let one = |at: usize| part.replace('#', &at.to_string());
+            (0..size / 10).map(one).collect()
+        });
+    }
+}
+
 /// From a size on that the clock can tell. A cache that is full, or a neighbour, makes one look wrong: the best of
 /// several counts, and three times as much is not yet the four times of quadratic time. What is promised, 2.2 times, is
 /// measured by `cargo xtask bench lint`.
@@ -291,6 +302,21 @@ fn cost(text: &str) -> Duration {
         _ => begun.elapsed(),
     }
 }
+
+/// `#` is another number each time.
+const MANY: &[&str] = &[
+    "CREATE TABLE t# (id bigint PRIMARY KEY, a text NOT NULL);\n",
+    "CREATE TABLE t# (id int); DROP TABLE t#;\n",
+    "ALTER TABLE t# ADD COLUMN a int NULL; ALTER TABLE t# ALTER COLUMN a SET NOT NULL;\n",
+    "ALTER TABLE t ADD CONSTRAINT k# CHECK (a > #);\n",
+    "ALTER TABLE t# ADD CONSTRAINT k# FOREIGN KEY (a) REFERENCES p (id) DEFERRABLE INITIALLY DEFERRED;\n",
+    "CREATE INDEX i# ON t (a);\n",
+    "CREATE VIEW v# AS SELECT a FROM t;\n",
+    "CREATE TABLE t# (id int REFERENCES p (id) DEFERRABLE INITIALLY DEFERRED); INSERT INTO t# VALUES (1);\n",
+    "CREATE DOMAIN d# AS text CHECK (VALUE > ''); ALTER TABLE t# ADD COLUMN a d#;\n",
+    "CREATE FUNCTION f#() RETURNS int LANGUAGE sql AS 'SELECT 1';\n",
+    "CREATE SCHEMA s#; CREATE SEQUENCE s#.q; ALTER SEQUENCE s#.q RESTART;\n",
+];
 
 const DEEP: &[(&str, &str, &str, &str)] = &[
     ("", "(", "SELECT 1", ")"),

@@ -1,7 +1,7 @@
 //! `bench lint`: `django-migrate lint` against `squawk`, on the same SQL, in turn.
 //!
-//! Both read the whole file and write what they found as JSON. Ours writes every statement with its locks too, so that
-//! it writes more.
+//! Both read the whole file and write what they found as JSON into another. Ours writes every statement with its locks too,
+//! so that it writes more.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,7 +9,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result, ensure};
 use xtask::env::Env;
 
-use super::measure::{Cost, measure, measure_with_peak, median};
+use super::measure::{Cost, measure, measure_into, median};
 use super::{Program, Promise, machine, settle};
 
 /// `django-migrate lint --format json` against `squawk --reporter json`
@@ -104,9 +104,10 @@ struct Side {
 
 impl Side {
     fn take(&mut self, mut command: Command, expected: i32) -> Result<()> {
-        let (cost, output, peak) = measure_with_peak(&mut command)?;
+        let written = tempfile::NamedTempFile::new()?;
+        let (cost, output, peak) = measure_into(&mut command, written.reopen()?)?;
         ensure!(
-            output.status.code() == Some(expected) && !output.stdout.is_empty(),
+            output.status.code() == Some(expected) && written.as_file().metadata()?.len() > 0,
             "{} ended with {}\n{}",
             command.get_program().display(),
             output.status,

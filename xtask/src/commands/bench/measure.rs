@@ -38,9 +38,17 @@ pub(super) fn measure(command: &mut Command) -> Result<(Cost, Output)> {
 /// The same, with the most memory that the process itself had at once, its children's not counted; `None` where the
 /// system does not tell.
 pub(super) fn measure_with_peak(command: &mut Command) -> Result<(Cost, Output, Option<u64>)> {
+    measure_into(command, Stdio::piped())
+}
+
+/// The same, with what it writes going to `stdout`: of a file the output is empty.
+pub(super) fn measure_into(
+    command: &mut Command,
+    stdout: impl Into<Stdio>,
+) -> Result<(Cost, Output, Option<u64>)> {
     command
         .stdin(Stdio::null())
-        .stdout(Stdio::piped())
+        .stdout(stdout)
         .stderr(Stdio::piped());
     let (before, begun) = (children_cpu()?, Instant::now());
     let child = command

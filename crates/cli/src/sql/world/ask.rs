@@ -443,8 +443,11 @@ impl World {
 
     /// Rows of the table were written whose deferred foreign keys are not checked yet.
     pub(crate) fn has_pending(&self, table: &Relation) -> bool {
-        let id = self.id(table);
-        id.is_some_and(|id| self.pending.iter().any(|(pending, _)| *pending == id))
+        let Some(id) = self.id(table) else {
+            return false;
+        };
+        let mut from = self.pending.range((id, String::new())..);
+        from.next().is_some_and(|(pending, _)| *pending == id)
     }
 
     /// Deferred foreign keys whose rows were written: all, or those of these names.
