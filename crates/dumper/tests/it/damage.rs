@@ -144,8 +144,9 @@ fn a_flipped_bit_in_gzip_is_found_without_a_manifest_too() {
 
 #[test]
 fn a_flipped_bit_in_zstd_is_found_without_a_manifest_too() {
-    // the window's size
-    check_flips(Compression::Zstd(ZstdLevel::default()), 2);
+    // the window's size, and the bits that fill up a byte behind each table of a block: how many depends on what pg_dump
+    // writes, and it writes another random key each time
+    check_flips(Compression::Zstd(ZstdLevel::default()), 2 + 6);
 }
 
 #[test]
