@@ -23,48 +23,38 @@ fn run(scene: &Scene<'_>) -> Vec<Fact> {
         return Vec::new();
     }
     let mut facts = Vec::new();
-    let (mut start, mut of) = (BTreeSet::new(), Vec::new());
+    // one DROP may name several, of which one depends on the other
+    let (mut all, mut names) = (BTreeSet::new(), Vec::new());
     for action in &scene.statement.actions {
         match action {
             Action::Drop(dropped) if dropped.kind == StatementKind::DropIndex => {
                 facts.extend(index(scene, &dropped.name));
             }
             Action::Drop(dropped) if dropped.behavior == Behavior::Restrict => {
-                let nodes = world
-                    .dropped(dropped.kind, &dropped.name)
-                    .unwrap_or_default();
+                let nodes = world.dropped(dropped.kind, &dropped.name);
+                let nodes = nodes.unwrap_or_default();
                 if dropped.kind == StatementKind::DropSchema && !nodes.is_empty() {
-                    facts.push(Fact::general(
-                        format!(
-                            "schema {} cannot be dropped: it is not empty",
-                            dropped.name.name()
-                        ),
-                        HAZARD.safer,
-                    ));
+                    let name = dropped.name.name();
+                    let message = format!("schema {name} cannot be dropped: it is not empty");
+                    facts.push(Fact::general(message, HAZARD.safer));
                     continue;
                 }
-                start.extend(nodes);
-                of.push(dropped.name.clone());
+                all.extend(nodes);
+                names.push((&dropped.name, dropped.name.to_string()));
             }
             Action::AlterTable { table, change, .. } => {
-                if let Some(nodes) = dropped_by(scene, table, change) {
-                    start.extend(nodes);
-                    of.push(table.clone());
+                if let Some((what, nodes)) = part(scene, table, change) {
+                    all.extend(nodes);
+                    names.push((table, format!("{what} of {table}")));
                 }
             }
             _ => {}
         }
     }
-    if let (Some(first), Some(users)) = (of.first(), super::stand(&world.in_the_way(&start))) {
-        let what = match of.len() {
-            1 => format!("what is dropped of {first}"),
-            _ => "what is dropped".to_owned(),
-        };
-        let what = match scene.statement.actions.as_slice() {
-            [Action::Drop(dropped)] => dropped.name.to_string(),
-            _ => what,
-        };
-        let message = format!("{what} cannot go while {users} on it");
+    if let (Some((first, _)), Some(users)) = (names.first(), super::stand(&world.in_the_way(&all)))
+    {
+        let names: Vec<&str> = names.iter().map(|(_, name)| name.as_str()).collect();
+        let message = format!("{} cannot go while {users} on it", names.join(", "));
         facts.push(Fact::new(first, message, HAZARD.safer));
     }
     facts
@@ -80,8 +70,8 @@ fn index(scene: &Scene<'_>, name: &Relation) -> Option<Fact> {
     ))
 }
 
-/// Columns and constraints that go without CASCADE.
-fn dropped_by(scene: &Scene<'_>, table: &Relation, change: &Change) -> Option<BTreeSet<Node>> {
+/// A column or constraint that goes without CASCADE, in words, and what it is.
+fn part(scene: &Scene<'_>, table: &Relation, change: &Change) -> Option<(String, BTreeSet<Node>)> {
     let world = scene.known;
     let (id, object) = world.get(table)?;
     match change {
@@ -94,14 +84,14 @@ fn dropped_by(scene: &Scene<'_>, table: &Relation, change: &Change) -> Option<BT
                 let number = world.object(id)?.column(column)?.number;
                 Some(Node::Column(id, number))
             });
-            Some(columns.collect())
+            Some((format!("column {column}"), columns.collect()))
         }
         Change::DropConstraint {
             name,
             behavior: Behavior::Restrict,
         } => {
-            let key = object.key(name)?;
-            Some(BTreeSet::from([Node::Part(Class::Constraint, key.id)]))
+            let node = Node::Part(Class::Constraint, object.key(name)?.id);
+            Some((format!("constraint {name}"), BTreeSet::from([node])))
         }
         _ => None,
     }

@@ -2,16 +2,17 @@
 
 use serde::{Serialize, Serializer};
 use std::fmt;
+use std::sync::Arc;
 
 /// Where an unqualified name is taken to live; nobody knows the search_path without a connection.
 const DEFAULT_SCHEMA: &str = "public";
 
-/// `schema.name`, unquoted, in the case that the catalog has. In one piece, since a script of some megabytes has its names
-/// copied, compared and written a million times.
+/// `schema.name`, unquoted, in the case that the catalog has. In one piece that its copies share, since a script of some
+/// megabytes has its names copied, compared and written a million times.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Relation {
     /// As it is shown.
-    text: String,
+    text: Arc<str>,
     /// Where the point stands: names may have points, too.
     point: usize,
 }
@@ -24,7 +25,7 @@ impl Relation {
         text.push('.');
         text.push_str(name);
         Self {
-            text,
+            text: text.into(),
             point: schema.len(),
         }
     }

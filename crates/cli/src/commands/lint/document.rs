@@ -79,13 +79,25 @@ struct Statements<'a>(&'a File<'a>);
 impl Serialize for Statements<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self(File { script, document }) = self;
-        let keep = |statement: &Statement| {
-            document
-                .findings
-                .borrow_mut()
-                .extend(statement.findings.iter().cloned());
-        };
         let statements = document.reading.statements(script);
-        serializer.collect_seq(statements.inspect(keep))
+        serializer.collect_seq(statements.map(|statement| Written {
+            statement: RefCell::new(statement),
+            document,
+        }))
+    }
+}
+
+/// A statement that leaves its findings behind.
+struct Written<'a> {
+    statement: RefCell<Statement>,
+    document: &'a Document<'a>,
+}
+
+impl Serialize for Written<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let written = self.statement.borrow().serialize(serializer)?;
+        let mut findings = self.document.findings.borrow_mut();
+        findings.append(&mut self.statement.borrow_mut().findings);
+        Ok(written)
     }
 }
