@@ -33,6 +33,7 @@ mod execute;
 mod lock;
 mod locks;
 mod project_tests;
+mod rehearse;
 mod restore;
 mod verify;
 

@@ -45,7 +45,7 @@ pub use manifest::{
 };
 pub use needs::Needs;
 pub use password::Password;
-pub use pg_dump::{NoPgRestore, PgDump, Places, Version, find_pg_dump};
+pub use pg_dump::{NoPgRestore, PgDump, Places, Program, Version, find_pg_dump};
 pub use progress::{Dumping, Holder, Progress, Waiting};
 pub use request::{Compression, DumpRequest, GzipLevel, Selection, ZstdLevel};
 pub use restore::{
@@ -53,4 +53,5 @@ pub use restore::{
     Privileges, RestoreError, RestoreFailure, RestoreProgress, RestoreRequest, Restored,
     SkipReason, Skipped, StatementError, StatementPlace, Target, TypedName, Unfinished, restore,
 };
+pub use space::free as free_space;
 pub use verify::{Summary, examine, verify, verify_until};

@@ -65,7 +65,7 @@ pub(crate) enum Room {
 }
 
 /// Bytes that this user may still write in the folder; `None` where the file system does not say.
-pub(crate) fn free(folder: &Path) -> Option<u64> {
+pub fn free(folder: &Path) -> Option<u64> {
     let stats = rustix::fs::statvfs(folder).ok()?;
     // a file system without a size (FUSE, some network mounts) reports zero blocks
     (stats.f_blocks > 0).then(|| stats.f_bavail.saturating_mul(stats.f_frsize))

@@ -1,6 +1,7 @@
 //! pg_dump itself: finding one that fits, starting it, and understanding what it says; and finding its pg_restore.
 //!
-//! Absent: reading its output (`scan`), running pg_restore (`read`) and other programs of PostgreSQL.
+//! Absent: reading its output (`scan`), running pg_restore (`read`) and other programs of PostgreSQL; but [`Places`] says
+//! where those are.
 
 mod places;
 mod said;
@@ -10,7 +11,7 @@ mod version;
 
 use std::path::{Path, PathBuf};
 
-pub use places::Places;
+pub use places::{Places, Program};
 pub(crate) use said::{Said, classify, is_full};
 pub(crate) use search::{install_hint, install_pg_restore_hint};
 #[cfg(test)]

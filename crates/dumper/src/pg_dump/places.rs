@@ -1,6 +1,7 @@
-//! Where pg_dump and pg_restore may be installed: the edge that lists candidates and asks each for its version.
+//! Where programs of PostgreSQL may be installed: the edge that lists them and asks each for its version.
 //!
-//! Absent: the choice between them (`search`).
+//! Absent: the choice between them (`search` for pg_dump and pg_restore; whoever looks for others has a choice of their
+//! own).
 
 use std::ffi::OsString;
 use std::io::Read;
@@ -46,7 +47,29 @@ const VERSION_FOLDERS: &[&str] = &[
 /// A program that does not answer `--version` by then is not pg_dump.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Where pg_dump is looked for.
+/// A program of PostgreSQL as it was found on this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Program {
+    /// Where it is.
+    pub path: PathBuf,
+    /// The version that it says it is, or why it says none: `not there`.
+    pub version: Result<Version, String>,
+}
+
+impl Program {
+    /// Asks the program of this name at this path.
+    pub fn ask(path: PathBuf, name: &str) -> Self {
+        let version = ask_version(&path, name).map(|(version, _)| version);
+        Self { path, version }
+    }
+
+    /// The `LD_LIBRARY_PATH` that it needs, where it stands in a tree that brings its own libraries.
+    pub fn library_path(&self) -> Option<OsString> {
+        libpq_beside(&self.path)
+    }
+}
+
+/// Where programs of PostgreSQL are looked for.
 #[derive(Debug, Clone)]
 pub struct Places {
     /// The value of `PATH`.
@@ -75,6 +98,13 @@ impl Places {
             &self.folders(),
             Version::from_num(server_version_num),
         )
+    }
+
+    /// Every program of this name (`postgres`), in the order in which it was looked for; one file that is reached twice
+    /// counts once.
+    pub fn every(&self, name: &str) -> Vec<Program> {
+        let paths = self.programs(name).into_iter();
+        paths.map(|path| Program::ask(path, name)).collect()
     }
 
     /// The pg_restore to use for an archive that this pg_dump wrote: the newest, if it can read it.

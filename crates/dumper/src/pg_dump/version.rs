@@ -27,7 +27,7 @@ impl Version {
         }
     }
 
-    /// From what `pg_dump --version` or `pg_restore --version` prints.
+    /// From what `--version` prints of the program of this name.
     pub(crate) fn from_program(name: &str, text: &str) -> Option<Self> {
         let number = text
             .strip_prefix(name)?
